@@ -33,8 +33,8 @@ __all__ = [
 TABLES = ("equity", "orders", "fills", "trades")
 
 
-class ScriptedPanel(VectorStrategy):
-    """Takes its targets from its script: one float64 per step and symbol, as hexadecimal digits."""
+class _WithScript(VectorStrategy):
+    """A strategy whose targets are a parameter, as hexadecimal digits."""
 
     script: str = ""
     target: str = "position"
@@ -42,6 +42,11 @@ class ScriptedPanel(VectorStrategy):
     amount: float = 1.0
     stop_loss: float | None = None
     take_profit: float | None = None
+
+
+class ScriptedPanel(_WithScript):
+    """Takes its targets from its script: one float64 per step and symbol, as hexadecimal digits."""
+
     sells_first: bool = False
 
     def portfolio_targets(self, universe: Panel) -> NDArray[np.float64]:
@@ -49,15 +54,8 @@ class ScriptedPanel(VectorStrategy):
         return wanted.reshape(len(universe), len(universe.bars))
 
 
-class Scripted(VectorStrategy):
+class Scripted(_WithScript):
     """Takes its targets from its script: one float64 per tradable bar, as hexadecimal digits."""
-
-    script: str = ""
-    target: str = "position"
-    sizing: str = "all-in"
-    amount: float = 1.0
-    stop_loss: float | None = None
-    take_profit: float | None = None
 
     def targets(self, bars: Bars) -> NDArray[np.float64]:
         return np.frombuffer(bytes.fromhex(self.script), np.float64)

@@ -228,13 +228,7 @@ def test_example_31_the_tax_on_a_dividend_depends_on_how_long_the_share_was_held
     # Bought on 2024-01-03, and sold at the open of the fourth bar.
     rows = flat("600000", days, [10.0, 10.0, 9.5, 9.5, 9.5])
     bars = exact(rows, Action(D3, cash=0.5), dividend_tax=True)
-    script = np.array([1000, np.nan, 0, np.nan, np.nan], np.float64)
-    params = {"script": script.tobytes().hex(), "target": "size"}
-    task = Simulation(Scripted, params, (bars,), BrokerSettings(20_000, 0.0002))
-    stock, fast = BacktraderStockEngine().run(task), BacktraderEngine().run(task)
-    assert isinstance(stock, Outcome)
-    assert isinstance(fast, Outcome)
-    assert stock.fills.tobytes() == fast.fills.tobytes()
+    stock = bought_and_sold(bars, fee=0.0002)
     assert stock.fills["commission"][1] == pytest.approx(5 + 9_500 * (0.0005 + 0.00001) + tax)
     assert stock.equity["cash"][-1] == pytest.approx(
         20_000 + 500 - 500 - stock.fills["commission"].sum()
@@ -272,16 +266,23 @@ def test_new_shares_of_a_fund_are_not_taxed() -> None:
     assert fees[0] == fees[1]
 
 
-def sale_of_all(symbol: str, days: Sequence[str], action: Action, is_taxed: bool = True) -> float:
-    """Return the fee of selling 1,000 shares and their new ones, at 10.00, after the ex-date."""
-    bars = exact(flat(symbol, days, [10.0] * len(days)), action, dividend_tax=is_taxed)
+def bought_and_sold(bars: Bars, fee: float) -> Outcome:
+    """Return the outcome of buying 1,000 shares on the second bar and selling all on the fourth,
+    the same on both backtrader engines."""
     script = np.array([1000, np.nan, 0, np.nan, np.nan], np.float64)
     params = {"script": script.tobytes().hex(), "target": "size"}
-    task = Simulation(Scripted, params, (bars,), BrokerSettings(20_000, 0.0))
+    task = Simulation(Scripted, params, (bars,), BrokerSettings(20_000, fee))
     stock, fast = BacktraderStockEngine().run(task), BacktraderEngine().run(task)
     assert isinstance(stock, Outcome)
     assert isinstance(fast, Outcome)
     assert stock.fills.tobytes() == fast.fills.tobytes()
+    return stock
+
+
+def sale_of_all(symbol: str, days: Sequence[str], action: Action, is_taxed: bool = True) -> float:
+    """Return the fee of selling 1,000 shares and their new ones, at 10.00, after the ex-date."""
+    bars = exact(flat(symbol, days, [10.0] * len(days)), action, dividend_tax=is_taxed)
+    stock = bought_and_sold(bars, fee=0.0)
     assert stock.fills["size"].tolist()[0] == 1000
     return float(stock.fills["commission"][1])
 

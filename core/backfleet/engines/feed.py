@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -205,9 +205,10 @@ class LateBars:
 
     _late_moments: array[float]
     advance: Any
+    __len__: Callable[[], int]
 
     def advance_peek(self) -> float:
-        position: int = len(self)  # type: ignore[arg-type]
+        position = len(self)
         moments = self._late_moments
         return moments[position] if position < len(moments) else math.inf
 

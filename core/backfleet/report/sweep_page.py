@@ -223,9 +223,8 @@ def _leaders(sweep: SweepPageData) -> Mapping[str, Any]:
         *LEADER_METRICS,
         IDENTICAL,
     )
-    there = sweep.read.points.rows.column_names
-    names = [name for name in dict.fromkeys(head) if name in there]
     board = sweep.read.points.rows
+    names = [name for name in dict.fromkeys(head) if name in board.column_names]
     if not any(count > 1 for count in board[IDENTICAL].to_pylist()):
         names.remove(IDENTICAL)
     columns = [(name, _label(name), name in METRICS, board[name].type in NUMBERS) for name in names]
