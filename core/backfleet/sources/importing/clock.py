@@ -17,13 +17,14 @@ from backfleet.errors import DataError
 from backfleet.sources.importing.notes import Notes
 from backfleet.sources.importing.rows import NAIVE, Rows
 
-__all__ = ["Placed", "bar_length", "place", "stamped_by_close"]
+__all__ = ["Placed", "bar_length", "is_irregular", "place", "stamped_by_close"]
 
 HOUR = DAY_NS // 24
 MINUTE = HOUR // 60
 MIN_SUNDAYS = 0.15
 MAX_FRIDAYS = 0.05
 MIN_WEEKENDS = 0.05
+MIN_ON_GRID = 0.5
 EVENING, LAST_MINUTE = 17 * HOUR, DAY_NS - MINUTE
 """Times of daily bars, from and to, that may be the beginning of the next session."""
 
@@ -238,12 +239,19 @@ def bar_length(placed: Placed) -> str:
     steps = steps[steps > 0]
     if not len(steps):
         return "1d" if placed.daily else "unknown"
-    steps, counts = np.unique(steps, return_counts=True)
-    step = int(steps[np.argmax(counts)]) * (DAY_NS if placed.daily else 1)
+    step = _most_frequent(steps) * (DAY_NS if placed.daily else 1)
     for length, word in _LENGTHS:
         if step >= length:
             return word if word[0].isdigit() else f"{step // length}{word}"
     return "ticks"
+
+
+def is_irregular(placed: Placed) -> bool:
+    """Whether most times of intraday rows lie on no grid, as those of ticks and snapshots do."""
+    steps = np.diff(placed.key)
+    if placed.daily or not len(steps):
+        return False
+    return bool(np.mean(steps % _most_frequent(steps) == 0) < MIN_ON_GRID)
 
 
 def stamped_by_close(bars: Bars) -> bool:
