@@ -6,6 +6,7 @@ over the bars, with `lines` on shared cursors; `strategy` handles one strategy o
 and `groups`; `order_entry` creates its `orders`. `column_feeds` has feeds filled by the column, in
 `pandas_feed` or `csv_feed`. `indicators` has them computed by the column, by `indicator_twins` and
 `rolling_sums`. A small run of a script without pandas does without numpy, which takes longer to
-import. `release` frees a run's memory when it is over. backtrader itself is not changed: there are
-subclasses, and replacements on single objects that last as long as a run.
+import. `heap` keeps garbage collections short, and `release` frees a run's memory when it is over.
+backtrader itself is not changed: there are subclasses, and replacements on single objects that last
+as long as a run.
 """

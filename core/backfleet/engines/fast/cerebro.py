@@ -18,6 +18,7 @@ from backtrader.strategy import Strategy
 from backfleet.engines.bt import bt
 from backfleet.engines.fast.broker import FastBroker, replace_plain
 from backfleet.engines.fast.column_feeds import read_by_the_column
+from backfleet.engines.fast.heap import heap_exempted_once
 from backfleet.engines.fast.indicators import by_the_column
 from backfleet.engines.fast.lines import CursorBindings
 from backfleet.engines.fast.loop import LATE_MOMENTS, run_lean
@@ -63,7 +64,7 @@ class Cerebro(bt.Cerebro):
             self.fallback = "switched off"
             return super().run(**kwargs)
         replace_plain(self._broker)
-        with read_by_the_column(self.datas):
+        with heap_exempted_once(), read_by_the_column(self.datas):
             return super().run(**kwargs)
 
     def _runnext(self, runstrats: list[Any]) -> None:
