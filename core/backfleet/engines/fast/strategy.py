@@ -27,6 +27,7 @@ from backfleet.engines.fast.listeners import (
     with_children,
 )
 from backfleet.engines.fast.observers import Observers
+from backfleet.engines.fast.signals import read_signals_once
 
 __all__ = ["StrategyRun"]
 
@@ -54,6 +55,7 @@ class StrategyRun:
         else:
             self._lagging = _bind_indicators(strategy, bindings)
         bindings.lines_of(strategy, self._cursor)
+        read_signals_once(strategy, bindings)
         times = strategy.lines.datetime
         self._add_time = times.array.append
         self._add_gap = [line.array.append for line in strategy.lines.lines if line is not times]
