@@ -1,9 +1,9 @@
-"""The decisions of a `SignalStrategy` on a bar.
+"""The steps of a `SignalStrategy` on a bar.
 
 backtrader goes through all thirteen kinds of signals, some of them three times, although a script
 has one or two. Here the signals that exist are read once.
 
-Must equal: the orders of `SignalStrategy._next_signal`.
+Must equal: the orders of `SignalStrategy`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from backtrader.strategy import SignalStrategy
 
 from backfleet.engines.fast.lines import CursorBindings
 
-__all__ = ["read_signals_once"]
+__all__ = ["forget_ended_order", "read_signals_once"]
 
 LONG = bt.SIGNAL_LONG, bt.SIGNAL_LONG_INV, bt.SIGNAL_LONG_ANY
 SHORT = bt.SIGNAL_SHORT, bt.SIGNAL_SHORT_INV, bt.SIGNAL_SHORT_ANY
@@ -33,6 +33,16 @@ def read_signals_once(strategy: Any, bindings: CursorBindings) -> None:
         and "_next_signal" not in vars(strategy)
     ):
         bindings.attribute(strategy, "_next_signal", partial(_next_signal, strategy))
+
+
+def forget_ended_order(strategy: Any) -> None:
+    """`SignalStrategy._notify` without that of `Strategy`: after its order has ended, a strategy
+    may place the next one."""
+    if strategy._sentinel is not None:
+        for order in strategy._orderspending:
+            if order == strategy._sentinel and not order.alive():
+                strategy._sentinel = None
+                break
 
 
 def _next_signal(strategy: Any) -> None:
