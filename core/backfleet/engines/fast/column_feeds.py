@@ -19,6 +19,8 @@ from backtrader.feed import CSVDataBase, DataClone
 from backtrader.feeds import BacktraderCSVData, GenericCSVData, PandasData, YahooFinanceCSVData
 from backtrader.linebuffer import LineBuffer
 
+from backfleet.engines.fast import csv_feed
+
 __all__ = ["read_by_the_column"]
 
 Fill = Callable[[Any], bool]
@@ -72,13 +74,11 @@ def _preload(feed: Any) -> None:
 def _fill(feed: Any) -> bool:
     if isinstance(feed, DataClone):
         return _copy(feed)
-    # Either module costs a script that has no such feed its import.
     if isinstance(feed, PandasData):
+        # Imports numpy, which takes longer than a small script without pandas.
         from backfleet.engines.fast import pandas_feed
 
         return pandas_feed.fill(feed)
-    from backfleet.engines.fast import csv_feed
-
     return csv_feed.fill(feed)
 
 

@@ -16,14 +16,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from backfleet.engines.fast.broker import FastBroker
+from backfleet.engines.fast.feed_conditions import LATE_MOMENTS
 from backfleet.engines.fast.lines import BarCursor, CursorBindings
 from backfleet.engines.fast.notifications import deliver
 from backfleet.engines.fast.strategy import StrategyRun
 
-__all__ = ["LATE_MOMENTS", "run_lean"]
-
-LATE_MOMENTS = "_late_moments"
-"""The attribute with the moments of a feed whose bars come later than they say."""
+__all__ = ["run_lean"]
 
 
 def run_lean(cerebro: Any, strategies: list[Any]) -> None:
