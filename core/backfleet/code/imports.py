@@ -187,5 +187,5 @@ def _is_module(name: str, search: ModuleSearch) -> bool:
 
 
 def _all_modules(unit: str, search: ModuleSearch) -> Mapping[str, Path]:
-    found = find_unit(unit, search)
-    return {} if found is None else found.modules
+    located = find_unit(unit, search)
+    return {} if located is None else located.modules

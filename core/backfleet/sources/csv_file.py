@@ -138,9 +138,9 @@ class CsvFile:
     def _refusal(self, wrong: Sequence[Any], error: Exception) -> DataError:
         if not wrong or wrong[0].number is None:
             return DataError(f"{self.origin}: {error}")
-        found, wanted = wrong[0].actual_columns, wrong[0].expected_columns
+        actual, expected = wrong[0].actual_columns, wrong[0].expected_columns
         row = self._row_number(wrong[0].number - 1)
-        return DataError(f"{self.origin}: row {row}: {found} values for {wanted} columns")
+        return DataError(f"{self.origin}: row {row}: {actual} values for {expected} columns")
 
 
 @lru_cache

@@ -50,10 +50,10 @@ class FileSource(Source):
         self._location = location_at(settings.path)
 
     def symbols(self) -> Sequence[str]:
-        found = self._found()
-        for symbol in found:
+        symbols = self._found()
+        for symbol in symbols:
             self.check_symbol(symbol)
-        return found
+        return symbols
 
     def fingerprint(self, symbol: str) -> str | None:
         self.check_symbol(symbol)

@@ -42,10 +42,10 @@ def _warn(message: str) -> None:
 
 @cache
 def _listeners() -> tuple[tuple[str, pluggy.PluginManager], ...]:
-    found = []
+    listeners = []
     for plugin in list_plugins(HOOKS):
         try:
-            found.append((plugin.name, register(plugin)))
+            listeners.append((plugin.name, register(plugin)))
         except PluginError as error:
             _warn(str(error))
-    return tuple(found)
+    return tuple(listeners)

@@ -161,7 +161,9 @@ class ChildProcess:
             return TaskCrashed("it closed its process's connection to the worker")
         if code >= 0:
             return TaskCrashed(f"its process ended with exit code {code}")
-        name = next((each.name for each in signal.Signals if each == -code), f"signal {-code}")
+        name = next(
+            (member.name for member in signal.Signals if member == -code), f"signal {-code}"
+        )
         if -code in FROM_OUTSIDE:
             return TaskKilled(f"its process was ended by {name}; was the machine out of memory?")
         return TaskCrashed(f"its process was ended by {name}")

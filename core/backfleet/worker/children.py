@@ -76,7 +76,7 @@ class ChildPool:
         # A task may so exceed its limit by a quarter before that is noticed.
         ready = wait(list(sources), min(WAIT_SECONDS, self._limits.task_timeout / 4))
         late = {at for at, child in enumerate(self._children) if child.overdue(now)}
-        return sorted({sources[each] for each in ready} | late)
+        return sorted({sources[source] for source in ready} | late)
 
     def _attend(self, position: int, on_results: OnResults) -> None:
         child = self._children[position]

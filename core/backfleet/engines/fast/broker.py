@@ -243,7 +243,7 @@ class FastBroker(ValuingBroker):
             self.cash, closed_value, closed_fee = terms.after_closing(
                 self.cash, closed, entry, price, pnl
             )
-        wanted = opened
+        needed = opened
         if opened:
             cash, opened_value, opened_fee = terms.after_opening(self.cash, opened, price)
             if cash < 0.0:
@@ -272,5 +272,5 @@ class FastBroker(ValuingBroker):
             self.notifs.append(copy_of(order))
             if order.ref in self._ocos:
                 self._ococheck(order)
-        if wanted and not opened:
+        if needed and not opened:
             self._refuse(order)

@@ -126,9 +126,9 @@ def _reason_against_strategy(strategy: Any) -> str | None:
     return None
 
 
-def _own_methods(found: Any, base: Any, names: tuple[str, ...]) -> str | None:
+def _own_methods(instance: Any, base: Any, names: tuple[str, ...]) -> str | None:
     """The first of the methods that an object does not have from `base`."""
     for name in names:
-        if getattr(type(found), name) is not getattr(base, name) or name in found.__dict__:
+        if getattr(type(instance), name) is not getattr(base, name) or name in instance.__dict__:
             return name
     return None

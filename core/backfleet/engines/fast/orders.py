@@ -110,9 +110,9 @@ def _lazy(plain: Any) -> Any:
 
 
 def _unfilled(params: LazyParams) -> UnfilledData:
-    found = object.__new__(UnfilledData)
-    found.source, found.remsize = params.filled, params.created.size
-    return found
+    data = object.__new__(UnfilledData)
+    data.source, data.remsize = params.filled, params.created.size
+    return data
 
 
 def _end_of_session(params: LazyParams) -> Any:
