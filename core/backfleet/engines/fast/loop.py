@@ -30,6 +30,7 @@ def run_lean(cerebro: Any, strategies: list[Any]) -> None:
     """Take the strategies through all bars of the cerebro's preloaded feeds."""
     bindings = CursorBindings()
     broker = cerebro._broker
+    # `Cerebro._runonce` asks the feeds in this order.
     feeds = sorted(cerebro.datas, key=lambda feed: (feed._timeframe, feed._compression))
     try:
         cursors = _bind_feeds(feeds, bindings)
@@ -93,6 +94,7 @@ def _moments(feeds: Sequence[Any], cursors: Sequence[BarCursor]) -> Iterator[flo
     times = [_moments_of(feed).tolist() for feed, _ in zip(feeds, cursors, strict=False)]
     if len(cursors) == 1:
         cursor = cursors[0]
+        # The loop itself writes to the cursor, which saves a statement per bar.
         for cursor.bar, moment in enumerate(times[0]):
             yield moment
     else:

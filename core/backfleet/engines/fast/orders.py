@@ -78,6 +78,7 @@ class LazyParams:
     accepted: bool
 
     def __reduce_ex__(self, protocol: Any) -> Any:
+        # A copy is an object of backtrader's class, which comes next in the order of bases.
         return object.__new__, (type(self).__mro__[1],), self.__dict__.copy()
 
     def __getattr__(self, name: str) -> Any:
