@@ -131,6 +131,7 @@ class Chunk:
     def from_bytes(cls, content: bytes, label: str = CHUNK) -> Chunk:
         """Read what `to_bytes` wrote. Raises CorruptObject if a single bit differs."""
         header, digest, start = _read_head(content, label)
+        # A slice of the bytes themselves would be a copy.
         if hashlib.sha256(memoryview(content)[start:]).hexdigest().encode() != digest:
             raise CorruptObject(_ALTERED)
         return cls(header, content[start:])

@@ -112,6 +112,7 @@ class InstalledDistribution:
             return near or unit.name in self.units
         if self.locate(path) != file:
             return False
+        # `Distribution.files` would parse the whole RECORD to find one path.
         record = self._found.read_text("RECORD")
         return f"\n{path}," in f"\n{record}" if record else unit.name in self.units
 
@@ -225,6 +226,7 @@ def _units_of(paths: Iterable[str]) -> dict[str, str]:
 def _hexadecimal(recorded: metadata.FileHash | None) -> str | None:
     if recorded is None or recorded.mode != "sha256":
         return None
+    # RECORD leaves out the padding of base64.
     padding = "=" * (-len(recorded.value) % 4)
     return base64.urlsafe_b64decode(recorded.value + padding).hex()
 

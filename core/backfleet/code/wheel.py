@@ -55,6 +55,7 @@ def zip_entry(name: str) -> ZipInfo:
     """Return an entry that says nothing of when and on which machine it was written."""
     entry = ZipInfo(name, EPOCH)
     entry.create_system = UNIX
+    # The upper half of this field holds the mode on Unix.
     entry.external_attr = MODE << 16
     return entry
 

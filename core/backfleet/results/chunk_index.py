@@ -197,6 +197,7 @@ class ChunkIndex:
         return all(is_sound_blob(self._store, digest) for digest in header.blobs.values())
 
     def _next(self, chunks: Iterable[int]) -> list[tuple[int, int]]:
+        # The keys of damaged generations are taken, too.
         newest: dict[int, int] = {}
         for chunk, generation in self._seen:
             newest[chunk] = max(generation, newest.get(chunk, -1))

@@ -106,6 +106,7 @@ class CsvFile:
         value is of another kind."""
         positions = {str(self.names.index(name)): kind for name, kind in kinds.items()}
         read, convert = _options(len(self.names), tuple(positions.items()))
+        # Otherwise pyarrow would cut quoted values at their line ends.
         parse = pacsv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True)
         reader = pacsv.open_csv(pa.BufferReader(self.body), read, parse, convert)
         while True:

@@ -183,8 +183,8 @@ def _without(content: bytes, faults: Sequence[Fault]) -> bytes | None:
     """A text file with the last fault's row left blank, so that the others keep their numbers."""
     row = faults[-1].row
     lines = content.split(b"\n")
-    told_before = any(fault.row == row for fault in faults[:-1])
-    if row is None or row < 2 or row > len(lines) or told_before or b"\0" in content:
+    was_reported = any(fault.row == row for fault in faults[:-1])
+    if row is None or row < 2 or row > len(lines) or was_reported or b"\0" in content:
         return None
     lines[row - 1] = b""
     return b"\n".join(lines)

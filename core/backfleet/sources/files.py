@@ -31,6 +31,7 @@ def file_stem(symbol: str) -> str:
     """
     if PLAIN.fullmatch(symbol):
         return symbol
+    # `quote` leaves `~` as it is, which no key of a store may hold.
     return urllib.parse.quote(symbol, safe="", errors="surrogateescape").replace("~", "%7E")
 
 

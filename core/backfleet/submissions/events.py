@@ -27,6 +27,7 @@ def emit(event: str, **facts: Any) -> None:
             hook(**facts)
         except KeyboardInterrupt:
             raise
+        # Also SystemExit: a plugin must not end the client.
         except BaseException as error:
             _warn(f"plugin {plugin!r} failed in backfleet_{event}: {error_line(error)}")
 

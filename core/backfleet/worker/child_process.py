@@ -98,6 +98,7 @@ class ChildProcess:
         except (EOFError, OSError, pickle.UnpicklingError):
             # A child that dies while it sends leaves half a message.
             self._process.join(LAST_SECONDS)
+            # If it still runs, a task has closed the connection.
             self._silent = self._silent or self._process.exitcode is None
 
     def in_flight(self) -> tuple[int, float] | None:
@@ -115,6 +116,7 @@ class ChildProcess:
         if not self.ready:
             return now - self._started > START_SECONDS
         at = self.in_flight()
+        # The child has read the same clock: `time.monotonic()` is system-wide.
         return at is not None and now - at[1] > self._limits.task_timeout
 
     def kill(self) -> None:

@@ -171,9 +171,12 @@ class ChildPool:
     def _replace(self, position: int) -> None:
         """Put a fresh child in the place of a dead one, and begin with what that one was at."""
         dead = self._children[position]
+        # `extendleft` reverses what it is given, so this keeps the order.
         self._waiting.extendleft(reversed(dead.works))
         dead.close()
         fresh = self._children[position] = ChildProcess(self._builders, self._limits)
+        # `run` could give this work to another child, and a task that killed one must begin in a
+        # fresh one.
         if self._waiting:
             fresh.give(self._waiting.popleft())
 

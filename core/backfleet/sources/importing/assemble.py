@@ -23,9 +23,15 @@ from backfleet.sources.importing.rows import Rows, join_rows
 
 __all__ = ["Assembled", "Supplements", "assemble"]
 
-MAX_OUTSIDE = 0.2
-MAX_STEPS = 0.1
-FLAT_RUN = 5
+MAX_OUTSIDE_SHARE = 0.2
+"""Share of rows with an open or close outside low and high from which on prices are mixed."""
+
+MAX_EX_DATE_SHARE = 0.1
+"""Share of rows that can be ex-dates: if there are more, the previous close is of other prices."""
+
+MIN_FLAT_BARS = 5
+"""Flat bars without volume from which on they are reported."""
+
 Flags = NDArray[np.bool_]
 
 
@@ -281,7 +287,7 @@ def _check_prices(table: _Table, traded: Flags) -> None:
 def _check_outside(table: _Table, traded: Flags) -> None:
     outside = outside_range(_prices(table.rows, None)) & traded
     share = float(outside.sum()) / max(int(traded.sum()), 1)
-    if share >= MAX_OUTSIDE and outside.sum() > 2:
+    if share >= MAX_OUTSIDE_SHARE and outside.sum() > 2:
         raise table.refusal(
             int(np.argmax(outside)),
             f"the open or close lies outside low..high, as in {share:.0%} of the rows: adjusted "
@@ -324,13 +330,13 @@ def _factor(
 def _check_preclose(table: _Table, reading: FormReading, traded: Flags, notes: Notes) -> None:
     steps = np.abs(preclose_steps(table.rows, traded) - 1) > MIN_STEP
     share = float(np.mean(steps))
-    if reading.adjust == "preclose" and share > MAX_STEPS:
+    if reading.adjust == "preclose" and share > MAX_EX_DATE_SHARE:
         raise table.refusal(
             int(np.argmax(steps)),
             f"the previous close differs from the close before in {share:.0%} of the rows: the "
             "prices are adjusted, and it is not. State --adjust already-adjusted or --adjust none",
         )
-    if reading.adjust == "none" and steps.any() and share <= MAX_STEPS:
+    if reading.adjust == "none" and steps.any() and share <= MAX_EX_DATE_SHARE:
         what = "look like ex-dates in raw prices, for which --adjust preclose adjusts"
         notes.count(what, int(steps.sum()), table.where(int(np.argmax(steps))))
 
@@ -354,7 +360,7 @@ def _tell_flat(table: _Table, reading: FormReading, notes: Notes) -> None:
         return
     numbers = table.rows.numbers
     flat = (numbers["high"] == numbers["low"]) & (numbers.get("volume", np.ones(1)) == 0)
-    if flat.sum() >= FLAT_RUN:
+    if flat.sum() >= MIN_FLAT_BARS:
         what = "are flat bars without volume, which are closed hours"
         notes.count(what, int(flat.sum()), table.where(int(np.argmax(flat))))
 

@@ -144,6 +144,7 @@ def _columns(form: Form, choices: ImportChoices, notes: Notes) -> dict[str, int]
 
 def _position(form: Form, names: Sequence[str], role: str, name: str) -> int:
     keys = [normalize(name) for name in names]
+    # A preset can name alternatives, as in `a|b`. The first one with a number other than 0 counts.
     if form.preset and "|" in name:
         places = [keys.index(key) for key in name.split("|") if key in keys]
         traded = [i for i in places if any(_has_numbers(s.columns[i]) for s in form.samples)]
