@@ -167,7 +167,7 @@ def test_several_symbols_begin_with_the_first_of_their_bars_from_the_start_on() 
     gap = make_bars(walk(8), symbol="B", tradable=np.arange(8) != 4)
     window = BarsWindow(first.session[4].item(), warmup=3)
     late = later(make_bars(walk(2), symbol="C"), first, by=5)
-    outcome = run_on_both(EachBar, *(window.window(bars) for bars in (gap, first, late)))
+    outcome = run_on_both(EachBar, *(bars.window(window) for bars in (gap, first, late)))
     assert outcome.strategy.lengths == [(3, 4, 0), (4, 5, 1), (5, 6, 2), (6, 7, 2)]
     assert outcome.equity["time"].tolist() == first.time[4:].tolist()
 
