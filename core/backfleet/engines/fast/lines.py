@@ -303,8 +303,8 @@ class CursorBindings:
                 feed._dlen += len(feed)  # as its `advance` counts
 
 
-def _class_of(found: Any) -> Any:
-    return type(found)
+def _class_of(instance: Any) -> Any:
+    return type(instance)
 
 
 def _leave_ticks(feed: Any) -> None:

@@ -105,7 +105,7 @@ class FileLayout(_Model):
         A regular expression with the group `symbol`, for the name of the file without its suffix.
     flat_is_closed
         Whether flat bars with no volume are closed hours, to be counted.
-    told
+    notes
         Sentences that an import prints.
     """
 
@@ -131,7 +131,7 @@ class FileLayout(_Model):
     adjust_values: dict[str, Rule] = Field(default_factory=dict)
     symbol: Pattern | None = None
     flat_is_closed: bool = False
-    told: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Preset(_Model):
@@ -150,7 +150,7 @@ class Preset(_Model):
     title: str
     example: str
     timezone: str | None = None
-    told: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     layouts: tuple[FileLayout, ...] = Field(min_length=1)
 
     def all_layouts(self) -> tuple[FileLayout, ...]:
@@ -159,7 +159,7 @@ class Preset(_Model):
             layout.model_copy(
                 update={
                     "timezone": layout.timezone or self.timezone,
-                    "told": (*self.told, *layout.told),
+                    "notes": (*self.notes, *layout.notes),
                 }
             )
             for layout in self.layouts
@@ -210,8 +210,8 @@ def parse_preset(origin: str, content: Mapping[str, Any]) -> Preset:
                 ZoneInfo(layout.timezone)
     except ValidationError as error:
         lines = [
-            f"{origin}: {'.'.join(map(str, each['loc']))}: {each['msg']}"
-            for each in error.errors(include_url=False)
+            f"{origin}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+            for fault in error.errors(include_url=False)
         ]
         raise DataError("\n".join(lines)) from None
     except (ValueError, ZoneInfoNotFoundError) as error:
