@@ -38,7 +38,7 @@ def describe_strategy(strategy: StrategyReference) -> StrategyDescription:
         raise
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         data = json.loads(file.read_text())
-        parameters = tuple(Parameter.from_json(each) for each in data["parameters"])
+        parameters = tuple(Parameter.from_json(parameter) for parameter in data["parameters"])
         return StrategyDescription(parameters, data["doc"], data["kind"], data["has_signals"])
     opened = OpenedFiles(strategy_root(strategy))
     with recording(opened):

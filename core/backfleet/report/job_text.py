@@ -95,10 +95,10 @@ def _validation(run: Run) -> dict[str, Any]:
     return family | (rule.model_dump(mode="json", exclude_defaults=True) if rule else {})
 
 
-def _on_one_line(found: re.Match[str]) -> str:
+def _on_one_line(match: re.Match[str]) -> str:
     """A list on one line, where it is short enough."""
-    line = "[" + " ".join(each.strip() for each in found[1].splitlines()).rstrip(",") + "]"
-    return line if len(line) <= MAX_LINE_CHARS else found[0]
+    line = "[" + " ".join(line.strip() for line in match[1].splitlines()).rstrip(",") + "]"
+    return line if len(line) <= MAX_LINE_CHARS else match[0]
 
 
 def _strategy(run: Run) -> str:

@@ -83,6 +83,7 @@ class TaskRunner:
         started = time.perf_counter()
         try:
             bars = self._symbols.load(key)
+        # These end the child, since other tasks would meet them, too.
         except (BackfleetError, MemoryError):
             raise
         except BadSymbol as bad:
