@@ -37,8 +37,8 @@ def test_example_of_a_preset_has_its_layout(tmp_path: Path, name: str) -> None:
     shape = shape_of(header, frame)
     if shape:
         names = next(iter(shape.blocks.values()))[1]
-    found, _ = match_layout(names, part, ImportChoices(preset=name), len(frame.columns))
-    assert found == name
+    recognized, _ = match_layout(names, part, ImportChoices(preset=name), len(frame.columns))
+    assert recognized == name
     assert len(frame) >= 1
 
 
@@ -77,7 +77,7 @@ def test_preset_of_ones_own_works_like_a_shipped_one(importing: Import) -> None:
         (OWN + 'timezone = "Mars/North"', 'timezone = "Mars/North": is not an IANA time zone'),
         (OWN + "price_scale = 0", r"layouts\[0\]\.price_scale = 0: must be greater than 0"),
         (OWN + 'adjust_column = "x"', "adjust_column: 'x' is not one of needs"),
-        (OWN + 'told = "x"', r'layouts\[0\]\.told = "x": must be a list'),
+        (OWN + 'notes = "x"', r'layouts\[0\]\.notes = "x": must be a list'),
         (OWN + "path = '('", "is not a regular expression"),
         ("= 1", "this is not TOML"),
     ],

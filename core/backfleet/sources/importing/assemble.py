@@ -25,8 +25,12 @@ from backfleet.sources.importing.symbol_table import SymbolTable
 
 __all__ = ["Assembled", "Supplements", "assemble"]
 
-MAX_STEPS = 0.1
-FLAT_RUN = 5
+MAX_EX_DATE_SHARE = 0.1
+"""Share of rows that can be ex-dates: if there are more, the previous close is of other prices."""
+
+MIN_FLAT_BARS = 5
+"""Flat bars without volume from which on they are reported."""
+
 Flags = NDArray[np.bool_]
 
 
@@ -235,13 +239,13 @@ def _factor(
 def _check_preclose(table: SymbolTable, reading: FormReading, traded: Flags, notes: Notes) -> None:
     steps = np.abs(preclose_steps(table.rows, traded) - 1) > MIN_STEP
     share = float(np.mean(steps))
-    if reading.adjust == "preclose" and share > MAX_STEPS:
+    if reading.adjust == "preclose" and share > MAX_EX_DATE_SHARE:
         raise table.refusal(
             int(np.argmax(steps)),
             f"the previous close differs from the close before in {share:.0%} of the rows: the "
             "prices are adjusted, and it is not. State --adjust already-adjusted or --adjust none",
         )
-    if reading.adjust == "none" and steps.any() and share <= MAX_STEPS:
+    if reading.adjust == "none" and steps.any() and share <= MAX_EX_DATE_SHARE:
         what = "look like ex-dates in raw prices, for which --adjust preclose adjusts"
         notes.count(what, int(steps.sum()), table.where(int(np.argmax(steps))))
 
@@ -265,7 +269,7 @@ def _tell_flat(table: SymbolTable, reading: FormReading, notes: Notes) -> None:
         return
     numbers = table.rows.numbers
     flat = (numbers["high"] == numbers["low"]) & (numbers.get("volume", np.ones(1)) == 0)
-    if flat.sum() >= FLAT_RUN:
+    if flat.sum() >= MIN_FLAT_BARS:
         what = "are flat bars without volume, which are closed hours"
         notes.count(what, int(flat.sum()), table.where(int(np.argmax(flat))))
 

@@ -168,7 +168,7 @@ def _is_ordered(stamps: Stamps, symbols: Any) -> bool:
 
 
 def _weekend_share(stamps: Sequence[Stamps]) -> float:
-    days = np.concatenate([each.wall // DAY_NS for each in stamps])
+    days = np.concatenate([stamp.wall // DAY_NS for stamp in stamps])
     return float(np.mean((days + 3) % 7 >= 5))
 
 
@@ -183,7 +183,7 @@ def _two_readings(
 ) -> DataError:
     row = int(np.argmax(stamps[0].wall != stamps[1].wall))
     text = _filled(column).cast(pa.string())[row].as_py()
-    days = [day_names(each.wall[row : row + 1])[0] for each in stamps[:2]]
+    days = [day_names(stamp.wall[row : row + 1])[0] for stamp in stamps[:2]]
     return sample.refusal(
         row,
         f"the date {text!r} is {days[0]} with the {forms[0].words} and {days[1]} with the "

@@ -19,7 +19,12 @@ __all__ = ["DateForm", "Stamps", "descends", "find_forms", "is_date", "join_time
 SECOND = 1_000_000_000
 UNITS = {"s": SECOND, "ms": 1_000_000, "us": 1_000, "ns": 1}
 LIMITS = ((10**11, "s"), (10**14, "ms"), (10**17, "us"), (10**20, "ns"))
+"""An epoch below a limit has its unit: 10**11 seconds are in the year 5138, and 10**11 milliseconds
+in 1973."""
+
 MIN_EPOCH = 10**8
+"""Smaller numbers are no epochs. As seconds, this is in 1973."""
+
 YEARS = (1700, 2261)
 MIN_ROC = 76
 """The first year of Taiwan, 1987, in which its files are on record."""
@@ -283,6 +288,7 @@ def _from_digits(column: Any) -> Stamps:
 def _epoch(column: Any, form: DateForm) -> Stamps:
     numbers, valid = _numbers(column)
     if form.kind == "serial":
+        # Spreadsheets count days from 1899-12-30, which is 25,569 days before 1970.
         wall = np.round((numbers - 25_569) * 86_400).astype(np.int64) * SECOND
         return Stamps(wall, None, valid & (numbers > 10_000) & (numbers < 80_000))
     if form.kind == "dayms":
@@ -336,6 +342,7 @@ def _parts(text: Any, order: str) -> Stamps:
         valid = valid & (year >= MIN_ROC)
         year = year + 1911
     else:
+        # Two digits are read as POSIX reads them.
         two = _lengths(parts, "y") == 2
         year = np.where(two, np.where(year >= 69, 1900 + year, 2000 + year), year)
     month = _months(parts) if order in ("dmony", "mondy", "ymond") else _field(parts, "mo")

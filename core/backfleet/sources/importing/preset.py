@@ -121,7 +121,7 @@ class FileLayout(Section):
         A regular expression with the group `symbol`, for the name of the file without its suffix.
     flat_is_closed
         Whether flat bars with no volume are closed hours, to be counted.
-    told
+    notes
         Sentences that an import prints.
     """
 
@@ -147,7 +147,7 @@ class FileLayout(Section):
     adjust_values: dict[str, Rule] = Field(default_factory=dict)
     symbol: Pattern | None = None
     flat_is_closed: bool = False
-    told: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -172,7 +172,7 @@ class Preset(Section):
     title: str
     example: str = ""
     timezone: Zone | None = None
-    told: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     layouts: Annotated[tuple[FileLayout, ...], AfterValidator(_some)]
 
     def all_layouts(self) -> tuple[FileLayout, ...]:
@@ -181,7 +181,7 @@ class Preset(Section):
             layout.model_copy(
                 update={
                     "timezone": layout.timezone or self.timezone,
-                    "told": (*self.told, *layout.told),
+                    "notes": (*self.notes, *layout.notes),
                 }
             )
             for layout in self.layouts

@@ -17,7 +17,8 @@ __all__ = ["check_prices", "find_traded", "without_bad_rows"]
 
 MAX_BAD = 0.5
 SKIP = ". Correct the file, or leave out rows with bad prices with --on-bad-row skip"
-MAX_OUTSIDE = 0.2
+MAX_OUTSIDE_SHARE = 0.2
+"""Share of rows with an open or close outside low and high from which on prices are mixed."""
 Flags = NDArray[np.bool_]
 
 
@@ -111,7 +112,7 @@ def _check_outside(table: SymbolTable, traded: Flags) -> None:
     prices = Prices(*(table.rows.numbers[role] for role in PRICES))
     outside = outside_range(prices) & traded
     share = float(outside.sum()) / max(int(traded.sum()), 1)
-    if share >= MAX_OUTSIDE and outside.sum() > 2:
+    if share >= MAX_OUTSIDE_SHARE and outside.sum() > 2:
         raise table.refusal(
             int(np.argmax(outside)),
             f"the open or close lies outside low..high, as in {share:.0%} of the rows: adjusted "

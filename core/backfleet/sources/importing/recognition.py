@@ -102,7 +102,7 @@ def recognize(form: Form, choices: ImportChoices, notes: Notes) -> FormReading:
         )
     elif form.preset:
         notes.tell(f"layout: preset {form.preset}")
-    for sentence in layout.told:
+    for sentence in layout.notes:
         notes.tell(sentence)
     columns = _columns(form, choices, notes)
     if layout.kind in ("factors", "suspensions", "lean-factors"):
@@ -163,7 +163,8 @@ def _columns(form: Form, choices: ImportChoices, notes: Notes) -> dict[str, int]
 
 
 def _position(form: Form, names: Sequence[str], role: str, name: str) -> int:
-    keys = [normalize(each) for each in names]
+    keys = [normalize(name) for name in names]
+    # A preset can name alternatives, as in `a|b`. The first one with a number other than 0 counts.
     if form.preset and "|" in name:
         places = [keys.index(key) for key in name.split("|") if key in keys]
         traded = [i for i in places if any(_has_numbers(s.columns[i]) for s in form.samples)]
