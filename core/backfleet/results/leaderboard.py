@@ -274,7 +274,7 @@ class _Groups:
     def _sums(self, name: str) -> tuple[Floats, Indices]:
         values = nullable_floats(self.rows[name])
         is_known = ~np.isnan(values)
-        sums = np.bincount(self.group[is_known], values[is_known], len(self))
+        sums = np.bincount(self.group[is_known], values[is_known], len(self)).astype(np.float64)
         return sums, np.bincount(self.group[is_known], minlength=len(self))
 
     def table(self, chosen: Sequence[int], manifest: Manifest) -> pa.Table:
