@@ -63,16 +63,17 @@ class ColumnOptions(SourceOptions):
     factor
         The column of the cumulative adjustment factor; 1 if not named.
     adjusted
-        The column of the adjusted close, such as `Adj Close`: all four prices are adjusted by the same factor,
-        adjusted close / close. `already-adjusted` says that the prices in the file are adjusted.
+        The column of the adjusted close, such as `Adj Close`: all four prices are adjusted by the
+        same factor, adjusted close / close. `already-adjusted` says that the prices in the file are
+        adjusted.
     splits, dividends
         The columns of events on their ex-dates: `splits` has new shares per old one, `dividends`
         money per share.
     tradable
         The column that says whether the symbol traded, true or false; all true if not named.
     date_format
-        The format of dates, as `datetime.strptime` reads it; by default dates and times are ISO 8601. With a `time`
-        column it covers both, with a space between.
+        The format of dates, as `datetime.strptime` reads it; by default dates and times are ISO
+        8601. With a `time` column it covers both, with a space between.
     stamp
         Whether times are the beginnings of bars, `open`, or their ends, `close`; by default `open`.
     """
@@ -148,23 +149,23 @@ class _Header:
 
     names: Sequence[str]
 
-    def find(self, wanted: str) -> str | None:
+    def find(self, name: str) -> str | None:
         """The column of this name, or else the one that differs in case only."""
-        exact = [name for name in self.names if name == wanted]
-        alike = exact or [name for name in self.names if name.lower() == wanted.lower()]
+        exact = [column for column in self.names if column == name]
+        alike = exact or [column for column in self.names if column.lower() == name.lower()]
         if len(alike) > 1:
-            raise DataError(f"{len(alike)} columns are called {wanted!r}")
+            raise DataError(f"{len(alike)} columns are called {name!r}")
         return alike[0] if alike else None
 
-    def need(self, wanted: str) -> str:
-        found = self.find(wanted)
-        if found is None:
-            raise self.missing(wanted)
-        return found
+    def need(self, name: str) -> str:
+        column = self.find(name)
+        if column is None:
+            raise self.missing(name)
+        return column
 
-    def missing(self, *wanted: str) -> DataError:
-        what = " or ".join(repr(word) for word in wanted)
-        hint = suggestion(wanted[0], self.names)
+    def missing(self, *names: str) -> DataError:
+        what = " or ".join(repr(word) for word in names)
+        hint = suggestion(names[0], self.names)
         return DataError(f"row 1: there is no column {what}{hint}")
 
 
