@@ -20,7 +20,8 @@ from backtrader.lineiterator import LineIterator
 from backtrader.resamplerfilter import Resampler
 from backtrader.strategy import Strategy
 
-from backfleet.engines.fast.column_feeds import fill_for_steps, is_plain
+from backfleet.engines.fast.alone_feeds import BAR
+from backfleet.engines.fast.column_feeds import read_for_steps, is_plain
 from backfleet.engines.fast.columns import Columns
 from backfleet.engines.fast.lines import CursorBindings
 from backfleet.engines.fast.loop import go_through, look_as_stock, look_by_the_bar
@@ -92,13 +93,21 @@ def _is_known_feed(feed: Any) -> bool:
         and not len(feed)
         and hasattr(feed.lines, "close")
         and CursorBindings().can_bind_series(feed)
-        and all(_is_known_filter(filtering) for filtering, _, _ in feed._filters)
+        and (not feed._filters or _is_resampled(feed))
         and (feed._calendar is None or type(feed._calendar).__module__.startswith("backtrader."))
     )
 
 
-def _is_known_filter(filtering: Any) -> bool:
-    return isinstance(filtering, Resampler) and type(filtering).__module__.startswith("backtrader.")
+def _is_resampled(feed: Any) -> bool:
+    """Whether a feed has a resampler and no other filter."""
+    first, *others = [filtering for filtering, _, _ in feed._filters]
+    cls: Any = type(first)
+    return (
+        not others
+        and isinstance(first, Resampler)
+        and cls.__module__.startswith("backtrader.")
+        and tuple(feed.getlinealiases()[: len(BAR)]) == BAR
+    )
 
 
 def _is_known_strategy(strategy: Any) -> bool:
@@ -118,10 +127,9 @@ def run_bar_by_bar(cerebro: Any, strategies: list[Any]) -> None:
     """Take the strategies through the bars as `Cerebro._runnext` does."""
     feeds = sorted(cerebro.datas, key=lambda feed: (feed._timeframe, feed._compression))
     loaded = [bool(feed.buflen()) for feed in feeds]
-    for feed, is_loaded in zip(feeds, loaded, strict=True):
-        if not is_loaded:
-            fill_for_steps(feed)
-    steps, error = take_alone(feeds)
+    pairs = zip(feeds, loaded, strict=True)
+    rows = [None if is_loaded else read_for_steps(feed) for feed, is_loaded in pairs]
+    steps, error = take_alone(feeds, rows)
     for feed in feeds:
         feed.home()
     steady = [feed for at, feed in enumerate(feeds) if _is_steady(at, steps)]

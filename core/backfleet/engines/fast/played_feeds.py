@@ -18,6 +18,7 @@ from typing import Any
 
 from backtrader.feed import DataClone
 
+from backfleet.engines.fast.alone_feeds import Rows, alone
 from backfleet.engines.fast.lines import (
     BarCursor,
     CursorBindings,
@@ -36,14 +37,17 @@ Step = tuple[float, Moves]
 """A moment and what moves."""
 
 
-def take_alone(feeds: Sequence[Any]) -> tuple[list[Step], Exception | None]:
+def take_alone(
+    feeds: Sequence[Any], rows: Sequence[Rows | None]
+) -> tuple[list[Step], Exception | None]:
     """Take feeds through all of their bars as `Cerebro._runnext` does.
 
-    Returns the steps, and what was raised after them.
+    Returns the steps, and what was raised after them. `rows` has those of resampled feeds that are
+    read already.
     """
     steps: list[Step] = []
     try:
-        with quick_lines(feeds):
+        with alone(feeds, rows), quick_lines(feeds):
             steps.extend(_moved(feeds))
     except Exception as error:
         return steps, error
