@@ -289,9 +289,10 @@ def random_feeds(seed: int) -> Callable[[Any], None]:
                 todate=chance.choice([None, frame.index[-1 - len(frame) // 3]]),
                 sessionend=chance.choice([None, datetime.time(16, 0)]),
             )
-            if chance.random() < 0.7:
+            is_shown = chance.random() < 0.7
+            if is_shown:
                 cerebro.adddata(feed)
-            for _ in range(chance.randint(0 if feed in cerebro.datas else 1, 2)):
+            for _ in range(chance.randint(0 if is_shown else 1, 2)):
                 cerebro.resampledata(
                     feed,
                     timeframe=chance.choice(units),

@@ -172,7 +172,8 @@ class RowFeed:
         return True
 
     def load(self) -> bool:
-        rows, (resampler, arguments, options), *_ = self._fast_rows, *self._filters
+        rows = self._fast_rows
+        resampler, arguments, options = self._filters[0]
         while True:
             if self._barstack:
                 return self._fromstack(forward=True)

@@ -21,10 +21,10 @@ from backtrader.resamplerfilter import Resampler
 from backtrader.strategy import Strategy
 
 from backfleet.engines.fast.alone_feeds import BAR
-from backfleet.engines.fast.column_feeds import read_for_steps, is_plain
+from backfleet.engines.fast.column_feeds import is_plain, read_for_steps
 from backfleet.engines.fast.columns import Columns
 from backfleet.engines.fast.lines import CursorBindings
-from backfleet.engines.fast.loop import go_through, look_as_stock, look_by_the_bar
+from backfleet.engines.fast.loop import are_finite, go_through, look_as_stock
 from backfleet.engines.fast.moving_code import moving_method
 from backfleet.engines.fast.observers import GrowingObservers, Observers
 from backfleet.engines.fast.played_feeds import PlayedFeed, Step, play, take_alone
@@ -135,7 +135,7 @@ def run_bar_by_bar(cerebro: Any, strategies: list[Any]) -> None:
     steady = [feed for at, feed in enumerate(feeds) if _is_steady(at, steps)]
     columns = [Columns(strategy, steady) for strategy in strategies]
     bindings, broker = CursorBindings(), cerebro._broker
-    look_by_the_bar(broker, feeds)
+    finite = are_finite(feeds)
     players = [PlayedFeed(*pair) for pair in zip(feeds, loaded, strict=True)]
     cursors = {id(player.feed): player.cursor for player in players}
     try:
@@ -145,7 +145,7 @@ def run_bar_by_bar(cerebro: Any, strategies: list[Any]) -> None:
             of_strategy.bind(bindings, cursors)
         runs = [SteppedRun(strategy, bindings) for strategy in strategies]
         with quick_lines(strategies):
-            go_through(cerebro, runs, play(players, steps, broker))
+            go_through(cerebro, runs, play(players, steps, broker, finite))
         if error is not None and not cerebro._event_stop:
             raise error
     finally:

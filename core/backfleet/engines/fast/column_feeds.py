@@ -19,7 +19,7 @@ from backtrader.feed import CSVDataBase, DataClone
 from backtrader.feeds import BacktraderCSVData, GenericCSVData, PandasData, YahooFinanceCSVData
 from backtrader.linebuffer import LineBuffer
 
-__all__ = ["read_for_steps", "is_plain", "read_by_the_column"]
+__all__ = ["is_plain", "read_by_the_column", "read_for_steps"]
 
 Fill = Callable[[Any], bool]
 
