@@ -52,8 +52,8 @@ class Looks(bt.Strategy):
 
     def next(self) -> None:
         series = [*self.datas, *self.used, self.above, self]
-        self.seen.append([(len(each), each.buflen(), len(each.array)) for each in series])
-        self.seen.append([tomorrow(each) for each in series])
+        self.seen.append([(len(owner), owner.buflen(), len(owner.array)) for owner in series])
+        self.seen.append([tomorrow(owner) for owner in series])
         self.seen.append(self.data.datetime.datetime())
         self.trade(self.datas[len(self) % len(self.datas)])
 

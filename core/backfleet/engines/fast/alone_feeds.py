@@ -54,8 +54,8 @@ def alone(feeds: Sequence[Any], rows: Sequence[Rows | None]) -> Iterator[None]:
                 resampled.append(_Resampled(feed, of_file))
         yield
     finally:
-        for each in resampled:
-            each.restore()
+        for feed_of_rows in resampled:
+            feed_of_rows.restore()
         for feed, cls in filled:
             feed.__class__ = cls
             del feed.__dict__["_fast_cursor"], feed.__dict__["_fast_count"]

@@ -19,6 +19,8 @@ from backtrader.feed import CSVDataBase, DataClone
 from backtrader.feeds import BacktraderCSVData, GenericCSVData, PandasData, YahooFinanceCSVData
 from backtrader.linebuffer import LineBuffer
 
+from backfleet.engines.fast import csv_feed
+
 __all__ = ["is_plain", "read_by_the_column", "read_for_steps"]
 
 Fill = Callable[[Any], bool]
@@ -90,13 +92,11 @@ def read_for_steps(feed: Any) -> Iterator[tuple[float, ...]] | None:
 def _fill(feed: Any, *, reads_on: bool) -> bool:
     if isinstance(feed, DataClone):
         return _copy(feed)
-    # Either module costs a script that has no such feed its import.
     if isinstance(feed, PandasData):
+        # Imports numpy, which takes longer than a small script without pandas.
         from backfleet.engines.fast import pandas_feed
 
         return pandas_feed.fill(feed)
-    from backfleet.engines.fast import csv_feed
-
     return csv_feed.fill(feed, reads_on=reads_on)
 
 

@@ -179,9 +179,8 @@ def _generic_times(feed: Any, rows: _Rows) -> Numbers:
     if feed._tz is not None:
         raise Odd
     ends = days_at(days, feed.p.sessionend)
-    if not any(fractions):
-        return [max(end, float(day)) for end, day in zip(ends, days, strict=True)]
-    return [max(pair) for pair in zip(ends, at_time(days, fractions), strict=True)]
+    # No end of a session is before its day begins.
+    return list(map(max, ends, at_time(days, fractions))) if any(fractions) else ends
 
 
 def _generic_moments(feed: Any, rows: _Rows) -> tuple[list[int], list[tuple[Any, ...]]]:

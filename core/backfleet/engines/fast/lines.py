@@ -235,7 +235,7 @@ class CursorBindings:
     def __init__(self) -> None:
         self._lines: list[tuple[Any, type]] = []
         self._series: list[tuple[Any, type]] = []
-        self._aliases: list[tuple[Any, str]] = []
+        self._attributes: list[tuple[Any, str]] = []
         self._feeds: list[Any] = []
         self._cursor_of: dict[int, BarCursor] = {}
 
@@ -273,8 +273,12 @@ class CursorBindings:
             self.line(line, cursor)
         for alias, line in zip(series.lines.getlinealiases(), series.lines.lines, strict=False):
             if not hasattr(type(series), alias) and alias not in series.__dict__:
-                series.__dict__[alias] = line
-                self._aliases.append((series, alias))
+                self.attribute(series, alias, line)
+
+    def attribute(self, owner: Any, name: str, value: Any) -> None:
+        """Give an object an attribute that it does not have, for as long as the run lasts."""
+        owner.__dict__[name] = value
+        self._attributes.append((owner, name))
 
     def series(self, series: Any, cursor: BarCursor) -> None:
         """Put an indicator on a cursor, with all its lines."""
@@ -309,16 +313,16 @@ class CursorBindings:
         for series, series_class in reversed(self._series):
             series.__class__ = series_class
             del series.__dict__["_fast_cursor"], series.__dict__["_fast_array"]
-        for series, alias in self._aliases:
-            series.__dict__.pop(alias, None)
+        for owner, name in self._attributes:
+            owner.__dict__.pop(name, None)
         for feed in self._feeds:
             _leave_ticks(feed)
             if isinstance(feed, DataClone):
                 feed._dlen += len(feed)  # as its `advance` counts
 
 
-def _class_of(found: Any) -> Any:
-    return type(found)
+def _class_of(instance: Any) -> Any:
+    return type(instance)
 
 
 def _leave_ticks(feed: Any) -> None:

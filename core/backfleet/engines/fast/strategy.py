@@ -13,7 +13,7 @@ from typing import Any
 
 from backtrader.lineiterator import LineIterator
 from backtrader.order import Order
-from backtrader.strategy import Strategy
+from backtrader.strategy import SignalStrategy, Strategy
 
 from backfleet.engines.fast.lines import BarCursor, CursorBindings
 from backfleet.engines.fast.listeners import (
@@ -27,6 +27,7 @@ from backfleet.engines.fast.listeners import (
     with_children,
 )
 from backfleet.engines.fast.observers import Observers
+from backfleet.engines.fast.signals import forget_ended_order, read_signals_once
 
 __all__ = ["StrategyRun"]
 
@@ -49,12 +50,15 @@ class StrategyRun:
         self._cursor = BarCursor()
         self._lagging = self._bind_indicators(bindings)
         bindings.lines_of(strategy, self._cursor)
+        read_signals_once(strategy, bindings)
         times = strategy.lines.datetime
         self._add_time = times.array.append
         self._add_gap = [line.array.append for line in strategy.lines.lines if line is not times]
         self._waits = list(zip(strategy._minperiods, strategy.datas, strict=True))
         self._waiting = True
-        self._has_own_notify = type(strategy)._notify is not Strategy._notify
+        notify = type(strategy)._notify
+        self._has_own_notify = notify not in (Strategy._notify, SignalStrategy._notify)
+        self._awaits_order = notify is SignalStrategy._notify
         self._listening = [*strategy.analyzers, *strategy._slave_analyzers]
         # Only an analyzer of a script's own assigns listeners after the strategy's `next`.
         self._has_own_analyzers = any(
@@ -152,6 +156,8 @@ class StrategyRun:
         if self._has_own_notify:
             strategy._notify()
             return
+        if self._awaits_order:
+            forget_ended_order(strategy)
         for order in strategy._orderspending:
             if order.exectype != Order.Historical or order.histnotify:
                 strategy.notify_order(order)
