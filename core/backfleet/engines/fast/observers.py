@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Callable
 from typing import Any
 
 from backtrader.brokers.bbroker import BackBroker
 from backtrader.lineiterator import LineIterator
 from backtrader.observers import Broker, BuySell, DataTrades, Trades
+from backtrader.order import Order
 
 from backfleet.engines.fast.lines import BarCursor, CursorBindings
 
@@ -94,7 +96,7 @@ class Observers:
                 cash_line[0] = cash
         if strategy._orderspending:
             for observer in self._of_orders:
-                observer.next()
+                _show_fills(observer, strategy._orderspending)
         if strategy._tradespending:
             for observer in self._of_trades:
                 observer.next()
@@ -122,3 +124,40 @@ class Observers:
         """Lengthen the lines on the cursor as backtrader does: it appends a value on every bar,
         though the buffers begin with the length of the first feed."""
         self._lengthen(self._cursor.bar + 1 - self._added)
+
+
+def _show_fills(observer: Any, orders: list[Any]) -> None:
+    """`BuySell.next`, which first makes lists of the fills of all orders."""
+    data = observer.data
+    bought: list[float] = []
+    sold: list[float] = []
+    for order in orders:
+        if order.status > Order.Accepted and order.data is data and order.executed.size:
+            (bought if order.ordtype == Order.Buy else sold).append(order.executed.price)
+    lines, distance = observer.lines, observer.p.bardist
+    observer.curbuylen = _show_side(
+        observer, lines.buy, bought, "curbuylen", lambda: data.low[0] * (1 - distance)
+    )
+    observer.curselllen = _show_side(
+        observer, lines.sell, sold, "curselllen", lambda: data.high[0] * (1 + distance)
+    )
+
+
+def _show_side(
+    observer: Any, line: Any, prices: list[float], name: str, beside: Callable[[], float]
+) -> int:
+    """Show the mean price of a bar's fills, or a mark beside the bar; returns their number."""
+    total, count = line[0], len(prices)
+    if total != total:  # not a number: nothing is shown yet
+        if not count:
+            return 0
+        total = 0.0
+    else:
+        count += getattr(observer, name)
+    total += math.fsum(prices)
+    value = total / float(count or "NaN")
+    if not observer.p.barplot:
+        line[0] = value
+    elif value == value:
+        line[0] = beside()
+    return count
