@@ -13,7 +13,7 @@ from __future__ import annotations
 import io
 from array import array
 from collections.abc import Iterator, Sequence
-from itertools import compress
+from itertools import compress, repeat
 from math import nan
 from typing import Any
 
@@ -83,7 +83,7 @@ class _Rows:
             raise Odd
         # A longer separator could also begin at the end of a row.
         rows = text.removesuffix("\n").split("\n")
-        widths = {row.count(separator) for row in rows}
+        widths = set(map(str.count, rows, repeat(separator)))
         if len(widths) != 1 or "" in rows:
             raise Odd
         return cls(separator.join(rows).split(separator), widths.pop() + 1)
@@ -211,6 +211,9 @@ def _yahoo(feed: Any, rows: _Rows) -> dict[str, array[float]]:
     # Rounding takes longest. To an integer it can fail, also in rows that are not kept.
     first = _is_count(p.decimals) and _is_count(p.roundvolume)
     now, later = (span.pick, _doubles) if first else (_doubles, span.pick)
+    opened: Numbers
+    high: Numbers
+    low: Numbers
     opened, high, low, close, adjusted = map(now, columns)
     volume: Numbers = now(_volume(rows, span.read))
     if p.adjclose:
@@ -248,7 +251,11 @@ def _volume(rows: _Rows, count: int) -> list[float]:
     """The volumes; 0 where there is none, or no number."""
     if rows.width < 7:
         return [0.0] * count
-    return list(_numbers_or_zeros(rows.column(6, count)))
+    texts = rows.column(6, count)
+    try:
+        return list(map(float, texts))
+    except ValueError:
+        return list(_numbers_or_zeros(texts))
 
 
 def _numbers_or_zeros(texts: Sequence[str]) -> Iterator[float]:

@@ -21,6 +21,7 @@ from backtrader.observers import Broker, BuySell, DataTrades, Trades
 from backtrader.order import Order
 
 from backfleet.engines.fast.lines import BarCursor, CursorBindings
+from backfleet.engines.fast.listeners import PHASES, Step, bar_listeners
 
 __all__ = ["Observers"]
 
@@ -43,6 +44,7 @@ class Observers:
         self._of_trades: list[Any] = []
         self._others: list[Any] = []
         self._bound: list[Any] = []
+        self._analyzers: dict[str, list[list[Step]]] = {}
         observers = strategy._lineiterators[LineIterator.ObsType]
         for observer in observers:
             self._sort(observer, bindings)
@@ -70,6 +72,13 @@ class Observers:
             self._bind(observer, bindings)
         else:
             self._others.append(observer)
+
+    def find_listeners(self) -> None:
+        """Look for what the observers' own analyzers do on a bar."""
+        self._analyzers = {
+            phase: [bar_listeners(observer._analyzers, phase) for observer in self._others]
+            for phase in PHASES
+        }
 
     def _has_known_broker(self) -> bool:
         return isinstance(self._strategy.broker, BackBroker)
@@ -100,13 +109,16 @@ class Observers:
         if strategy._tradespending:
             for observer in self._of_trades:
                 observer.next()
-        for observer in self._others:
-            self._step_as_stock(observer, status)
+        if self._others:
+            self._step_others("next" if status < 0 else "prenext" if status else "nextstart")
 
-    def _step_as_stock(self, observer: Any, status: int) -> None:
-        phase = "next" if status < 0 else "prenext" if status else "nextstart"
-        for analyzer in observer._analyzers:
-            getattr(analyzer, f"_{phase}")()
+    def _step_others(self, phase: str) -> None:
+        for observer, steps in zip(self._others, self._analyzers[phase], strict=True):
+            for step in steps:
+                step()
+            self._step_as_stock(observer, phase)
+
+    def _step_as_stock(self, observer: Any, phase: str) -> None:
         if len(self._strategy) > len(observer):
             observer.forward()
         if phase != "prenext" or len(observer):

@@ -95,7 +95,7 @@ def _logic(line: Any, start: int, end: int) -> bool:
     columns = [_operand(argument, start, end) for argument in line.args]
     if not columns or None in columns:
         return False
-    rows: Any = zip(*columns, strict=True)  # type: ignore[arg-type]
+    rows: Any = zip(*columns, strict=True)
     line.array[start:end] = array("d", map(line.flogic, rows))
     return True
 

@@ -71,8 +71,8 @@ class StrategyRun:
             for analyzer in with_children(self._listening)
         )
         self._fields = [vars(owner) for owner in (strategy, *with_children(self._listening))]
-        self._find_listeners()
         self._observers = Observers(strategy, bindings)
+        self._find_listeners()
         self._observed = self._observers.any
 
     def _find_listeners(self) -> None:
@@ -84,6 +84,7 @@ class StrategyRun:
         self._listens = self._has_own_notify or bool(self._of_account)
         self._analyzers = {phase: bar_listeners(strategy.analyzers, phase) for phase in PHASES}
         self._after_next = self._analyzers["next"]
+        self._observers.find_listeners()
 
     def notice_listeners(self) -> None:
         """Look for listeners again if an attribute was added: it may be one."""
