@@ -196,13 +196,15 @@ def _process(script: Script, side: str) -> Process:
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report"
         command = [sys.executable, str(HERE / "script_process.py"), side, str(report)]
-        settings = {"MPLBACKEND": "Agg", "PYTHONHASHSEED": "0"}
+        # Both Cerebros are imported as a user does it, from bytecode.
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        environment |= {"MPLBACKEND": "Agg", "PYTHONHASHSEED": "0"}
         output = Path(scratch) / "output"
         with output.open("wb") as stream:
             child = subprocess.Popen(
                 [*command, script.path, *script.arguments],
                 cwd=script.folder,
-                env={**os.environ, **settings},
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.DEVNULL,

@@ -21,7 +21,7 @@ def row(day: str, close: str = "10") -> str:
 
 
 def weekdays(count: int, first: date = date(2024, 1, 1)) -> list[str]:
-    days = (first + timedelta(each) for each in range(count * 2))
+    days = (first + timedelta(offset) for offset in range(count * 2))
     return [day.isoformat() for day in days if day.weekday() < 5][:count]
 
 
@@ -44,14 +44,14 @@ def faults(source: Source, symbol: str) -> Sequence[tuple[int | None, str]]:
 
 
 def gaps(source: Source, *symbols: str) -> list[Fault]:
-    return list(find_gaps([check_symbol(source, symbol) for symbol in symbols]))
+    return list(find_gaps(source, [check_symbol(source, symbol) for symbol in symbols]))
 
 
 def test_sound_files_have_no_faults(samples: Path) -> None:
     source = open_source("cn-daily", SourceSettings(str(samples), "Asia/Shanghai", (), {}))
     checked = [check_symbol(source, symbol) for symbol in source.symbols()]
-    assert [each.faults for each in checked] == [[], [], []]
-    assert list(find_gaps(checked)) == []
+    assert [file.faults for file in checked] == [[], [], []]
+    assert list(find_gaps(source, checked)) == []
 
 
 def test_every_bad_row_is_told_not_only_the_first(source: Source, write: Write) -> None:
@@ -129,10 +129,19 @@ def test_holidays_are_no_gap(source: Source, write: Write) -> None:
 
 
 def test_alone_a_symbol_has_a_gap_of_more_than_two_weeks(source: Source, write: Write) -> None:
-    write("AAA", row("2024-01-02"), row("2024-01-12"), "", row("2024-02-12"))
+    write("AAA", *map(row, weekdays(5)), "", row("2024-02-12"))
     (gap,) = gaps(source, "AAA")
-    assert gap.row == 5
-    assert gap.problem == "a gap: after 2024-01-12 comes 2024-02-12, without 30 days"
+    assert gap.row == 8
+    assert gap.problem == "a gap: after 2024-01-05 comes 2024-02-12, without 37 days"
+
+
+@pytest.mark.parametrize("step", [7, 31])
+def test_weeks_and_months_have_no_gaps(source: Source, write: Write, step: int) -> None:
+    for symbol in ("AAA", "BBB", "CCC"):
+        write(symbol, *map(row, weekdays(100)))
+    write("DDD", *(row(str(date(2024, 1, 1) + timedelta(step * k))) for k in range(5)))
+    assert gaps(source, "DDD") == []
+    assert gaps(source, "AAA", "BBB", "CCC", "DDD") == []
 
 
 def test_intraday_bars_are_not_looked_through_for_gaps(source: Source, write: Write) -> None:
@@ -140,7 +149,7 @@ def test_intraday_bars_are_not_looked_through_for_gaps(source: Source, write: Wr
     checked = check_symbol(source, "AAA")
     assert isinstance(checked, Checked)
     assert (checked.bars, checked.sessions) == (3, None)
-    assert list(find_gaps([checked])) == []
+    assert list(find_gaps(source, [checked])) == []
 
 
 def test_a_second_bar_of_a_session_among_daily_bars_is_a_fault(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -38,7 +39,8 @@ def _reading_options(command: F) -> F:
         click.option(
             "--date-format",
             metavar="FORMAT",
-            help="day-first, month-first, s, ms, us, ns, excel, or a format of strptime.",
+            help="day-first, month-first, year-first, roc, s, ms, us, ns, excel, or a format of "
+            "strptime.",
         ),
         click.option(
             "--column",
@@ -65,6 +67,13 @@ def _reading_options(command: F) -> F:
             default="refuse",
             show_default=True,
             help="Refuse all, or leave out symbols with bad rows.",
+        ),
+        click.option(
+            "--on-bad-row",
+            type=click.Choice(["refuse", "skip"]),
+            default="refuse",
+            show_default=True,
+            help="Refuse, or leave out rows with bad prices.",
         ),
         click.option("--yes", is_flag=True, help="Accept readings that fit best."),
         click.option(
@@ -115,7 +124,7 @@ def _import_facts(place: str, target: str, as_json: bool, reading: dict[str, Any
     """Import tables of facts, and show what they hold. Raises DataError."""
     from backfleet.sources.importing.fact_import import import_facts
 
-    plain = {"facts", "digits", "on_bad_symbol", "yes"}
+    plain = {"facts", "digits", "on_bad_symbol", "on_bad_row", "yes"}
     given = [name for name, value in reading.items() if value and name not in plain]
     if given:
         raise click.UsageError(f"--facts: --{given[0].replace('_', '-')} is about bars; remove it")
@@ -136,6 +145,8 @@ def _check_target(place: str, target: str) -> None:
     inside = os.path.realpath(target)
     if os.path.realpath(place) == inside or os.path.realpath(place).startswith(inside + os.sep):
         raise click.UsageError("OUT is the folder of the files themselves; name another")
+    if inside.startswith(os.path.realpath(place) + os.sep):
+        raise click.UsageError("OUT lies in PATH, and the next import would read it; name another")
 
 
 def _outcome(place: str, target: str, reading: dict[str, Any]) -> ImportOutcome:
@@ -177,6 +188,9 @@ def _choices(reading: dict[str, Any]) -> ImportChoices:
             timezone(reading["timezone"])
         except ValueError as error:
             raise click.UsageError(f"--timezone {reading['timezone']!r} {error}") from None
+    unit = reading["volume_unit"]
+    if unit is not None and not 0 < unit < math.inf:
+        raise click.UsageError(f"--volume-unit {unit:g}: must be a number above 0")
     delimiter = {"tab": "\t", "\\t": "\t"}.get(reading["delimiter"], reading["delimiter"])
     if delimiter is not None and len(delimiter) != 1:
         raise click.UsageError(f"--delimiter {delimiter!r}: must be one character, or tab")
@@ -193,6 +207,7 @@ def _choices(reading: dict[str, Any]) -> ImportChoices:
         stamp=reading["stamp"],
         bar=reading["bar"],
         skip_bad=reading["on_bad_symbol"] == "skip",
+        skip_rows=reading["on_bad_row"] == "skip",
         text=TextSettings(reading["encoding"], delimiter),
     )
 

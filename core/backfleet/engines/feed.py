@@ -240,6 +240,7 @@ class BulkFeed(bt.feed.DataBase):
         missing = array("d", [math.nan]) * len(columns.time)
         for alias, line in zip(self.getlinealiases(), self.lines.itersize(), strict=True):
             line.array = columns.arrays.get(alias, missing)[:]
+        # As at the end of `AbstractDataBase.preload`.
         self._last()
         self.home()
 

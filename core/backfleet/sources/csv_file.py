@@ -17,7 +17,6 @@ import pyarrow.csv as pacsv
 from backfleet.errors import DataError
 from backfleet.sources.checks import HAS_TEXT, check_text
 from backfleet.sources.table import Table, whole
-from backfleet.sources.turns import others_run
 
 __all__ = ["CsvFile", "row_lines"]
 
@@ -106,12 +105,12 @@ class CsvFile:
         value is of another kind."""
         positions = {str(self.names.index(name)): kind for name, kind in kinds.items()}
         read, convert = _options(len(self.names), tuple(positions.items()))
+        # Otherwise pyarrow would cut quoted values at their line ends.
         parse = pacsv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True)
         reader = pacsv.open_csv(pa.BufferReader(self.body), read, parse, convert)
         while True:
             try:
-                with others_run:
-                    batch = reader.read_next_batch()
+                batch = reader.read_next_batch()
             except StopIteration:
                 return
             yield Table(self.origin, dict(zip(kinds, batch.columns, strict=True)), int)
@@ -127,8 +126,7 @@ class CsvFile:
         parse = pacsv.ParseOptions(
             delimiter=self.delimiter, invalid_row_handler=note, newlines_in_values=True
         )
-        with others_run:
-            return pacsv.read_csv(pa.BufferReader(self.body), read, parse, convert)
+        return pacsv.read_csv(pa.BufferReader(self.body), read, parse, convert)
 
     def _row_number(self, row: int) -> int:
         # Only wanted when a row is refused.
@@ -138,9 +136,9 @@ class CsvFile:
     def _refusal(self, wrong: Sequence[Any], error: Exception) -> DataError:
         if not wrong or wrong[0].number is None:
             return DataError(f"{self.origin}: {error}")
-        found, wanted = wrong[0].actual_columns, wrong[0].expected_columns
+        actual, expected = wrong[0].actual_columns, wrong[0].expected_columns
         row = self._row_number(wrong[0].number - 1)
-        return DataError(f"{self.origin}: row {row}: {found} values for {wanted} columns")
+        return DataError(f"{self.origin}: row {row}: {actual} values for {expected} columns")
 
 
 @lru_cache

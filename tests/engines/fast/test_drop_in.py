@@ -43,8 +43,8 @@ class Watching(Crossing):
 
     def next(self) -> None:
         super().next()
-        for each in (self.data, self.data.close, self.average, self.above, self.position):
-            self.met.add((type(each).__name__, type(each).__module__))
+        for part in (self.data, self.data.close, self.average, self.above, self.position):
+            self.met.add((type(part).__name__, type(part).__module__))
         assert isinstance(self.data, bt.feeds.PandasData)
         assert isinstance(self.average, bt.indicators.SMA)
 
@@ -112,10 +112,10 @@ def test_nothing_of_backtraders_own_is_changed(frame: pd.DataFrame) -> None:
         bt.lineseries.LineSeries,
         bt.Analyzer,
     ]
-    before = [dict(vars(each)) for each in classes]
+    before = [dict(vars(kind)) for kind in classes]
     subclasses = set(bt.Strategy._indcol), set(bt.Indicator._indcol)
     script(backfleet.Cerebro, frame)
-    assert [dict(vars(each)) for each in classes] == before
+    assert [dict(vars(kind)) for kind in classes] == before
     assert (set(bt.Strategy._indcol), set(bt.Indicator._indcol)) == subclasses
     cerebro, strategy = script(bt.Cerebro, frame)
     assert type(cerebro.broker) is bt.brokers.BackBroker
@@ -223,7 +223,7 @@ def test_a_plot_has_the_same_curves(frame: pd.DataFrame) -> None:
         def plot(self, strategy: Any, **_: Any) -> Any:
             owners = [*strategy.datas, *strategy.getindicators(), *strategy.getobservers()]
             return [
-                repr(line.plotrange(0, len(strategy))) for each in owners for line in each.lines
+                repr(line.plotrange(0, len(strategy))) for owner in owners for line in owner.lines
             ]
 
         def show(self) -> None:

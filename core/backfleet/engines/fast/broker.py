@@ -60,6 +60,7 @@ def replace_plain(broker: Any) -> None:
     has_own_methods = any(
         isinstance(getattr(BackBroker, key, None), FunctionType) for key in fields
     )
+    # The name `schemes` is one more reference.
     if has_own_methods or sys.getrefcount(schemes) > OWN_REFERENCES + 1:
         return
     broker.__class__ = FastBroker
@@ -142,6 +143,8 @@ class FastBroker(ValuingBroker):
         """Accept what the cash suffices for, order by order, each as if it were filled at once."""
         submitted = self.submitted
         for order in submitted:
+            # One unknown order sends all of them the long way: each is checked against the cash
+            # that those before it leave.
             if not self._short or order.data._compensate is not None:
                 super().check_submitted()
                 return
@@ -182,6 +185,7 @@ class FastBroker(ValuingBroker):
             self.check_submitted()
         self.cash -= 0.0  # the interest, which makes a float of an int
         pending = self.pending
+        # Marks the end of this bar's orders, since those that live on are appended behind it.
         pending.append(None)
         while (order := pending.popleft()) is not None:
             kind = order.exectype
@@ -277,7 +281,7 @@ class FastBroker(ValuingBroker):
             self.cash, closed_value, closed_fee = terms.after_closing(
                 self.cash, closed, entry, price, pnl
             )
-        wanted = opened
+        needed = opened
         if opened:
             cash, opened_value, opened_fee = terms.after_opening(self.cash, opened, price)
             if cash < 0.0:
@@ -287,6 +291,8 @@ class FastBroker(ValuingBroker):
                 self.cash = cash
         if filled := closed + opened:
             terms.confirm(filled, price)
+            # `held` and `mean` belong to the whole order. backtrader reports them in the execution
+            # bit even if it fills a part.
             if filled == size:
                 position.become(held, mean, opened, closed)
             else:
@@ -306,5 +312,5 @@ class FastBroker(ValuingBroker):
             self.notifs.append(copy_of(order))
             if order.ref in self._ocos:
                 self._ococheck(order)
-        if wanted and not opened:
+        if needed and not opened:
             self._refuse(order)

@@ -15,6 +15,7 @@ from backtrader.lineiterator import LineIterator
 from backtrader.strategy import Strategy
 
 from backfleet.engines.bt import bt
+from backfleet.engines.fast.bar_by_bar import can_be_played, run_bar_by_bar
 from backfleet.engines.fast.broker import FastBroker, replace_plain
 from backfleet.engines.fast.column_feeds import read_by_the_column
 from backfleet.engines.fast.feed_conditions import own_methods, reason_against_feed
@@ -22,6 +23,7 @@ from backfleet.engines.fast.heap import heap_exempted_once
 from backfleet.engines.fast.indicators import by_the_column
 from backfleet.engines.fast.loop import run_lean
 from backfleet.engines.fast.moving_code import moving_method
+from backfleet.engines.fast.quick_lines import quick_lines
 
 __all__ = ["Cerebro"]
 
@@ -66,8 +68,15 @@ class Cerebro(bt.Cerebro):
             return super().run(**kwargs)
 
     def _runnext(self, runstrats: list[Any]) -> None:
-        self.fallback = self.fallback or "bar by bar, without runonce"
-        super()._runnext(runstrats)
+        if not self.fast:
+            super()._runnext(runstrats)
+            return
+        self.fallback = "bar by bar, without runonce"
+        if can_be_played(self, runstrats):
+            run_bar_by_bar(self, runstrats)
+            return
+        with quick_lines(runstrats):
+            super()._runnext(runstrats)
 
     def _runonce_old(self, runstrats: list[Any]) -> None:
         self.fallback = self.fallback or "oldsync"

@@ -22,7 +22,15 @@ from backtrader.lineroot import LineRoot
 from backtrader.lineseries import LineSeries
 from backtrader.utils.dateintern import num2date
 
-__all__ = ["BarCursor", "CursorBindings", "LineMovedError"]
+__all__ = [
+    "BarCursor",
+    "CursorBindings",
+    "LineMovedError",
+    "datetime_of",
+    "methods_of",
+    "moves_as_stock",
+    "subclass_with",
+]
 
 LINE_METHODS = (
     "__getitem__",
@@ -165,9 +173,19 @@ OPERATORS: dict[str, Any] = {
 CLASS_FIELDS = frozenset(vars(type("Empty", (), {"__annotations__": {}})))
 
 
+def methods_of(mixin: Any) -> dict[str, Any]:
+    """What a class adds to others."""
+    return {name: value for name, value in vars(mixin).items() if name not in CLASS_FIELDS}
+
+
 @lru_cache(maxsize=256)
 def _cursor_class(cls: Any, mixin: Any) -> Any:
-    """`cls` with the methods of `mixin` and the operators that `cls` has not made its own.
+    """`cls` with the methods of `mixin`."""
+    return subclass_with(cls, methods_of(mixin))
+
+
+def subclass_with(cls: Any, methods: dict[str, Any]) -> Any:
+    """A class derived from `cls`, with methods and the operators that `cls` has not made its own.
 
     Made by `type` itself: backtrader's metaclasses would register it as one of a user's classes.
     The methods are copied, since an object can only change to a class with the same bases' layout.
@@ -177,7 +195,6 @@ def _cursor_class(cls: Any, mixin: Any) -> Any:
         for name, value in OPERATORS.items()
         if getattr(cls, name) is getattr(LineRoot, name)
     }
-    methods = {name: value for name, value in vars(mixin).items() if name not in CLASS_FIELDS}
     body = {name: getattr(cls, name) for name in ("__module__", "__qualname__", "__doc__")}
     body["__hash__"] = cls.__hash__
     return type.__new__(type(cls), cls.__name__, (cls,), {**body, **own, **methods})
@@ -207,7 +224,8 @@ def _tick(alias: str) -> property:
 
 
 @lru_cache(maxsize=256)
-def _moves_as_stock(cls: Any) -> bool:
+def moves_as_stock(cls: Any) -> bool:
+    """Whether a line's class has all methods that move a line from `LineBuffer`."""
     return all(getattr(cls, name) is getattr(LineBuffer, name) for name in LINE_METHODS)
 
 
@@ -232,7 +250,7 @@ class CursorBindings:
             isinstance(line, LineBuffer)
             and line.mode == LineBuffer.UnBounded
             and id(line) not in self._cursor_of
-            and _moves_as_stock(_class_of(line))
+            and moves_as_stock(_class_of(line))
         )
 
     def can_bind_series(self, series: Any) -> bool:
@@ -303,8 +321,8 @@ class CursorBindings:
                 feed._dlen += len(feed)  # as its `advance` counts
 
 
-def _class_of(found: Any) -> Any:
-    return type(found)
+def _class_of(instance: Any) -> Any:
+    return type(instance)
 
 
 def _leave_ticks(feed: Any) -> None:

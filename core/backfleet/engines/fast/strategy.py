@@ -48,12 +48,7 @@ class StrategyRun:
     def __init__(self, strategy: Any, bindings: CursorBindings) -> None:
         self.strategy = strategy
         self._cursor = BarCursor()
-        cerebro = strategy.env
-        if cerebro.p.cheat_on_open or cerebro._timers or cerebro._timerscheat:
-            # `next_open` and `notify_timer` see indicators that have not reached the bar yet.
-            self._lagging = list(strategy._lineiterators[LineIterator.IndType])
-        else:
-            self._lagging = _bind_indicators(strategy, bindings)
+        self._lagging = self._bind_indicators(bindings)
         bindings.lines_of(strategy, self._cursor)
         read_signals_once(strategy, bindings)
         times = strategy.lines.datetime
@@ -71,9 +66,21 @@ class StrategyRun:
             for analyzer in with_children(self._listening)
         )
         self._fields = [vars(owner) for owner in (strategy, *with_children(self._listening))]
-        self._observers = Observers(strategy, bindings)
+        self._observers = self._make_observers(bindings)
         self._find_listeners()
         self._observed = self._observers.any
+
+    def _make_observers(self, bindings: CursorBindings) -> Observers:
+        return Observers(self.strategy, bindings)
+
+    def _bind_indicators(self, bindings: CursorBindings) -> list[Any]:
+        """Put indicators on the cursors of their feeds; the others are returned."""
+        strategy = self.strategy
+        cerebro = strategy.env
+        if cerebro.p.cheat_on_open or cerebro._timers or cerebro._timerscheat:
+            # `next_open` and `notify_timer` see indicators that have not reached the bar yet.
+            return list(strategy._lineiterators[LineIterator.IndType])
+        return _bind_indicators(strategy, bindings)
 
     def _find_listeners(self) -> None:
         strategy, listening = self.strategy, self._listening
@@ -105,6 +112,10 @@ class StrategyRun:
         self._add_time(moment)
         for append in self._add_gap:
             append(math.nan)
+        self._act(strategy)
+
+    def _act(self, strategy: Any) -> None:
+        """Call the strategy and those that watch it, when its lines have reached the bar."""
         if self._has_own_analyzers:
             self.notice_listeners()
         if strategy._orderspending or strategy._tradespending or self._listens:

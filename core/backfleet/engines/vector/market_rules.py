@@ -71,11 +71,12 @@ def market_rows(bars: Bars) -> MarketRows | None:
     terms = bars.terms
     if terms is None:
         return None
+    steady = terms.steady
     rows = [
-        terms.step, terms.least, terms.most, terms.cap,
-        terms.buy_tax, terms.sell_tax, terms.share_fee, terms.minimum,
+        steady.step, steady.least, steady.most, terms.cap,
+        steady.buy_tax, steady.sell_tax, steady.share_fee, steady.minimum,
         terms.buy_block, terms.sell_block, terms.missed,
-        terms.locked, terms.shorts, bars.session.astype("M8[D]").view(np.int64),
+        steady.locked, steady.shorts, bars.session.astype("M8[D]").view(np.int64),
     ]  # fmt: skip
     return np.array([np.asarray(row, np.float64) for row in rows])
 
@@ -84,6 +85,7 @@ def market_rows(bars: Bars) -> MarketRows | None:
 def terms_at(market: MarketRows, bar: int) -> BarTerms:
     """Return the rules at a bar."""
     return BarTerms(
+        # numba cannot unpack an array into arguments, so each row is written out.
         market[0, bar],
         market[1, bar],
         market[2, bar],
@@ -185,6 +187,8 @@ def rejection_at_open(size: float, held: float, fresh: float, terms: BarTerms) -
     if size < 0.0:
         if terms.shorts == 0.0 and held + size < 0.0:
             return SHORT
+        # An order that closes the whole position is kept if some of it can be sold: `allowed_size`
+        # sells that part.
         if fresh > 0.0 and -size > held - fresh and not (-size == held and held > fresh):
             return SAME_SESSION
     return NOT_REJECTED
