@@ -109,8 +109,8 @@ def _hour(folder: Path, data: Path, options: list[str]) -> Run:
         """Two workers in seven seconds end, and every twentieth of them fails."""
         done = min(WORKERS, int(now * 2 / 7))
         counts = {"SUCCEEDED": done - done // 20, "FAILED": done // 20, "RUNNING": WORKERS - done}
-        for each in parsed["jobs"]:
-            each["arrayProperties"] = {"size": WORKERS, "statusSummary": counts}
+        for job in parsed["jobs"]:
+            job["arrayProperties"] = {"size": WORKERS, "statusSummary": counts}
 
     events = batch.clients.batch.meta.events
     events.register("after-call.batch.DescribeJobs", progress)

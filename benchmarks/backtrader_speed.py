@@ -138,10 +138,10 @@ def _report(name: str, case: Case, repetitions: int) -> None:
     for side in sides.values():
         side()
     readings = alternate({side: _taking(call) for side, call in sides.items()}, repetitions)
-    stock, fast = ([each.cpu for each in readings[side]] for side in ("stock", "fast"))
+    stock, fast = ([reading.cpu for reading in readings[side]] for side in ("stock", "fast"))
     ratio = statistics.median(slow / quick for slow, quick in zip(stock, fast, strict=True))
     asked = f"{case.ratio:g}" if case.ratio else "-"
-    milliseconds = "".join(f"{statistics.median(each) * 1e3:12.1f}" for each in (stock, fast))
+    milliseconds = "".join(f"{statistics.median(times) * 1e3:12.1f}" for times in (stock, fast))
     print(f"{name:16}{milliseconds}{ratio:8.1f}{asked:>8}", flush=True)
 
 
@@ -207,7 +207,7 @@ def _bars(count: int, seed: int) -> Bars:
     opened = close * np.exp(draw.normal(0.0, 0.007, count))
     high = np.maximum(opened, close) * (1.0 + draw.random(count) * 0.01)
     low = np.minimum(opened, close) * (1.0 - draw.random(count) * 0.01)
-    prices = Prices(*(np.round(each, 2) for each in (opened, high, low, close)))
+    prices = Prices(*(np.round(column, 2) for column in (opened, high, low, close)))
     session = np.datetime64("1800-01-01", "D") + np.arange(count)
     return Bars(
         symbol=f"S{seed:03}",

@@ -76,10 +76,10 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--repetitions", type=int, default=10)
     arguments.add_argument("--image", help="of 'backfleet image build', for the executor docker")
-    wanted = arguments.parse_args()
+    options = arguments.parse_args()
     executors = ["local", "elsewhere"]
-    if wanted.image:
-        os.environ["BACKFLEET_DOCKER_IMAGE"] = wanted.image
+    if options.image:
+        os.environ["BACKFLEET_DOCKER_IMAGE"] = options.image
         executors.append("docker")
     with workspace() as folder:
         (folder / "job.toml").write_text(JOB)
@@ -89,11 +89,11 @@ def main() -> None:
         paths = [str(folder / "site"), os.environ.get("PYTHONPATH", "")]
         os.environ["PYTHONPATH"] = os.pathsep.join(paths)
         _run(folder, "local")
-        found = alternate(
+        readings_by_side = alternate(
             {name: partial(_run, folder, name) for name in executors},
-            wanted.repetitions,
+            options.repetitions,
         )
-    for name, readings in found.items():
+    for name, readings in readings_by_side.items():
         title = f"From an edit to a worker on {name!r} that has it imported"
         compare(Comparison(title, "ms", 1e3, 2000, "clock"), readings)
 

@@ -61,7 +61,7 @@ class Measured:
     memory: float
 
     @property
-    def each(self) -> float:
+    def task_seconds(self) -> float:
         """Seconds a task."""
         return self.seconds / self.tasks
 
@@ -97,25 +97,25 @@ def measure_peer(peer: Peer, setting: Setting, case: str, prices: str) -> Measur
         # The machine code is on disk thereafter.
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True, env=environment)
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
-    found = json.loads(done.stdout.splitlines()[-1])
-    print(f"{prices:8}{peer.name:24}{found['seconds'] / found['tasks'] * 1e3:12.3f} ms a task")
-    return Measured(version=version_of(peer, setting.environments), **found)
+    report = json.loads(done.stdout.splitlines()[-1])
+    print(f"{prices:8}{peer.name:24}{report['seconds'] / report['tasks'] * 1e3:12.3f} ms a task")
+    return Measured(version=version_of(peer, setting.environments), **report)
 
 
 def one(setting: Setting) -> str:
-    found = measure_peers(setting, "one", "sweep")
-    text = f"## One backtest of {BARS:,} bars\n\n{speed_table(found)}\n"
-    return text + ratios(found, ("backfleet, backtrader", "backtesting", 1.0))
+    measurements = measure_peers(setting, "one", "sweep")
+    text = f"## One backtest of {BARS:,} bars\n\n{speed_table(measurements)}\n"
+    return text + ratios(measurements, ("backfleet, backtrader", "backtesting", 1.0))
 
 
 def long(setting: Setting) -> str:
-    found = measure_peers(setting, "one", "long")
-    text = f"## One backtest of {LONG:,} bars\n\n{speed_table(found)}\n"
-    return text + ratios(found, ("backfleet, backtrader", "backtesting", 1.0))
+    measurements = measure_peers(setting, "one", "long")
+    text = f"## One backtest of {LONG:,} bars\n\n{speed_table(measurements)}\n"
+    return text + ratios(measurements, ("backfleet, backtrader", "backtesting", 1.0))
 
 
 def sweep(setting: Setting) -> str:
-    found = measure_peers(setting, "sweep", "sweep")
+    measurements = measure_peers(setting, "sweep", "sweep")
     text = (
         f"## A sweep of {SYMBOLS} symbols and {len(PERIODS)} periods, {BARS:,} bars each\n\n"
         "Peers that would take hours ran a few of the tasks. vectorbt ran in chunks of 25\n"
@@ -126,29 +126,29 @@ def sweep(setting: Setting) -> str:
         ("backfleet, vector", "bare kernel", 0.5),
         ("backfleet, vector", "backtrader", 5_000.0),
     )
-    return text + speed_table(found) + "\n" + ratios(found, *asked)
+    return text + speed_table(measurements) + "\n" + ratios(measurements, *asked)
 
 
-def speed_table(found: Sequence[Measured]) -> str:
-    base = next(each for each in found if each.name == "backtrader")
+def speed_table(measurements: Sequence[Measured]) -> str:
+    base = next(measured for measured in measurements if measured.name == "backtrader")
     rows = [
         (
-            each.name,
-            each.version,
-            f"{each.each * 1e3:,.3f}",
-            f"{1 / each.each:,.1f}",
-            f"{base.each / each.each:,.1f}",
-            f"{each.memory:,.0f}",
-            f"{each.final:,.2f}",
+            measured.name,
+            measured.version,
+            f"{measured.task_seconds * 1e3:,.3f}",
+            f"{1 / measured.task_seconds:,.1f}",
+            f"{base.task_seconds / measured.task_seconds:,.1f}",
+            f"{measured.memory:,.0f}",
+            f"{measured.final:,.2f}",
         )
-        for each in sorted(found, key=lambda each: each.each)
+        for measured in sorted(measurements, key=lambda measured: measured.task_seconds)
     ]
     head = ("", "version", "ms a task", "tasks/s", "x backtrader", "MB", "final value")
     return table(head, rows)
 
 
-def ratios(found: Sequence[Measured], *asked: tuple[str, str, float]) -> str:
-    seconds = {each.name: each.each for each in found}
+def ratios(measurements: Sequence[Measured], *asked: tuple[str, str, float]) -> str:
+    seconds = {measured.name: measured.task_seconds for measured in measurements}
     rows = [
         (
             f"{name} over {other}",

@@ -30,7 +30,7 @@ def main() -> None:
                 print(
                     f"  {kind:<12}{step:<10}{reading.wall:>8.2f} s clock{reading.cpu:>8.2f} s CPU"
                 )
-            walls, cpus = zip(*((each.wall, each.cpu) for each in steps.values()), strict=True)
+            walls, cpus = zip(*((step.wall, step.cpu) for step in steps.values()), strict=True)
             totals.append(Reading(sum(walls), sum(cpus)))
         compare(Comparison(f"From 'new' to a sweep, {kind}", "s", 1.0, 60.0), totals)
 

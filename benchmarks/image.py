@@ -83,7 +83,7 @@ def _environment(code: Path) -> Mapping[str, str]:
 
 
 def _show_layers(before: Facts, after: Facts) -> None:
-    old, new = (each["RootFS"]["Layers"] for each in (before, after))
+    old, new = (facts["RootFS"]["Layers"] for facts in (before, after))
     kept = [one == other for one, other in zip(old, new, strict=True)]
     verdict = "kept" if kept == [True] * (len(kept) - 1) + [False] else "MISSED"
     print(f"layers that stay: {kept.count(True)} of {len(kept)}; all but the last: {verdict}")
@@ -106,15 +106,15 @@ def _show_start(code: Path, repetitions: int) -> None:
     host = [sys.executable, "-P", "-c", START]
     locked = ["--rm", "--network=none", "--read-only", "--tmpfs=/tmp", "--entrypoint=python"]
     container = ["docker", "run", *locked, TAG, "-P", "-c", START]
-    found = alternate(
+    readings_by_side = alternate(
         {"host": lambda: _reading(host, code), "container": lambda: _reading(container, code)},
         repetitions,
     )
     print("\nfrom Python's start to the end of a first task  (clock; CPU of this process)")
     least = {}
-    for side, readings in found.items():
-        least[side] = min(each.cpu for each in readings)
-        walls = min(each.wall for each in readings)
+    for side, readings in readings_by_side.items():
+        least[side] = min(reading.cpu for reading in readings)
+        walls = min(reading.wall for reading in readings)
         print(f"  {side:<12}{walls:>8.2f} s{least[side]:>8.2f} s  minimum of {len(readings)}")
     ratio = least["container"] / least["host"]
     verdict = "kept" if ratio <= LIMIT_START else "MISSED"

@@ -127,11 +127,12 @@ def compare(
         cells = [f"{value * what.per_second:,.2f} {what.unit}" for value in row]
         print(f"  {name:<12}{cells[0]:>14}{cells[1]:>12}{cells[2]:>14}{cells[3]:>12}")
     if base:
-        found = _ratios(ours, base)
+        values = _ratios(ours, base)
         print(
-            f"  {'ratio':<12}{found[0]:>14.3f}{found[1]:>12.3f}{found[2]:>14.3f}{found[3]:>12.3f}"
+            f"  {'ratio':<12}{values[0]:>14.3f}{values[1]:>12.3f}"
+            f"{values[2]:>14.3f}{values[3]:>12.3f}"
         )
-        value, limit = found[what.column], f"{what.limit:g}"
+        value, limit = values[what.column], f"{what.limit:g}"
     else:
         value = rows["backfleet"][what.column] * what.per_second
         limit = f"{what.limit:g} {what.unit}"

@@ -25,7 +25,7 @@ def write_part(page: Path, parts: Sequence[str], part: str, text: str) -> None:
     kept = _read(page)
     title, _, rest = text.partition("\n")
     kept[part] = f"{title}\n\n{_circumstances()}\n{rest.strip()}\n"
-    blocks = (f"{MARK.format(each)}{kept[each]}" for each in parts if each in kept)
+    blocks = (f"{MARK.format(part)}{kept[part]}" for part in parts if part in kept)
     page.write_text("\n".join([HEAD, *blocks]))
 
 

@@ -66,9 +66,10 @@ def main() -> None:
         )
         million.peak = 0
         sides: dict[str, Callable[[], Reading]] = {"million": million, **small}
-        found = alternate(sides, repetitions)
+        readings = alternate(sides, repetitions)
         compare(
-            Comparison(f"Digests cached, {million.tasks:,} tasks", "s", 1.0, 2.0), found["million"]
+            Comparison(f"Digests cached, {million.tasks:,} tasks", "s", 1.0, 2.0),
+            readings["million"],
         )
         print("\nPeak memory")
         print(f"  {million.tasks:>9,} tasks           {million.peak / 1e6:7.1f} MB")

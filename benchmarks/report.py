@@ -94,8 +94,8 @@ def _open(page: Path, repetitions: int) -> None:
         name: partial(run_process, [sys.executable, "-c", OPEN, browser, str(file)])
         for name, file in (("empty", empty), ("report", page))
     }
-    found = alternate(sides, repetitions)
-    pairs = zip(found["report"], found["empty"], strict=True)
+    readings = alternate(sides, repetitions)
+    pairs = zip(readings["report"], readings["empty"], strict=True)
     what = Comparison(
         "opened and sorted in Chromium, less an empty page", "ms", 1e3, 2000.0, "clock"
     )

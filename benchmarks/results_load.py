@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def _load(url: str, repetitions: int) -> None:
-    found = alternate(
+    readings = alternate(
         {
             "imports": lambda: run_process([sys.executable, "-c", NOTHING]),
             "pandas": lambda: run_process([sys.executable, "-c", PANDAS, url]),
@@ -89,12 +89,12 @@ def _load(url: str, repetitions: int) -> None:
         ("query", "query_rows(sort='sharpe')"),
     ):
         what = Comparison(f"{title}, a fresh process", "ms", 1e3, 1000.0, "clock")
-        compare(what, found[name])
+        compare(what, readings[name])
     compare(
         Comparison(
             "For comparison: pandas, duckdb and pyarrow imported", "ms", 1e3, 1000.0, "clock"
         ),
-        found["imports"],
+        readings["imports"],
     )
 
 

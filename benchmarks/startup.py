@@ -64,16 +64,16 @@ def main() -> None:
         _help(repetitions)
         (folder / "job.toml").write_text(JOB)
         _backfleet(folder)
-        found = alternate({"base": _plain, "backfleet": lambda: _backfleet(folder)}, repetitions)
+        readings = alternate({"base": _plain, "backfleet": lambda: _backfleet(folder)}, repetitions)
         what = Comparison("One symbol, one point, from the CSV", "ms", 1e3, 1.5, "clock")
-        compare(what, found["backfleet"], found["base"])
+        compare(what, readings["backfleet"], readings["base"])
 
 
 def _help(repetitions: int) -> None:
     modules = python_output("-c", IMPORTS).split()
     heavy = [name for name in HEAVY if name in modules]
     print(f"backfleet --help has {len(modules)} modules, of the heavy ones: {heavy or 'none'}")
-    found = alternate(
+    readings = alternate(
         {
             "base": lambda: run_process([sys.executable, "-c", "import click"]),
             "backfleet": lambda: run_process([BACKFLEET, "--help"]),
@@ -81,7 +81,7 @@ def _help(repetitions: int) -> None:
         repetitions,
     )
     what = Comparison("backfleet --help and python -c 'import click'", "ms", 1e3, 2.0)
-    compare(what, found["backfleet"], found["base"])
+    compare(what, readings["backfleet"], readings["base"])
 
 
 def _plain() -> Reading:

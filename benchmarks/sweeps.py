@@ -67,7 +67,7 @@ def write_prices(market: Market, folder: Path) -> None:
     volume = pa.array(np.full(len(market.times), 1e6))
     columns = (market.open, market.high, market.low, market.close)
     for symbol in range(len(market.close)):
-        arrays = [days, *(pa.array(each[symbol]) for each in columns), volume]
+        arrays = [days, *(pa.array(prices[symbol]) for prices in columns), volume]
         table = pa.table(arrays, ["date", "open", "high", "low", "close", "volume"])
         pq.write_table(table, folder / f"S{symbol:03}.parquet")
 
@@ -93,7 +93,7 @@ def peak_memory(command: Sequence[str]) -> float:
 
 def _private(process: psutil.Process) -> Iterator[float]:
     try:
-        for each in (process, *process.children(recursive=True)):
-            yield each.memory_full_info().uss / 2**20
+        for member in (process, *process.children(recursive=True)):
+            yield member.memory_full_info().uss / 2**20
     except psutil.NoSuchProcess:
         return

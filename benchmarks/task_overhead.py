@@ -100,16 +100,20 @@ def readings(sweep: Sweep, folder: Path, repetitions: int) -> dict[str, list[Rea
         "whole": lambda: fresh_run(whole),
         "start": lambda: fresh_run(tiny),
     }
-    found = alternate(sides, repetitions)
+    readings_by_side = alternate(sides, repetitions)
     begin = Reading(
-        statistics.median(reading.wall for reading in found["start"]),
-        statistics.median(reading.cpu for reading in found["start"]),
+        statistics.median(reading.wall for reading in readings_by_side["start"]),
+        statistics.median(reading.cpu for reading in readings_by_side["start"]),
     )
     added = sweep.tasks - start.tasks
     return {
-        "base": [each.scaled(PROCESSES / sweep.tasks, 1 / sweep.tasks) for each in found["base"]],
+        "base": [
+            reading.scaled(PROCESSES / sweep.tasks, 1 / sweep.tasks)
+            for reading in readings_by_side["base"]
+        ],
         "backfleet": [
-            (each - begin).scaled(PROCESSES / added, 1 / added) for each in found["whole"]
+            (reading - begin).scaled(PROCESSES / added, 1 / added)
+            for reading in readings_by_side["whole"]
         ],
     }
 
@@ -135,13 +139,15 @@ def bare_loop(job: Path) -> Reading:
         )
         for shard in range(PROCESSES)
     ]
-    found = []
+    readings = []
     for loop in loops:
         output, _ = loop.communicate()
         if loop.returncode:
             raise RuntimeError(f"{LOOP} failed")
-        found.append(Reading(**json.loads(output)))
-    return Reading(max(each.wall for each in found), sum(each.cpu for each in found))
+        readings.append(Reading(**json.loads(output)))
+    return Reading(
+        max(reading.wall for reading in readings), sum(reading.cpu for reading in readings)
+    )
 
 
 def metrics_reading(repetitions: int) -> list[Reading]:

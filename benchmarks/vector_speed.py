@@ -44,11 +44,11 @@ class Speed:
     seconds: float
 
     def show(self, base: Speed | None = None) -> None:
-        each = self.seconds / self.tasks
-        factor = f"  {base.seconds / base.tasks / each:9,.0f} x" if base else ""
+        task_seconds = self.seconds / self.tasks
+        factor = f"  {base.seconds / base.tasks / task_seconds:9,.0f} x" if base else ""
         print(
             f"{self.name:<22}{self.tasks:>8,} tasks {self.seconds:>9.3f} s "
-            f"{1 / each:>12,.1f} tasks/s {each / BARS * 1e9:>10,.1f} ns/bar{factor}"
+            f"{1 / task_seconds:>12,.1f} tasks/s {task_seconds / BARS * 1e9:>10,.1f} ns/bar{factor}"
         )
 
 

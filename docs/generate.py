@@ -65,7 +65,7 @@ def _meanings(section: type[Section]) -> Iterator[tuple[list[str], str]]:
     """(keys, meaning), as the section's docstring lists them; tables of their own are left out."""
     text = inspect.cleandoc(section.__doc__ or "").partition("----------\n")[2]
     for names, meaning in ENTRY.findall(text.partition("\nRaises\n")[0]):
-        keys = [each.strip() for each in names.split(",")]
+        keys = [name.strip() for name in names.split(",")]
         if keys not in OWN_TABLES and not (section is broker.Broker and keys == ["symbols"]):
             yield keys, " ".join(meaning.split()).replace("``", "`")
 
@@ -94,14 +94,14 @@ def preset_sections() -> str:
     """Each preset with the first lines of a file."""
     sections = []
     for name, preset in all_presets().items():
-        told = "".join(f" {note[0].upper()}{note[1:]}." for note in preset.told)
+        notes = "".join(f" {note[0].upper()}{note[1:]}." for note in preset.notes)
         zone = preset.timezone
         if zone == "required":
-            told += " Intraday files need `--timezone`."
+            notes += " Intraday files need `--timezone`."
         elif zone:
-            told += f" Time zone: `{zone}`."
+            notes += f" Time zone: `{zone}`."
         lines = "\n".join(f"    {line}" for line in preset.example.splitlines())
-        sections.append(f"### {name}\n\n{preset.title}.{told}\n\n{lines}\n")
+        sections.append(f"### {name}\n\n{preset.title}.{notes}\n\n{lines}\n")
     return "\n" + "\n".join(sections) + "\n"
 
 
@@ -111,7 +111,7 @@ def main() -> None:
         PRESETS_PLACE.sub(lambda match: match[1] + preset_sections() + match[2], page)
     )
     text = PAGE.read_text()
-    PAGE.write_text(PLACE.sub(lambda found: found[1] + job_keys() + found[2], text))
+    PAGE.write_text(PLACE.sub(lambda match: match[1] + job_keys() + match[2], text))
 
 
 if __name__ == "__main__":

@@ -66,9 +66,10 @@ class Witness(bt.Analyzer):
             if len(data)
         ]
         positions = [
-            [getattr(each, name) for name in POSITION] + [vars(each).get("datetime", each.datetime)]
-            for each in broker.positions.values()
-            if each
+            [getattr(position, name) for name in POSITION]
+            + [vars(position).get("datetime", position.datetime)]
+            for position in broker.positions.values()
+            if position
         ]
         self.seen.append(("bar", len(self.strategy), plain((account, feeds, positions))))
 
@@ -85,31 +86,31 @@ def plain(value: Any) -> Any:
     if isinstance(value, (float, np.floating)):
         return float(value).hex()
     if isinstance(value, Mapping):
-        return [(plain(key), plain(each)) for key, each in value.items()]
+        return [(plain(key), plain(item)) for key, item in value.items()]
     if isinstance(value, (list, tuple, deque, array)):
-        return [plain(each) for each in value]
+        return [plain(item) for item in value]
     if isinstance(value, (datetime.date, datetime.time, datetime.timedelta)):
         return str(value)
     return type(value).__name__
 
 
-def facts(found: Any) -> dict[str, Any]:
+def facts(order: Any) -> dict[str, Any]:
     """Every attribute of an order or a trade, in those of its parts too."""
-    if not isinstance(found, bt.Order):
-        return {name: plain(each) for name, each in vars(found).items() if name != "data"} | {
-            "data": found.data._name
+    if not isinstance(order, bt.Order):
+        return {name: plain(value) for name, value in vars(order).items() if name != "data"} | {
+            "data": order.data._name
         }
     # Where an order keeps an attribute, in itself, its class or its parameters, is its own affair.
-    names = {*ORDER, *found.params._getkeys()} - {"data", "owner", "parent", "oco"}
-    values = {name: getattr(found, name) for name in names} | own_attributes(found)
+    names = {*ORDER, *order.params._getkeys()} - {"data", "owner", "parent", "oco"}
+    values = {name: getattr(order, name) for name in names} | own_attributes(order)
     for name in ("created", "executed"):
         part = values[name]
-        values[name] = {each: getattr(part, each) for each in DATA}
-        values[name]["exbits"] = [vars(each) for each in part.exbits]
-    values["parent"] = getattr(found.parent, "ref", None)
-    values["kind"] = type(found).__name__
-    values["alive"] = found.alive()
-    values["data"] = found.data._name
+        values[name] = {name: getattr(part, name) for name in DATA}
+        values[name]["exbits"] = [vars(bit) for bit in part.exbits]
+    values["parent"] = getattr(order.parent, "ref", None)
+    values["kind"] = type(order).__name__
+    values["alive"] = order.alive()
+    values["data"] = order.data._name
     return {name: plain(values[name]) for name in sorted(values)}
 
 
@@ -126,30 +127,37 @@ def lines_of(owner: Any) -> list[Any]:
 def everything(cerebro: Any, strategies: list[Any]) -> dict[str, Any]:
     """All that is left after a run."""
     broker = cerebro.broker
-    found: dict[str, Any] = {
+    state: dict[str, Any] = {
         "account": plain([broker.getcash(), broker.getvalue(), broker.fundvalue]),
         "orders": [facts(order) for order in broker.orders],
         "pending": [order.ref for order in broker.pending if order is not None],
-        "positions": [plain([each.size, each.price]) for each in broker.positions.values()],
+        "positions": [
+            plain([position.size, position.price]) for position in broker.positions.values()
+        ],
         "feeds": [lines_of(data) for data in cerebro.datas],
         "ticks": [plain([d.tick_close, d.tick_last, d.tick_volume]) for d in cerebro.datas],
     }
     for number, strategy in enumerate(strategies):
-        found[f"strategy {number}"] = {
+        state[f"strategy {number}"] = {
             "seen": plain(getattr(strategy, "seen", None)),
             "lines": lines_of(strategy),
             # backtrader itself looks at the sign only.
             "status": (strategy._minperstatus > 0) - (strategy._minperstatus < 0),
             "indicators": [
-                (type(each).__name__, plain(each.array) if hasattr(each, "array") else None)
-                for each in strategy.getindicators()
+                (
+                    type(indicator).__name__,
+                    plain(indicator.array) if hasattr(indicator, "array") else None,
+                )
+                for indicator in strategy.getindicators()
             ],
-            "lengths": [len(each) for each in strategy.getindicators_lines()],
+            "lengths": [len(indicator) for indicator in strategy.getindicators_lines()],
             "observers": [
-                (type(each).__name__, lines_of(each)) for each in strategy.getobservers()
+                (type(observer).__name__, lines_of(observer))
+                for observer in strategy.getobservers()
             ],
             "analyzers": [
-                (name, plain(each.get_analysis())) for name, each in strategy.analyzers.getitems()
+                (name, plain(analyzer.get_analysis()))
+                for name, analyzer in strategy.analyzers.getitems()
             ],
             "trades": [
                 facts(trade)
@@ -158,7 +166,7 @@ def everything(cerebro: Any, strategies: list[Any]) -> dict[str, Any]:
                 for trade in trades
             ],
         }
-    return found
+    return state
 
 
 @dataclass(frozen=True)
@@ -206,14 +214,14 @@ def compare(setup: Setup, witness: bool, **params: Any) -> Ran:
             cerebro.addanalyzer(Witness)
 
     stock, expected, stock_text = run(bt.Cerebro, with_witness, **params)
-    fast, found, fast_text = run(Cerebro, with_witness, **params)
-    if isinstance(expected, str) or isinstance(found, str):
-        assert found == expected
+    fast, result, fast_text = run(Cerebro, with_witness, **params)
+    if isinstance(expected, str) or isinstance(result, str):
+        assert result == expected
         return Ran(len(fast.broker.orders), fast.fallback, [])
-    difference = first_difference(everything(stock, expected), everything(fast, found))
+    difference = first_difference(everything(stock, expected), everything(fast, result))
     assert difference is None, difference
     assert fast_text == stock_text
-    return Ran(len(fast.broker.orders), fast.fallback, found)
+    return Ran(len(fast.broker.orders), fast.fallback, result)
 
 
 def same_as_stock(setup: Setup, *, witness: bool | None = None, **params: Any) -> Ran:

@@ -44,9 +44,9 @@ class Answer:
 
     def block(self, name: str) -> Any:
         """A block of data of the page."""
-        found = re.search(rf'id="data-{name}">([^<]*)</script>', self.text)
-        assert found, f"the page has no data {name}"
-        return json.loads(found[1])
+        match = re.search(rf'id="data-{name}">([^<]*)</script>', self.text)
+        assert match, f"the page has no data {name}"
+        return json.loads(match[1])
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def test_a_window_has_the_sessions_between_its_ends_and_the_warmup_before(
     bars = make_bars(count).window(BarsWindow(day(start), day(end), warmup))
     inside = [offset for offset in range(count) if start <= offset <= end]
     expected = [*range(max(0, inside[0] - warmup), inside[0]), *inside] if inside else []
-    assert [each.item() for each in bars.session] == [day(offset) for offset in expected]
+    assert [session.item() for session in bars.session] == [day(offset) for offset in expected]
     assert bars.warmup == len(expected) - len(inside)
     assert bars.extra["pe"].tolist() == expected
 
@@ -125,7 +125,7 @@ def test_name_prices_extra_columns_feeds_and_warmup_are_in_the_digest() -> None:
         replace(bars, extra={"pe": bars.extra["pe"] + 1}),
         replace(bars, auxiliary={"index": make_bars(4)}),
     ]
-    assert len({each.digest() for each in variants}) == len(variants)
+    assert len({variant.digest() for variant in variants}) == len(variants)
 
 
 def test_a_slice_keeps_the_warmup_that_is_in_it() -> None:

@@ -14,12 +14,12 @@ import pytest
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 Install = Callable[..., dict[str, str]]
 
-TOLD = """
+NOTES = """
 import json, os, pathlib
 from backfleet import hookimpl
 
 def note(event, **facts):
-    with pathlib.Path("told.jsonl").open("a") as log:
+    with pathlib.Path("events.jsonl").open("a") as log:
         log.write(json.dumps([event, os.getpid(), facts]) + "\\n")
 
 @hookimpl
@@ -104,7 +104,7 @@ class Runner:
     folder: Path
 
     def run(self, env: dict[str, str], *sets: str) -> subprocess.CompletedProcess[str]:
-        arguments = [part for each in sets for part in ("--set", each)]
+        arguments = [part for setting in sets for part in ("--set", setting)]
         return self.cli("run", self.job, *arguments, "--json", env=env)
 
     def rows(self, done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
@@ -133,13 +133,15 @@ def hooks(installed: Install, **modules: str) -> dict[str, str]:
 def test_installed_plugins_are_told_what_happens_by_one_process(
     runner: Runner, installed: Install
 ) -> None:
-    done = runner.run(hooks(installed, told=TOLD))
+    done = runner.run(hooks(installed, notes=NOTES))
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     run = summary["run_id"]
-    told = [json.loads(line) for line in (runner.folder / "told.jsonl").read_text().splitlines()]
-    assert len({process for _, process, _ in told}) == 1
-    events = [(event, facts) for event, _, facts in told]
+    records = [
+        json.loads(line) for line in (runner.folder / "events.jsonl").read_text().splitlines()
+    ]
+    assert len({process for _, process, _ in records}) == 1
+    events = [(event, facts) for event, _, facts in records]
     assert events[0] == ("planned", {"run_id": run, "tasks": 3})
     assert events[1][0] == "submitted"
     assert events[1][1]["submission"] == 1
@@ -154,9 +156,11 @@ def test_a_run_that_is_complete_is_planned_and_finished_and_no_more(
     runner: Runner, installed: Install
 ) -> None:
     runner.run({})
-    runner.run(hooks(installed, told=TOLD))
-    told = [json.loads(line) for line in (runner.folder / "told.jsonl").read_text().splitlines()]
-    assert [event for event, _, _ in told] == ["planned", "finished"]
+    runner.run(hooks(installed, notes=NOTES))
+    records = [
+        json.loads(line) for line in (runner.folder / "events.jsonl").read_text().splitlines()
+    ]
+    assert [event for event, _, _ in records] == ["planned", "finished"]
 
 
 def test_hooks_that_go_wrong_are_warned_about_and_break_nothing(
@@ -168,7 +172,7 @@ def test_hooks_that_go_wrong_are_warned_about_and_break_nothing(
         misspelled=MISSPELLED,
         argument=WRONG_ARGUMENT,
         unmarked=UNMARKED,
-        told=TOLD,
+        notes=NOTES,
     )
     done = runner.run(env | {"PYTHONWARNINGS": "error::UserWarning"})
     assert done.returncode == 0, done.stderr
@@ -183,7 +187,7 @@ def test_hooks_that_go_wrong_are_warned_about_and_break_nothing(
     assert "'argument' of acme-argument 1.0" in done.stderr
     assert "{'color'}" in done.stderr
     assert "Traceback" not in done.stderr
-    assert "finished" in (runner.folder / "told.jsonl").read_text()
+    assert "finished" in (runner.folder / "events.jsonl").read_text()
 
 
 def test_hooks_that_are_wrong_are_named_where_plugins_are_listed(
@@ -215,7 +219,7 @@ def test_row_hooks_run_only_where_the_job_names_their_plugin(
 
 def test_the_code_of_a_named_plugin_is_part_of_the_id(runner: Runner, installed: Install) -> None:
     def planned(text: str, *sets: str) -> str:
-        arguments = [part for each in sets for part in ("--set", each)]
+        arguments = [part for setting in sets for part in ("--set", setting)]
         env = hooks(installed, rows=text)
         done = runner.cli("run", runner.job, *arguments, "--dry-run", "--json", env=env)
         run: str = json.loads(done.stdout)["run_id"]

@@ -54,8 +54,8 @@ def run_in_process(job: Path, how: str) -> dict[str, object]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found: dict[str, object] = json.loads(done.stdout)
-    return found
+    answer: dict[str, object] = json.loads(done.stdout)
+    return answer
 
 
 @pytest.mark.parametrize("engine", ["vector", "backtrader"])

@@ -202,8 +202,8 @@ def test_trade_statistics_are_over_closed_trades_net_of_fees() -> None:
 
 
 def test_orders_are_counted_by_where_they_ended() -> None:
-    each = [status for status in OrderStatus for _ in range(int(status) + 1)]
-    metrics = measure([100.0, 100.0], statuses=each)
+    counted = [status for status in OrderStatus for _ in range(int(status) + 1)]
+    metrics = measure([100.0, 100.0], statuses=counted)
     assert metrics.orders_completed == 4
     assert metrics.orders_margin == 7
     assert metrics.orders_rejected == 7 + 8
@@ -287,5 +287,5 @@ def test_a_task_that_traded_is_ok_up_to_half_of_its_orders_rejected() -> None:
     ],
 )
 def test_a_suspicious_task_is_told_why(parts: dict[str, Any], sentence: str) -> None:
-    found = assess_outcome(outcome_of([1.0], **parts))
-    assert (found.status, found.reason) == ("suspicious", sentence)
+    assessment = assess_outcome(outcome_of([1.0], **parts))
+    assert (assessment.status, assessment.reason) == ("suspicious", sentence)

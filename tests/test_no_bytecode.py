@@ -75,7 +75,7 @@ def test_a_run_uses_code_as_it_stands(
     backfleet: Cli, sample_job: Path, edited: Mapping[str, str], strategy: str
 ) -> None:
     sets = [f"strategy='{strategy}'", "params={}", "plugins=['trap']", "data.end=2019-02-01"]
-    arguments = [part for each in sets for part in ("--set", each)]
+    arguments = [part for setting in sets for part in ("--set", setting)]
     done = backfleet("run", sample_job, "--symbols", "600519", *arguments, "--json", env=edited)
     assert done.returncode == 0, done.stderr
     store = json.loads(done.stdout)["store"]

@@ -45,7 +45,7 @@ def test_its_steps_are_those_at_which_any_symbol_has_a_bar() -> None:
     assert panel.session.tolist() == DAYS[[0, 1, 3]].tolist()
     assert panel.time.tolist() == DAYS[[0, 1, 3]].astype("M8[ns]").astype("i8").tolist()
     assert panel.has_bar.tolist() == [[False, True], [True, False], [True, True]]
-    assert [each.tolist() for each in panel.steps] == [[1, 2], [0, 2]]
+    assert [steps.tolist() for steps in panel.steps] == [[1, 2], [0, 2]]
 
 
 def test_its_prices_are_nan_where_there_is_no_bar() -> None:

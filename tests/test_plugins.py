@@ -186,11 +186,11 @@ def test_metadata_that_lack_a_name_or_carry_extras_do_not_stop_the_listing(
         "acme", {"acme_idle.py": IDLE}, {"backfleet.strategies": {"idle": "acme_idle:Idle [fast]"}}
     )
     (tmp_path / "site" / "nameless-1.0.dist-info" / "METADATA").write_text("")
-    found = {
+    listed = {
         row["name"]: row for row in json.loads(backfleet("strategies", "--json", env=env).stdout)
     }
-    assert (found["idle"]["doc"], found["idle"]["error"]) == ("Does nothing.", None)
-    assert "No module named 'nothing_here'" in found["lost"]["error"]
+    assert (listed["idle"]["doc"], listed["idle"]["error"]) == ("Does nothing.", None)
+    assert "No module named 'nothing_here'" in listed["lost"]["error"]
 
 
 ENGINE = """

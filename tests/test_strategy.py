@@ -68,9 +68,9 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_strategy_in_a_file_is_described_with_the_types_of_its_defaults(mine: Path) -> None:
-    found = description_of(load_strategy(locate_strategy(f"{mine}:Mine")))
-    assert found.doc == "Does nothing."
-    assert found.parameters == (
+    description = description_of(load_strategy(locate_strategy(f"{mine}:Mine")))
+    assert description.doc == "Does nothing."
+    assert description.parameters == (
         Parameter("period", "int", 15),
         Parameter("rate", "float", 0.5),
         Parameter("label", "str", "a"),
@@ -82,8 +82,8 @@ def test_a_strategy_in_a_file_is_described_with_the_types_of_its_defaults(mine: 
 
 
 def test_a_class_within_a_class_is_found(mine: Path) -> None:
-    found = description_of(load_strategy(locate_strategy(f"{mine}:Mine.Inner")))
-    assert (found.doc, found.parameters) == ("", (Parameter("depth", "int", 2),))
+    description = description_of(load_strategy(locate_strategy(f"{mine}:Mine.Inner")))
+    assert (description.doc, description.parameters) == ("", (Parameter("depth", "int", 2),))
 
 
 def test_a_module_is_found_by_its_name(mine: Path) -> None:
@@ -93,16 +93,16 @@ def test_a_module_is_found_by_its_name(mine: Path) -> None:
 
 
 def test_a_plugin_is_found_by_its_name_with_its_distribution() -> None:
-    found = locate_strategy("sma-crossover")
-    assert (found.target, found.distribution) == (
+    located = locate_strategy("sma-crossover")
+    assert (located.target, located.distribution) == (
         "backfleet_strategies.sma_crossover:SmaCrossover",
         "backfleet",
     )
 
 
 def test_a_reference_can_be_located_again(mine: Path) -> None:
-    found = locate_strategy(f"{mine}:Mine")
-    assert locate_strategy(found.reference) == found
+    located = locate_strategy(f"{mine}:Mine")
+    assert locate_strategy(located.reference) == located
 
 
 def test_a_file_named_like_a_module_that_is_loaded_does_not_replace_it(tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ class ScriptedPanel(_WithScript):
     sells_first: bool = False
 
     def portfolio_targets(self, universe: Panel) -> NDArray[np.float64]:
-        wanted = np.frombuffer(bytes.fromhex(self.script), np.float64)
-        return wanted.reshape(len(universe), len(universe.bars))
+        targets = np.frombuffer(bytes.fromhex(self.script), np.float64)
+        return targets.reshape(len(universe), len(universe.bars))
 
 
 class Scripted(_WithScript):

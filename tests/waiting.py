@@ -17,7 +17,7 @@ PAUSE = 0.02
 def until(holds: Callable[[], T], what: str, seconds: float = SECONDS) -> T:
     """The condition's first true value; the test fails where there is none in time."""
     end = time.monotonic() + seconds
-    while not (found := holds()):
+    while not (value := holds()):
         assert time.monotonic() < end, f"it never came to this: {what}"
         time.sleep(PAUSE)
-    return found
+    return value

@@ -64,13 +64,14 @@ def bars_of(market: Market) -> list[Bars]:
         factor=ones,
         tradable=ones.astype(np.bool_),
     )
-    columns = [each.copy() for each in (market.open, market.high, market.low, market.close)]
-    for each in columns:
+    columns = [prices.copy() for prices in (market.open, market.high, market.low, market.close)]
+    for column in columns:
         # As prepared bars are, so that points may share what they make of them.
-        each.flags.writeable = False
+        column.flags.writeable = False
     prices = map(Prices, *columns)
     return [
-        replace(first, symbol=f"S{at}", prices=each, raw=each) for at, each in enumerate(prices)
+        replace(first, symbol=f"S{at}", prices=prices, raw=prices)
+        for at, prices in enumerate(prices)
     ]
 
 

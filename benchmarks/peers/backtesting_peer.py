@@ -34,8 +34,8 @@ class Reference(Strategy):
 
 
 def backtest(frame, period):
-    found = Backtest(frame, Reference, cash=CASH, commission=COMMISSION).run(period=period)
-    return float(found["Equity Final [$]"])
+    statistics = Backtest(frame, Reference, cash=CASH, commission=COMMISSION).run(period=period)
+    return float(statistics["Equity Final [$]"])
 
 
 def prepare(case: str, market: Market) -> Work:

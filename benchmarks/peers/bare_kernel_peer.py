@@ -31,14 +31,16 @@ def library() -> ctypes.CDLL:
 
 def prepare(case: str, market: Market) -> Work:
     symbols, periods = (1, [PERIOD]) if case == "one" else (len(market.close), PERIODS)
-    opened, close = (np.ascontiguousarray(each[:symbols]) for each in (market.open, market.close))
+    opened, close = (
+        np.ascontiguousarray(prices[:symbols]) for prices in (market.open, market.close)
+    )
     points = np.array(periods, np.intp)
     values = np.empty((symbols, len(points)))
     sweep = library().sweep
     sweep.restype = None
     size, number, array = ctypes.c_ssize_t, ctypes.c_double, ctypes.c_void_p
     sweep.argtypes = (array, array, size, size, array, size, number, number, array)
-    arrays = [each.ctypes.data for each in (opened, close, points, values)]
+    arrays = [array.ctypes.data for array in (opened, close, points, values)]
 
     def run() -> float:
         sweep(

@@ -58,8 +58,8 @@ def python_of(peer: Peer, root: Path) -> str:
     python = folder / "bin" / "python"
     if not (folder / "installed").exists():
         venv.create(folder, clear=True, with_pip=True)
-        wanted = [peer.distribution, *peer.needs]
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *wanted], check=True)
+        requirements = [peer.distribution, *peer.needs]
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *requirements], check=True)
         (folder / "installed").touch()
     return str(python)
 

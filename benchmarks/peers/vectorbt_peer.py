@@ -43,13 +43,13 @@ def prepare(case: str, market: Market) -> Work:
         return Work(lambda: float(values(backtest(opened[[0]], close[[0]], [PERIOD])).iloc[0]), 1)
 
     def sweep():
-        found = [
+        returns = [
             values(
                 backtest(opened.iloc[:, at : at + CHUNK], close.iloc[:, at : at + CHUNK], PERIODS)
             )
             for at in range(0, close.shape[1], CHUNK)
         ]
-        return float(found[0].iloc[0])
+        return float(returns[0].iloc[0])
 
     return Work(sweep, close.shape[1] * len(PERIODS))
 

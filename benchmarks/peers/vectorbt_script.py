@@ -14,7 +14,7 @@ PRICES, RESULTS = sys.argv[1:]
 
 market = Market.load(PRICES)
 days = pd.DatetimeIndex(market.times.astype("datetime64[ns]"))
-found = []
+results = []
 for first in range(0, len(market.close), CHUNK):
     part = slice(first, first + CHUNK)
     opened, close = (
@@ -34,7 +34,7 @@ for first in range(0, len(market.close), CHUNK):
         init_cash=CASH,
         freq="1D",
     )
-    found.append(
+    results.append(
         pd.DataFrame(
             {
                 "final_value": portfolio.final_value(),
@@ -44,4 +44,4 @@ for first in range(0, len(market.close), CHUNK):
             }
         )
     )
-pd.concat(found).to_csv(RESULTS)
+pd.concat(results).to_csv(RESULTS)

@@ -62,7 +62,7 @@ def backtest(first, last, period):
             order(context.asset, -held)
 
     calendar = get_calendar(CALENDAR)
-    found = run_algorithm(
+    performance = run_algorithm(
         start=first,
         end=last,
         initialize=initialize,
@@ -73,7 +73,7 @@ def backtest(first, last, period):
         trading_calendar=calendar,
         benchmark_returns=pd.Series(0.0, index=calendar.sessions_in_range(first, last)),
     )
-    return float(found["portfolio_value"].iloc[-1])
+    return float(performance["portfolio_value"].iloc[-1])
 
 
 def prepare(case: str, market: Market) -> Work:

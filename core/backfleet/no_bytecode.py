@@ -47,8 +47,8 @@ class _SourceFinder:
         self, name: str, path: Sequence[str] | None, target: ModuleType | None
     ) -> ModuleSpec | None:
         following = sys.meta_path[sys.meta_path.index(self) + 1 :]
-        found = (finder.find_spec(name, path, target) for finder in following)
-        return next((spec for spec in found if spec is not None), None)
+        specs = (finder.find_spec(name, path, target) for finder in following)
+        return next((spec for spec in specs if spec is not None), None)
 
 
 def disable_bytecode() -> None:
@@ -69,7 +69,7 @@ def bytecode_disabled() -> Iterator[None]:
     try:
         yield
     finally:
-        added = [each for each in sys.meta_path if isinstance(each, _SourceFinder)]
+        added = [finder for finder in sys.meta_path if isinstance(finder, _SourceFinder)]
         for finder in added:
             if finder not in before:
                 sys.meta_path.remove(finder)

@@ -59,7 +59,7 @@ class Panel:
     @property
     def symbols(self) -> tuple[str, ...]:
         """The symbols' names, in the order of the columns."""
-        return tuple(each.symbol for each in self.bars)
+        return tuple(bars.symbol for bars in self.bars)
 
     @cached_property
     def has_bar(self) -> NDArray[np.bool_]:
@@ -78,7 +78,7 @@ class Panel:
         The result is bool of shape (steps, symbols) and also true for a member that has no bar at a
         step. Raises DataError if the job's facts have no history of the members of this index.
         """
-        columns = [members(each.symbol, each.facts, index, self.session) for each in self.bars]
+        columns = [members(bars.symbol, bars.facts, index, self.session) for bars in self.bars]
         return np.column_stack(columns)
 
     @cached_property

@@ -53,6 +53,8 @@ class ColumnPlace:
 def read_column_places(content: bytes) -> list[list[ColumnPlace]]:
     """Return the columns of all row groups, as the footer states them. Raises ValueError."""
     try:
+        # A file ends with the size of its footer and four letters. In the footer, field 4 holds the
+        # row groups, field 1 of a group its columns, and field 3 of a column its metadata.
         size = int.from_bytes(content[-8:-4], "little")
         footer, _ = _read_struct(content, len(content) - 8 - size, 0)
         return [[_place(column[3]) for column in group[1]] for group in footer[4]]
@@ -61,6 +63,8 @@ def read_column_places(content: bytes) -> list[list[ColumnPlace]]:
 
 
 def _place(column: dict[int, Any]) -> ColumnPlace:
+    # Field 7 is the packed size; 9 and 11 are the positions of the first page with data and of the
+    # dictionary, which some columns lack.
     start = min(column[9 | _I64], column.get(11 | _I64, column[9 | _I64]))
     return ColumnPlace(start, start + column[7 | _I64])
 
@@ -126,6 +130,8 @@ def _read_struct(content: bytes, at: int, depth: int) -> tuple[dict[int, Any], i
 
 
 def _read_value(content: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
+    # Thrift's types: 1 and 2 are true and false, 3 is a byte, 4 to 6 are integers, 7 is a double, 8
+    # is text, 9 and 10 are lists and sets, and 12 is a struct.
     if kind in (1, 2, 3):
         return content[at], at + 1
     if kind in (4, 5, 6):

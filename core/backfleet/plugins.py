@@ -148,7 +148,7 @@ def find_plugin(kind: str, name: str) -> Plugin:
     plugins = list_plugins(kind)
     claims = [plugin for plugin in plugins if plugin.name == name]
     if len(claims) > 1:
-        owners = " and ".join(f"{each.distribution} {each.version}" for each in claims)
+        owners = " and ".join(f"{claim.distribution} {claim.version}" for claim in claims)
         raise PluginError(f"{kind} {name!r} is claimed by {owners}; uninstall one of them")
     if not claims:
         raise unknown_plugin(kind, name, plugins)

@@ -93,7 +93,7 @@ def _checked(kind: type[SourceOptions], values: Mapping[str, object]) -> SourceO
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        problems = [_explain(kind, each) for each in error.errors(include_url=False)]
+        problems = [_explain(kind, fault) for fault in error.errors(include_url=False)]
         raise JobError("\n".join(problems)) from None
 
 

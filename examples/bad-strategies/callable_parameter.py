@@ -8,13 +8,13 @@ import backtrader as bt
 class CallableParameter(bt.Strategy):
     """Holds shares while a function of the close says so."""
 
-    params = (("wanted", lambda close, average: close > average), ("period", 15))
+    params = (("holds", lambda close, average: close > average), ("period", 15))
 
     def __init__(self):
         self.average = bt.indicators.SMA(self.data.close, period=self.p.period)
 
     def next(self):
-        if self.p.wanted(self.data.close[0], self.average[0]):
+        if self.p.holds(self.data.close[0], self.average[0]):
             if not self.position:
                 self.buy(size=1)
         elif self.position:

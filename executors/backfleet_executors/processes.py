@@ -96,8 +96,7 @@ def _process(pid: int, started: float) -> psutil.Process | None:
 
 def stop_processes(workers: Sequence[WorkerProcess], grace: float) -> None:
     """Ask workers to end, and end those that have not after `grace` seconds."""
-    found = [worker.find() for worker in workers]
-    processes = [process for process in found if process is not None]
+    processes = [process for process in map(WorkerProcess.find, workers) if process is not None]
     for process in processes:
         _signal(process, signal.SIGTERM)
     _, alive = psutil.wait_procs(processes, timeout=grace)
@@ -110,14 +109,14 @@ def find_workers(run: str) -> dict[str, list[list[float]]]:
 
     The position of a worker is its shard; `NO_PROCESS` stands for one that has ended.
     """
-    found: dict[str, dict[int, list[float]]] = {}
+    workers_by_url: dict[str, dict[int, list[float]]] = {}
     for url, shard, worker in _commands():
         match = _URL.fullmatch(url)
         if match and match[1] == run:
-            found.setdefault(url, {})[shard] = worker
+            workers_by_url.setdefault(url, {})[shard] = worker
     return {
         url: [workers.get(shard, NO_PROCESS) for shard in range(max(workers) + 1)]
-        for url, workers in found.items()
+        for url, workers in workers_by_url.items()
     }
 
 

@@ -39,11 +39,11 @@ class TopNMomentum(VectorStrategy):
 
     def portfolio_targets(self, universe: Panel) -> NDArray[np.float64]:
         returns = universe.stacked([roc(bars.close, self.days) for bars in universe.bars])
-        wanted = np.full(returns.shape, np.nan)
+        targets = np.full(returns.shape, np.nan)
         for step in range(universe.warmup, len(universe), self.every):
-            wanted[step] = 0.0
-            wanted[step, self._best(returns[step])] = self.invested / self.n
-        return wanted
+            targets[step] = 0.0
+            targets[step, self._best(returns[step])] = self.invested / self.n
+        return targets
 
     def _best(self, returns: NDArray[np.float64]) -> NDArray[np.intp]:
         """The columns of the best returns; of equal ones the first."""

@@ -32,8 +32,8 @@ def headers() -> Callable[[Path], Mapping[str, ChunkHeader]]:
         (run,) = (path for path in store.iterdir() if (path / "chunks").is_dir())
         chunks = open_store(str(run))
         keys = [parse_chunk_key(entry.key) for entry in chunks.list("chunks/")]
-        found = [read_chunk(chunks, *key).header for key in keys if key is not None]
-        return {header.key: header for header in found}
+        read_chunks = [read_chunk(chunks, *key).header for key in keys if key is not None]
+        return {header.key: header for header in read_chunks}
 
     return read
 

@@ -27,7 +27,7 @@ def test_every_size_is_one_that_the_batch_api_describes() -> None:
     described: set[tuple[float, int]] = set()
     for values, vcpus in re.findall(r"value = ([\d, or]+?) VCPU = ([\d., or]+)", plain):
         for memory in map(int, re.findall(r"\d+", values)):
-            described |= {(float(each), memory) for each in re.findall(r"\d*\.?\d+", vcpus)}
+            described |= {(float(vcpu), memory) for vcpu in re.findall(r"\d*\.?\d+", vcpus)}
     assert {(size.vcpus, size.memory) for size in ALL} <= described
 
 
@@ -49,9 +49,9 @@ def test_the_nearest_size_that_fits_is_taken(cpus: float, memory: int, size: Far
 
 @given(st.floats(0.1, 32), st.integers(1, 244 * GIB))
 def test_no_smaller_size_would_do(cpus: float, memory: int) -> None:
-    found = nearest_size(cpus, memory)
+    nearest = nearest_size(cpus, memory)
     fitting = [size for size in ALL if size.vcpus >= cpus and size.memory * 2**20 >= memory]
-    assert found == min(fitting)
+    assert nearest == min(fitting)
 
 
 def test_too_many_cpus_are_refused_with_what_to_lower() -> None:

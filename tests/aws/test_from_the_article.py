@@ -24,15 +24,15 @@ def commands(page: str) -> list[str]:
     lines = "\n".join(block or line for block, line in BLOCK.findall(text)).splitlines()
     typed = [line.split("#")[0].split(">")[0].strip() for line in lines]
     named = [" ".join(command.split()) for command in INLINE.findall(BLOCK.sub("", text))]
-    found = [line for line in typed if line.startswith("backfleet ")] + named
-    return [PLACEHOLDER.sub("0", command) for command in dict.fromkeys(found)]
+    called = [line for line in typed if line.startswith("backfleet ")] + named
+    return [PLACEHOLDER.sub("0", command) for command in dict.fromkeys(called)]
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_commands_in_the_docs_can_be_called_so(page: str) -> None:
-    found = commands(page)
-    assert found
-    for command in found:
+    typed = commands(page)
+    assert typed
+    for command in typed:
         words = shlex.split(command)[1:]
         place: click.Command = cli
         while isinstance(place, click.Group) and words:

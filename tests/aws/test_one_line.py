@@ -75,7 +75,7 @@ def run(backfleet: Backfleet, *arguments: str) -> Mapping[str, Any]:
 
 def stored_keys(server: AwsServer) -> list[str]:
     pages = server.client("s3").get_paginator("list_objects_v2").paginate(Bucket=server.bucket)
-    return [each["Key"] for page in pages for each in page.get("Contents", ())]
+    return [item["Key"] for page in pages for item in page.get("Contents", ())]
 
 
 def values(backfleet: Backfleet, summary: Mapping[str, Any]) -> dict[str, float]:
@@ -121,9 +121,9 @@ def test_three_lines_of_python_give_the_run_and_the_numbers_of_the_local_executo
 
     here = bf.run(job, executor="local")
     assert here.id == run.id
-    for each in (results, here.results()):
-        found = dict(zip(each["symbol"], each["final_value"].round(2), strict=True))
-        assert found == GOLDEN
+    for rows in (results, here.results()):
+        values = dict(zip(rows["symbol"], rows["final_value"].round(2), strict=True))
+        assert values == GOLDEN
 
 
 @pytest.mark.testbed

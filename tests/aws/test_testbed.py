@@ -61,7 +61,7 @@ def test_a_failed_attempt_is_retried_as_the_rules_say(
     aws_server: AwsServer, submitted: Submitted, code: int, attempts: int
 ) -> None:
     job = aws_server.wait(submitted(f"exit {code}", retryStrategy=RETRIES))
-    assert [each["container"]["exitCode"] for each in job["attempts"]] == [code] * attempts
+    assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [code] * attempts
 
 
 def test_terminating_an_array_stops_its_children_with_sigterm(
@@ -111,7 +111,7 @@ def test_chaos_kills_the_share_of_attempts_that_it_is_told(
     finally:
         aws_server.control("chaos", rate=0)
     killed = 128 + signal.SIGKILL
-    assert [each["container"]["exitCode"] for each in job["attempts"]] == [killed, killed]
+    assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [killed, killed]
 
 
 def test_a_timeout_ends_a_job_and_is_not_retried(

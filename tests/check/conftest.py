@@ -35,8 +35,8 @@ def subjects() -> Callable[..., Sequence[CheckCase]]:
 @pytest.fixture
 def one(subjects: Callable[..., Sequence[CheckCase]]) -> CheckCase:
     """The bars of one symbol, with a strategy to be replaced."""
-    (found,) = subjects("sma-crossover", symbols="600519")
-    return found
+    (subject,) = subjects("sma-crossover", symbols="600519")
+    return subject
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +45,6 @@ def failures() -> Callable[..., dict[str, CheckResult]]:
 
     def find(subjects: Sequence[CheckCase], strategy: str | None = None) -> dict[str, Any]:
         results = check_strategy(subjects, locate_strategy(strategy) if strategy else None)
-        return {each.check: each for each in results if each.status is Status.FAILED}
+        return {result.check: result for result in results if result.status is Status.FAILED}
 
     return find

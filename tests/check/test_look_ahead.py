@@ -34,18 +34,18 @@ class LateLeak(VectorStrategy):
     """Looks a bar ahead, but for the first hundred bars."""
 
     def targets(self, bars: Bars) -> Floats:
-        wanted = np.where(bars.close > sma(bars.close, 15), 1.0, 0.0)
-        wanted[100:-1] = bars.close[101:] > bars.close[100:-1]
-        return wanted
+        positions = np.where(bars.close > sma(bars.close, 15), 1.0, 0.0)
+        positions[100:-1] = bars.close[101:] > bars.close[100:-1]
+        return positions
 
 
 class ClosesAtTheEnd(VectorStrategy):
     """Knows which bar is the last."""
 
     def targets(self, bars: Bars) -> Floats:
-        wanted = np.ones(len(bars))
-        wanted[-1] = 0.0
-        return wanted
+        positions = np.ones(len(bars))
+        positions[-1] = 0.0
+        return positions
 
 
 class NeedsMany(VectorStrategy):

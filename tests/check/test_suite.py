@@ -45,7 +45,7 @@ def test_a_bad_strategy_fails_its_check_and_no_other(
 
 
 @pytest.mark.parametrize(
-    "check", [*(pytest.param(each, marks=pytest.mark.testbed) for each in [*BAD][:-1]), "wheel"]
+    "check", [*(pytest.param(name, marks=pytest.mark.testbed) for name in [*BAD][:-1]), "wheel"]
 )
 def test_nor_does_a_bad_strategy_fail_from_its_wheel_but_one(
     check: str, bad_strategies: Path, subjects: Find, failures: Failures
@@ -54,7 +54,7 @@ def test_nor_does_a_bad_strategy_fail_from_its_wheel_but_one(
     assert list(failures(subjects(strategy), strategy)) == [check]
 
 
-@pytest.mark.parametrize("strategy", [each.name for each in list_plugins("strategy")])
+@pytest.mark.parametrize("strategy", [plugin.name for plugin in list_plugins("strategy")])
 def test_an_installed_strategy_passes(strategy: str, subjects: Find, failures: Failures) -> None:
     symbols = None if strategy == "top-n-momentum" else "600519"
     assert failures(subjects(strategy, symbols=symbols)) == {}
@@ -91,7 +91,7 @@ def test_what_a_failed_check_leaves_nothing_to_compare_for_is_skipped(
 ) -> None:
     strategy = f"{bad_strategies}/{BAD['signals']}"
     results = list(check_strategy(subjects(strategy), locate_strategy(strategy)))
-    skipped = [each.check for each in results if each.status is Status.SKIPPED]
+    skipped = [result.check for result in results if result.status is Status.SKIPPED]
     assert skipped == ["deterministic", "look-ahead", "warm-up", "scale", "engines", "wheel"]
     assert "--data" in results[1].message
 
@@ -107,9 +107,9 @@ class Raises(VectorStrategy):
 def test_a_strategy_that_raises_is_told_with_the_line(
     one: CheckCase, failures: Failures, at: int, name: str
 ) -> None:
-    found = failures([replace(one, strategy=Raises, params={"at": at})])
-    assert list(found) == ["signals"]
-    assert f"600519: raises {name} ({__file__}, line" in found["signals"].message
+    failed = failures([replace(one, strategy=Raises, params={"at": at})])
+    assert list(failed) == ["signals"]
+    assert f"600519: raises {name} ({__file__}, line" in failed["signals"].message
 
 
 def test_a_strategy_that_draws_from_a_generator_of_its_own_is_not_deterministic(
@@ -136,6 +136,6 @@ def test_metrics_count_as_what_a_strategy_comes_to(one: CheckCase, failures: Fai
             self.metrics["runs"] = len(count)
             return np.ones(len(bars))
 
-    found = failures([replace(one, strategy=Counts, params={})])
-    assert list(found) == ["deterministic"]
-    assert "metrics" in found["deterministic"].message
+    failed = failures([replace(one, strategy=Counts, params={})])
+    assert list(failed) == ["deterministic"]
+    assert "metrics" in failed["deterministic"].message

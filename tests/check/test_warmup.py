@@ -32,8 +32,8 @@ def test_it_says_how_many_bars_are_enough(
 
 
 def test_what_never_forgets_fails(subjects: Callable[..., Sequence[CheckCase]]) -> None:
-    found = [replace(each, strategy=Cumulates, params={}) for each in subjects("buy-and-hold")]
-    result = check_warmup(found)
+    cases = [replace(case, strategy=Cumulates, params={}) for case in subjects("buy-and-hold")]
+    result = check_warmup(cases)
     assert result.status is Status.FAILED
     assert result.place is not None
     assert result.place.bar >= 304
@@ -51,7 +51,7 @@ class NeedsMany(VectorStrategy):
 def test_a_crash_on_a_short_history_is_skipped(
     subjects: Callable[..., Sequence[CheckCase]],
 ) -> None:
-    found = [replace(each, strategy=NeedsMany, params={}) for each in subjects("buy-and-hold")]
-    result = check_warmup(found[:1])
+    cases = [replace(case, strategy=NeedsMany, params={}) for case in subjects("buy-and-hold")]
+    result = check_warmup(cases[:1])
     assert result.status is Status.SKIPPED
     assert "raises ValueError with" in result.message

@@ -63,26 +63,26 @@ def test_a_package_brings_its_modules_and_files_and_what_it_requires_is_there(
 ) -> None:
     more = "from pathlib import Path\nimport hypothesis\nfrom mine.level import LEVEL"
     line = "Path(__file__).with_name('level.txt').read_text()"
-    found = wheel_of(more, line, requires="hypothesis>=6")
-    assert found.status is Status.PASSED
-    assert found.message == "the same from a wheel of mine alone"
+    result = wheel_of(more, line, requires="hypothesis>=6")
+    assert result.status is Status.PASSED
+    assert result.message == "the same from a wheel of mine alone"
 
 
 def test_what_is_imported_must_be_required(wheel_of: Check) -> None:
-    found = wheel_of("import hypothesis")
-    assert found.status is Status.FAILED
-    assert "No module named 'hypothesis' (it is installed here" in found.message
+    result = wheel_of("import hypothesis")
+    assert result.status is Status.FAILED
+    assert "No module named 'hypothesis' (it is installed here" in result.message
 
 
 def test_what_lies_in_the_current_folder_is_not_there(wheel_of: Check, tmp_path: Path) -> None:
     (tmp_path / "notes.py").write_text("")
-    found = wheel_of("import notes")
-    assert found.status is Status.FAILED
-    assert "No module named 'notes'" in found.message
+    result = wheel_of("import notes")
+    assert result.status is Status.FAILED
+    assert "No module named 'notes'" in result.message
 
 
 def test_a_process_that_ends_itself_is_told(wheel_of: Check) -> None:
     line = "os.getcwd().startswith(tempfile.gettempdir() + '/tmp') and os._exit(3)"
-    found = wheel_of("import os, tempfile", line)
-    assert found.status is Status.FAILED
-    assert "ended with exit code 3" in found.message
+    result = wheel_of("import os, tempfile", line)
+    assert result.status is Status.FAILED
+    assert "ended with exit code 3" in result.message

@@ -26,7 +26,7 @@ def lay_out() -> LayOut:
     """Rows of results, all of one symbol, with a parameter `period` and one named `sharpe`."""
 
     def lay_out(results: list[TaskResult]) -> Rows:
-        tasks = [each.task for each in results]
+        tasks = [result.task for result in results]
         params: dict[str, Any] = {
             "period": ("int", tasks),
             "sharpe": ("float", [task / 4 for task in tasks]),

@@ -161,7 +161,7 @@ def test_the_latest_chunk_is_the_highest_sound_generation(store: Store) -> None:
     ):
         store.put_if_absent(chunk_key(3, generation), content)
 
-    found = latest_chunk(store, 3, 0)
-    assert found is not None
-    assert found.header.generation == 2
+    latest = latest_chunk(store, 3, 0)
+    assert latest is not None
+    assert latest.header.generation == 2
     assert latest_chunk(store, 3, 3) is None

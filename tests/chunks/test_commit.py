@@ -53,13 +53,13 @@ def test_a_commit_can_be_read_with_its_details(
 ) -> None:
     results = [result(0, outcome=3), result(1, **LATE), result(2, status=TaskStatus.SUSPICIOUS)]
     header = commit_chunk(store, content(results))
-    found = read_chunk(store, 7, 0)
+    chunk = read_chunk(store, 7, 0)
 
-    assert found.header == header
+    assert chunk.header == header
     assert (header.first, header.count) == (0, 3)
     assert (header.ok, header.suspicious, header.error, header.retryable) == (1, 1, 1, 1)
     assert header.seconds == 0.75
-    assert read_rows(found.body, found.header.count)["task"].to_pylist() == [0, 1, 2]
+    assert read_rows(chunk.body, chunk.header.count)["task"].to_pylist() == [0, 1, 2]
     equity = read_details(store, header.blobs, "equity")
     assert equity["value"].to_pylist() == [0.0, 0.125, 0.25]
 

@@ -71,7 +71,7 @@ def test_a_merge_is_what_one_go_would_have_given(
     """`bars` of None: the task came to nothing. Tasks done again had failed, or had other bars."""
     whole = [result(task, outcome=count) for task, count in enumerate(bars)]
     redone &= set(range(len(bars)))
-    before = [each if each.task not in redone else result(each.task) for each in whole]
+    before = [part if part.task not in redone else result(part.task) for part in whole]
     again = [whole[task] for task in sorted(redone)]
     old, new = stored(detail_tables(before)), stored(detail_tables(again))
     kept = [task for task in range(len(bars)) if task not in redone]

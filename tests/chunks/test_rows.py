@@ -46,7 +46,8 @@ def columns(draw: st.DrawFn) -> list[Column]:
 def plain(rows: Rows) -> list[tuple[str, str, list[Any]]]:
     """Rows as what can be compared: floats by their bits, with one NaN."""
     return [
-        (each.name, each.kind, [_bits(value) for value in each.values]) for each in rows.columns
+        (column.name, column.kind, [_bits(value) for value in column.values])
+        for column in rows.columns
     ]
 
 

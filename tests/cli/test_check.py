@@ -34,10 +34,10 @@ def test_json_has_every_check_and_nothing_that_the_strategy_prints(
     (tmp_path / "talks.py").write_text(text)
     answer = ask(f"check {tmp_path}/talks.py:NeverTrades --symbols 600519 --json")
     assert answer.code == 1
-    found = json.loads(answer.out)
-    assert not found["passed"]
-    assert found["checks"][1]["check"] == "signals"
-    assert found["checks"][1]["status"] == "failed"
+    report = json.loads(answer.out)
+    assert not report["passed"]
+    assert report["checks"][1]["check"] == "signals"
+    assert report["checks"][1]["status"] == "failed"
     assert "hello" in answer.err
 
 

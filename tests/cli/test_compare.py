@@ -25,9 +25,9 @@ def test_two_runs_are_side_by_side(ask: Ask, finished: str, failed: str) -> None
 
 
 def test_json_has_all_of_it(ask: Ask, finished: str) -> None:
-    found = json.loads(ask(f"compare {finished} {finished} --json").out)
-    assert (found["first"], found["config"], found["matched"]) == (finished, [], 3)
-    assert {each["metric"] for each in found["metrics"]} >= {"sharpe", "final_value"}
+    comparison = json.loads(ask(f"compare {finished} {finished} --json").out)
+    assert (comparison["first"], comparison["config"], comparison["matched"]) == (finished, [], 3)
+    assert {pair["metric"] for pair in comparison["metrics"]} >= {"sharpe", "final_value"}
 
 
 def test_a_chunk_that_was_damaged_after_the_run_has_ended_is_named(

@@ -92,10 +92,10 @@ def words_of(done: subprocess.CompletedProcess[str]) -> dict[str, tuple[str, str
 def test_a_sound_machine_passes_and_is_left_as_it_is(doctor: Call, tmp_path: Path) -> None:
     done = doctor()
     assert done.returncode == 0, done.stdout + done.stderr
-    found = words_of(done)
+    lines = words_of(done)
     for subject in ("python", "libraries", "machine", "cache", "store", "disk", "plugins"):
-        assert found[subject][0] == "ok", found
-    assert str(tmp_path / "runs") in found["store"][1]
+        assert lines[subject][0] == "ok", lines
+    assert str(tmp_path / "runs") in lines["store"][1]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -150,9 +150,9 @@ def test_each_failure_comes_with_its_fix(doctor: Call, executors: Any) -> None:
 
 def test_an_executor_that_raises_does_not_hide_the_others(doctor: Call, executors: Any) -> None:
     done = doctor(env=executors("Raises"))
-    found = words_of(done)
-    assert found["raises: set-up"] == ("warning", "ZeroDivisionError: by nought")
-    assert "docker: engine" in found
+    lines = words_of(done)
+    assert lines["raises: set-up"] == ("warning", "ZeroDivisionError: by nought")
+    assert "docker: engine" in lines
     assert done.returncode == 0
 
 
@@ -166,17 +166,17 @@ def test_things_are_tried_out_only_when_asked(doctor: Call, executors: Any) -> N
 def test_json_is_a_list_of_findings(doctor: Call) -> None:
     done = doctor("--json", "--executor", "docker")
     findings = json.loads(done.stdout)
-    assert all(set(each) == {"subject", "status", "text", "fix"} for each in findings)
-    assert [each["status"] for each in findings if each["subject"] == "docker: engine"] == [
-        "failure"
-    ]
+    assert all(set(finding) == {"subject", "status", "text", "fix"} for finding in findings)
+    assert [
+        finding["status"] for finding in findings if finding["subject"] == "docker: engine"
+    ] == ["failure"]
     assert done.returncode == 1
 
 
 def test_a_store_that_cannot_be_is_a_failure(doctor: Call, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = doctor("--store", "file", "--json")
-    store = next(each for each in json.loads(done.stdout) if each["subject"] == "store")
+    store = next(finding for finding in json.loads(done.stdout) if finding["subject"] == "store")
     assert store["status"] == "failure"
     assert store["text"].endswith(f"{tmp_path / 'file'} is a file")
     assert "--store" in store["fix"]

@@ -28,12 +28,12 @@ SUMMARY = ["run_id", "store", *COUNTS, "seconds", "code_not_kept", "verdict"]
 
 def workers(run: str) -> list[psutil.Process]:
     """Processes that work at a run."""
-    found = []
+    processes = []
     for process in psutil.process_iter(["cmdline"]):
         command = process.info["cmdline"] or []
         if any(f"/{run}/submissions/" in part for part in command):
-            found.append(process)
-    return found
+            processes.append(process)
+    return processes
 
 
 @pytest.fixture

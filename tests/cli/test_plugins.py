@@ -78,8 +78,8 @@ def test_a_strategy_package_installed_with_pip_is_listed_and_runs(
     momentum: Cli, sample_job: Path
 ) -> None:
     rows = json.loads(momentum("strategies", "--json").stdout)
-    (found,) = [row for row in rows if row["name"] == "acme-momentum"]
-    assert found == {
+    (momentum_row,) = [row for row in rows if row["name"] == "acme-momentum"]
+    assert momentum_row == {
         "name": "acme-momentum",
         "distribution": "acme-momentum",
         "version": "1.2.3",

@@ -27,7 +27,7 @@ def test_the_reference_job_gives_the_golden_numbers(
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout.splitlines()[-1])
     rows = json.loads(backfleet("results", summary["store"], "--format", "json").stdout)
-    found = {
+    values = {
         row["symbol"]: (
             round(row["final_value"], 2),
             round(row["total_return"], 4),
@@ -36,5 +36,5 @@ def test_the_reference_job_gives_the_golden_numbers(
         )
         for row in rows
     }
-    assert found == GOLDEN
+    assert values == GOLDEN
     assert (summary["tasks"], summary["ok"], summary["suspicious"]) == (3, 1, 2)

@@ -49,8 +49,8 @@ def finished(backfleet: Cli, sample_job: Path) -> str:
 def test_the_fast_engine_agrees_with_plain_backtrader(backfleet: Cli, finished: str) -> None:
     done = backfleet("verify", finished, "--json")
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert (found["with"], found["tasks"], found["differences"]) == ("backtrader-stock", 3, [])
+    report = json.loads(done.stdout)
+    assert (report["with"], report["tasks"], report["differences"]) == ("backtrader-stock", 3, [])
 
 
 def test_another_executor_gives_the_same_rows(backfleet: Cli, finished: str) -> None:

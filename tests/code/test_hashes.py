@@ -110,7 +110,7 @@ def test_a_distribution_is_one_code_and_one_wheel_however_it_is_built_and_instal
     pip_install(*(["--editable"] if way == "editable" else []), project)
     copied = list(fresh_python.parents[1].glob("lib/*/site-packages/acme_alpha"))
     assert len(copied) == (way == "wheel")
-    found = subprocess.run(
+    listing = subprocess.run(
         [fresh_python, "-c", HASHES_BY_NAME],
         capture_output=True,
         text=True,
@@ -120,7 +120,7 @@ def test_a_distribution_is_one_code_and_one_wheel_however_it_is_built_and_instal
     unit = find_unit("acme_alpha")
     assert unit is not None
     package = CodePackage("acme-alpha", "1.2", unit.files, (ENTRY_POINT,))
-    assert found.stdout.splitlines() == [
+    assert listing.stdout.splitlines() == [
         hold(),
         str({"acme-alpha": package.content}),
         hashlib.sha256(pack(package)).hexdigest(),

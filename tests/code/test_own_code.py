@@ -55,14 +55,14 @@ def test_every_exception_is_reached_and_would_count_otherwise(
     reached = {path.removesuffix(".py").removesuffix("/__init__") for path in files_of("engine")}
     for module in NO_NUMBERS - LAZY_PACKAGES:
         path = module.replace(".", "/")
-        assert any(each == path or each.startswith(f"{path}/") for each in reached), module
+        assert any(file == path or file.startswith(f"{path}/") for file in reached), module
 
 
 def uncached_imports(module: str) -> frozenset[str]:
     from backfleet.code import own_code
 
     names = own_code._imports(module).names
-    return frozenset(each for name in names for each in own_code._modules(name))
+    return frozenset(module for name in names for module in own_code._modules(name))
 
 
 def test_a_component_covers_what_it_imports_from_backfleet_and_no_other_component() -> None:
@@ -94,14 +94,14 @@ def plan(checkout: Path, sample_data: Path) -> Callable[[], str]:
 
     def plan() -> str:
         command = [sys.executable, "-c", PLAN, str(sample_data)]
-        found = subprocess.run(
+        done = subprocess.run(
             command,
             capture_output=True,
             text=True,
             check=True,
             env={"PYTHONPATH": str(checkout.parent), "HOME": str(checkout)},
         )
-        return found.stdout.strip()
+        return done.stdout.strip()
 
     return plan
 

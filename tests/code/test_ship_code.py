@@ -35,7 +35,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
         lines = ["Metadata-Version: 2.1", f"Name: {name}", "Version: 1.0"]
-        lines += (f"Requires-Dist: {each}" for each in requires)
+        lines += (f"Requires-Dist: {requirement}" for requirement in requires)
         (info / "METADATA").write_text("\n".join(lines) + "\n")
         (info / "RECORD").write_text("".join(f"{path},,\n" for path in paths))
 

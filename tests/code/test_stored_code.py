@@ -27,7 +27,7 @@ def test_workers_read_code_as_it_was_packed(packages: list[CodePackage], store_u
     store = open_store(store_url)
     stored = store_code(store, packages)
     assert [read_stored_code(store, package) for package in stored] == list(map(pack, packages))
-    assert [(each.name, each.content, each.is_folder) for each in stored] == [
+    assert [(package.name, package.content, package.is_folder) for package in stored] == [
         ("acme-alpha", packages[0].content, False),
         ("folder-of-mine", packages[1].content, True),
     ]

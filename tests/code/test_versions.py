@@ -83,7 +83,7 @@ def completed(backfleet: Cli, sample_job: Path, installed: Install, tmp_path: Pa
         "data.source='mine'",
         "plugins=['mine']",
     ]
-    arguments = [part for each in sets for part in ("--set", each)]
+    arguments = [part for setting in sets for part in ("--set", setting)]
     done = backfleet("run", sample_job, *arguments, "--json", env=env)
     assert done.returncode == 0, done.stderr
     return CompletedRun(backfleet, tmp_path, Path(json.loads(done.stdout)["store"]), env)

@@ -44,8 +44,8 @@ def package(folder: Path, files: Mapping[str, str] = FILES) -> CodePackage:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    found = {name: folder / name for name in files}
-    return CodePackage("acme-alpha", "1.2+local.1", found, POINTS, REQUIRES)
+    paths = {name: folder / name for name in files}
+    return CodePackage("acme-alpha", "1.2+local.1", paths, POINTS, REQUIRES)
 
 
 def test_the_same_source_gives_the_same_bytes_on_every_machine(tmp_path: Path) -> None:
@@ -103,5 +103,5 @@ def test_nothing_is_compressed(tmp_path: Path) -> None:
     wheel = tmp_path / "acme.whl"
     wheel.write_bytes(pack(package(tmp_path)))
     with ZipFile(wheel) as archive:
-        assert all(each.compress_size == each.file_size for each in archive.infolist())
+        assert all(member.compress_size == member.file_size for member in archive.infolist())
         assert archive.namelist() == sorted(archive.namelist())

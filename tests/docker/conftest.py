@@ -82,8 +82,8 @@ class Yard:
 
     def opened(self) -> bf.Run:
         """The one run of the store."""
-        (found,) = self.store.glob("[0-9a-f]*")
-        return bf.open_run(found)
+        (folder,) = self.store.glob("[0-9a-f]*")
+        return bf.open_run(folder)
 
     def done(self) -> int:
         """Tasks that have a row."""
@@ -99,8 +99,8 @@ class Yard:
         filters: dict[str, Any] = {"label": "backfleet.url"}
         if state:
             filters["status"] = state
-        found = self.client.containers.list(all=True, filters=filters, ignore_removed=True)
-        return [each for each in found if self._is_ours(each)]
+        listed = self.client.containers.list(all=True, filters=filters, ignore_removed=True)
+        return [container for container in listed if self._is_ours(container)]
 
     def end(self) -> None:
         """Leave no process and no container behind, whatever a test came to."""

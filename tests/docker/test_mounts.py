@@ -25,8 +25,8 @@ def submission(url: str, *data: str) -> Submission:
 
 
 def test_the_run_is_writable_and_the_data_are_not() -> None:
-    found = bindings(submission("/store/run/submissions/1.json", "/data", "/index"), ())
-    assert found == [
+    mounts = bindings(submission("/store/run/submissions/1.json", "/data", "/index"), ())
+    assert mounts == [
         Binding("/store/run", "/store/run", writable=True),
         Binding("/data", "/data"),
         Binding("/index", "/index"),
@@ -47,8 +47,8 @@ def test_further_mounts_are_read_only_and_may_have_another_name_inside(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HOME", "/home/me")
-    found = bindings(submission("s3://b/run/submissions/1.json"), ("/a", "~/.aws:/tmp/.aws"))
-    assert found == [Binding("/a", "/a"), Binding("/home/me/.aws", "/tmp/.aws")]
+    mounts = bindings(submission("s3://b/run/submissions/1.json"), ("/a", "~/.aws:/tmp/.aws"))
+    assert mounts == [Binding("/a", "/a"), Binding("/home/me/.aws", "/tmp/.aws")]
 
 
 @pytest.mark.parametrize(

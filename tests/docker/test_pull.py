@@ -45,7 +45,9 @@ def pushed(
     login = {"username": registry.user, "password": registry.password}
     docker_client.images.push(name, "1", auth_config=login)
     (digest,) = [
-        each for each in docker_client.images.get(name + ":1").attrs["RepoDigests"] if name in each
+        digest
+        for digest in docker_client.images.get(name + ":1").attrs["RepoDigests"]
+        if name in digest
     ]
     docker_client.images.remove(f"{name}:1")
     yield digest

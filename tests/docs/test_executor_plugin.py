@@ -19,9 +19,9 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def code() -> str:
-    found = re.search(r'```python title="command_executor.py"\n(.*?)```', PAGE.read_text(), re.S)
-    assert found
-    return found[1]
+    match = re.search(r'```python title="command_executor.py"\n(.*?)```', PAGE.read_text(), re.S)
+    assert match
+    return match[1]
 
 
 @pytest.fixture

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from user_texts import REVIEWED, collected_texts
 
 ROOT = Path(__file__).parents[2]
 TEXTS = ("README.md", "CONTRIBUTING.md", "docs", "core", "executors", "strategies", "examples")
+CODE = ("core", "executors", "strategies", "examples", "benchmarks", "docs", "tests")
 SUFFIXES = (".md", ".py", ".html", ".js", ".css", ".toml")
 
 REJECTED = re.compile(
@@ -23,6 +26,12 @@ REJECTED = re.compile(
 )
 """Private idioms, and British spellings."""
 
+EMPTY_NAMES = {"each", "found", "told", "wanted"}
+"""Names that say nothing of what they stand for."""
+
+MAY_BIND = re.compile(rf"\b({'|'.join(EMPTY_NAMES)})(\s+in\b|\s*[,=:()])")
+"""Text of a file that has to be parsed: parsing all of them takes seconds."""
+
 WORDS_OF_OTHERS = ('"cancelled" not in self.reason',)
 """Parts of lines that quote another program, here CloudFormation."""
 
@@ -34,6 +43,29 @@ def _texts() -> list[Path]:
     files = [path for path in paths if path.is_file()]
     files += [file for path in paths if path.is_dir() for file in path.rglob("*")]
     return sorted(file for file in files if file.suffix in SUFFIXES)
+
+
+def _bound_names(node: ast.AST) -> Iterator[str]:
+    """Yield the names that a node binds, attributes and parameters included."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+            yield name
+        case ast.arg(arg=name) | ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            yield name
+
+
+def test_every_name_says_what_it_stands_for() -> None:
+    files = [file for top in CODE for file in sorted((ROOT / top).rglob("*.py"))]
+    sources = {file: file.read_text(encoding="utf-8") for file in files}
+    places = [
+        f"{file.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}: {name}"
+        for file, source in sources.items()
+        if MAY_BIND.search(source)
+        for node in ast.walk(ast.parse(source))
+        for name in _bound_names(node)
+        if name in EMPTY_NAMES
+    ]
+    assert not places, "\n".join(places)
 
 
 def test_no_text_uses_a_rejected_word() -> None:

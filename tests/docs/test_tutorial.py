@@ -51,8 +51,8 @@ class Reader:
             check=False,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-        found = RUN.search(done.stdout)
-        self.run = self.run or (found[0] if found else "")
+        match = RUN.search(done.stdout)
+        self.run = self.run or (match[0] if match else "")
         return done.stdout
 
 

@@ -34,7 +34,7 @@ class RandomOrders(bt.Strategy):
 
     def act(self) -> None:
         chance = self.random
-        data = chance.choice([each for each in self.datas if len(each)])
+        data = chance.choice([data for data in self.datas if len(data)])
         if self.made and chance.random() < 0.15:
             self.cancel(chance.choice(self.made))
         if chance.random() < 0.1:

@@ -136,11 +136,11 @@ def check_fills(outcome: Any, orders: list[Any]) -> None:
     expected = sorted((bit.dt, bit.size, bit.price, bit.comm, bit.pnl) for bit in bits)
     fills = outcome.fills
     columns = ("size", "price", "commission", "pnl")
-    found = sorted(
+    actual = sorted(
         (bt.date2num(shanghai(time)), *row)
         for time, *row in zip(fills["time"], *(fills[name] for name in columns), strict=True)
     )
-    assert found == expected
+    assert actual == expected
     if not fills["symbol"].any():
         # Among several symbols, backtrader fills a limit order on a suspended one at its last bar.
         assert (np.diff(fills["time"]) >= 0).all()
@@ -162,7 +162,7 @@ def check_trades(outcome: Any, strategy: LoggedOrders) -> None:
         if not trade.history[-1].status.size
     ]
     closed = outcome.trades[outcome.trades["closed"] != NOT_YET]
-    found = [
+    trades = [
         (
             trade["size"],
             trade["price"],
@@ -174,7 +174,7 @@ def check_trades(outcome: Any, strategy: LoggedOrders) -> None:
         )
         for trade in closed
     ]
-    assert sorted(found) == sorted(expected)
+    assert sorted(trades) == sorted(expected)
 
 
 def shanghai(time: Any) -> Any:
@@ -220,7 +220,7 @@ def test_fewer_bars_than_the_indicator_needs_make_no_orders(count: int) -> None:
 
 def test_bars_of_which_none_is_tradable_give_an_empty_outcome() -> None:
     outcome = run_on_both(SmaCrossover, make_bars([10.0] * 3, tradable=np.zeros(3, np.bool_)))
-    assert [len(each) for each in (outcome.equity, outcome.orders, outcome.trades)] == [0, 0, 0]
+    assert [len(table) for table in (outcome.equity, outcome.orders, outcome.trades)] == [0, 0, 0]
 
 
 def test_the_mean_fill_price_is_nan_without_fills() -> None:

@@ -21,11 +21,11 @@ BERLIN, NEW_YORK, SHANGHAI = "Europe/Berlin", "America/New_York", "Asia/Shanghai
 def bars_at(zone: str, *moments: str | datetime) -> Bars:
     """Bars at these moments of UTC, which are ISO 8601 or have a time zone."""
     utc = [
-        datetime.fromisoformat(each).replace(tzinfo=UTC) if isinstance(each, str) else each
-        for each in moments
+        datetime.fromisoformat(moment).replace(tzinfo=UTC) if isinstance(moment, str) else moment
+        for moment in moments
     ]
-    days = [each.astimezone(ZoneInfo(zone)).date() for each in utc]
-    micros = [(each - EPOCH) // timedelta(microseconds=1) for each in utc]
+    days = [moment.astimezone(ZoneInfo(zone)).date() for moment in utc]
+    micros = [(moment - EPOCH) // timedelta(microseconds=1) for moment in utc]
     bars: Bars = make_bars(
         [10.0] * len(utc),
         time=np.array(micros, np.int64) * 1000,
@@ -47,9 +47,9 @@ def test_intraday_bars_have_the_local_times_that_zoneinfo_gives_them(
     first: datetime, zone: str
 ) -> None:
     moments = [first.replace(tzinfo=UTC) + step * HALF_HOUR for step in range(6)]
-    local = [each.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for each in moments]
+    local = [moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for moment in moments]
     ascending = sorted(set(local)) == local
-    expected = local if ascending else [each.replace(tzinfo=None) for each in moments]
+    expected = local if ascending else [moment.replace(tzinfo=None) for moment in moments]
     (times,) = feed_times([bars_at(zone, *moments)])
     assert times.tolist() == expected
 

@@ -115,7 +115,9 @@ def rows_of(backfleet: Any, sample_job: Path) -> Callable[..., Rows]:
     """Runs the sample job with these settings on an engine, and returns its rows."""
 
     def run(engine: str, *settings: str) -> Rows:
-        sets = [part for each in (f"engine='{engine}'", *settings) for part in ("--set", each)]
+        sets = [
+            part for setting in (f"engine='{engine}'", *settings) for part in ("--set", setting)
+        ]
         ran = backfleet("run", sample_job, *sets, "--json")
         assert ran.returncode == 0, ran.stderr
         shown = backfleet("results", json.loads(ran.stdout)["run_id"], "--format", "json")

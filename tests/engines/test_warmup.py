@@ -88,8 +88,8 @@ def walk(count: int, seed: int = 1) -> np.ndarray[Any, Any]:
 
 
 def calls(strategy: Any) -> list[tuple[str, int]]:
-    found: list[tuple[str, int]] = strategy.calls
-    return found
+    recorded: list[tuple[str, int]] = strategy.calls
+    return recorded
 
 
 def test_with_enough_warmup_the_first_bar_of_the_job_is_the_first_one_acted_on() -> None:
@@ -167,7 +167,7 @@ def test_several_symbols_begin_with_the_first_of_their_bars_from_the_start_on() 
     gap = make_bars(walk(8), symbol="B", tradable=np.arange(8) != 4)
     window = BarsWindow(first.session[4].item(), warmup=3)
     late = later(make_bars(walk(2), symbol="C"), first, by=5)
-    outcome = run_on_both(EachBar, *(each.window(window) for each in (gap, first, late)))
+    outcome = run_on_both(EachBar, *(bars.window(window) for bars in (gap, first, late)))
     assert outcome.strategy.lengths == [(3, 4, 0), (4, 5, 1), (5, 6, 2), (6, 7, 2)]
     assert outcome.equity["time"].tolist() == first.time[4:].tolist()
 

@@ -168,13 +168,13 @@ class Fleet:
 
     def workers(self) -> list[psutil.Process]:
         """The worker processes of this fleet that run now."""
-        found = []
+        workers = []
         for process in psutil.process_iter(["cmdline", "status"]):
             command = process.info["cmdline"] or []
-            mine = any(str(self.folder) in each for each in command) and "worker" in command
+            mine = any(str(self.folder) in word for word in command) and "worker" in command
             if mine and process.info["status"] != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        return found
+                workers.append(process)
+        return workers
 
     def end(self) -> None:
         """Leave no process behind, whatever a test came to."""
@@ -184,15 +184,15 @@ class Fleet:
             process.communicate()
         for worker in self.workers():
             with_children = [worker, *worker.children(recursive=True)]
-            for each in with_children:
-                each.send_signal(signal.SIGKILL)
+            for process in with_children:
+                process.send_signal(signal.SIGKILL)
 
     # -- what they leave --------------------------------------------------------------------------
 
     def opened(self) -> Run:
         """The one run of the store."""
-        (found,) = self.store.glob("[0-9a-f]*")
-        return open_run(str(found))
+        (folder,) = self.store.glob("[0-9a-f]*")
+        return open_run(str(folder))
 
     def chunks(self) -> list[Path]:
         """The files of all chunks, sorted."""
@@ -257,21 +257,21 @@ def make_fleet(tmp_path_factory: pytest.TempPathFactory, bars_folder: Path) -> I
         return made[-1]
 
     yield make
-    for each in made:
-        each.end()
+    for fleet in made:
+        fleet.end()
 
 
 @pytest.fixture
 def fleet(tmp_path: Path, bars_folder: Path) -> Iterator[Fleet]:
-    found = Fleet(tmp_path, bars_folder)
-    yield found
-    found.end()
+    new_fleet = Fleet(tmp_path, bars_folder)
+    yield new_fleet
+    new_fleet.end()
 
 
 @pytest.fixture(scope="session")
 def undisturbed(make_fleet: FleetMaker) -> Fleet:
     """The default job, run without any fault. Its run has the same id in every fleet."""
-    found = make_fleet("undisturbed")
-    done = found.run()
+    new_fleet = make_fleet("undisturbed")
+    done = new_fleet.run()
     assert done.returncode == 0, done.stderr
-    return found
+    return new_fleet

@@ -142,6 +142,6 @@ def check_details(bad: Fleet, clean: Fleet) -> None:
         first = MODES.index(mode) * POINTS
         for task in range(first, first + CHUNK):
             for name in ("equity", "orders", "fills", "trades"):
-                got, want = (getattr(each.opened(), name)(task) for each in (bad, clean))
+                got, want = (getattr(fleet.opened(), name)(task) for fleet in (bad, clean))
                 assert len(want)
                 pd.testing.assert_frame_equal(got, want)

@@ -35,7 +35,7 @@ def test_a_worker_that_ends_leaves_whole_chunks_and_no_process(
     worker = fleet.work(fleet.submit())
     until(lambda: "AAA hang 1" in fleet.executed(), "the child hangs")
     until(lambda: len(fleet.chunks()) == 9, "all before it is committed")
-    children = [each.pid for each in psutil.Process(worker.pid).children(recursive=True)]
+    children = [child.pid for child in psutil.Process(worker.pid).children(recursive=True)]
     left = fleet.left()
     assert left
     assert set(left) <= set(alive(children))

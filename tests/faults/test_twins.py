@@ -22,9 +22,9 @@ def overtaken(fleet: Fleet, commit: int) -> subprocess.Popen[str]:
 
 def test_two_identical_runs_started_at_once_both_succeed(fleet: Fleet, undisturbed: Fleet) -> None:
     both = [fleet.start("run", fleet.job, "--json", TRIAL_SECONDS="0.05") for _ in range(2)]
-    said = [each.communicate(timeout=90) for each in both]
+    said = [process.communicate(timeout=90) for process in both]
 
-    assert [each.returncode for each in both] == [0, 0], said
+    assert [process.returncode for process in both] == [0, 0], said
     assert [path.name for path in fleet.chunks()] == [p.name for p in undisturbed.chunks()]
     assert fleet.rows() == undisturbed.rows()
     assert fleet.blobs() == undisturbed.blobs()

@@ -56,8 +56,8 @@ def run_python(client: DockerClient, image: str, script: str, **options: Any) ->
 
 
 def layers(client: DockerClient, image: str) -> list[str]:
-    found: list[str] = client.images.get(image).attrs["RootFS"]["Layers"]
-    return found
+    digests: list[str] = client.images.get(image).attrs["RootFS"]["Layers"]
+    return digests
 
 
 def test_its_command_is_backfleet(docker_client: DockerClient, worker_image: str) -> None:
@@ -101,7 +101,7 @@ def test_nothing_of_the_package_index_gets_into_it(api: APIClient, worker_image:
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
     )
     settings = [line.partition("=")[2].strip("'") for line in listed.stdout.splitlines()]
-    places = {word for each in settings for word in each.split() if "/" in word}
+    places = {word for setting in settings for word in setting.split() if "/" in word}
     # The stubs leave one of these two without types.
     asked: list[Any] = [getattr(api, name)(worker_image) for name in ("inspect_image", "history")]
     facts = json.dumps(asked)

@@ -29,8 +29,8 @@ print(distribution_hash(wheel_distribution(wheel)), DOCKERFILE)
 def code_of(*extra: str, folder: Path) -> dict[str, str]:
     """Content hash by name of the code in an image."""
     folder.mkdir(exist_ok=True)
-    found = map(wheel_distribution, collect_parts(extra, folder).code)
-    return {each.name: distribution_hash(each) for each in found}
+    distributions = map(wheel_distribution, collect_parts(extra, folder).code)
+    return {distribution.name: distribution_hash(distribution) for distribution in distributions}
 
 
 def test_backfleet_goes_into_an_image_with_the_content_it_has_here(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_project_goes_in_as_its_wheel(tmp_path: Path, project: Path) -> None:
 def test_a_wheel_goes_in_as_it_is(tmp_path: Path, project: Path) -> None:
     folder = tmp_path / "wheels"
     folder.mkdir()
-    (wheel,) = (each for each in collect_parts([str(project)], folder).code if "acme" in each.name)
+    (wheel,) = (file for file in collect_parts([str(project)], folder).code if "acme" in file.name)
     assert wheel in collect_parts([str(wheel)], tmp_path).code
 
 

@@ -43,7 +43,9 @@ OF_BARS: list[Callable[..., Any]] = [
     ind.cci,
     ind.stochastic,
 ]
-EVERY = [(each, (CLOSE,)) for each in OF_CLOSE] + [(each, (HIGH, LOW, CLOSE)) for each in OF_BARS]
+EVERY = [(indicator, (CLOSE,)) for indicator in OF_CLOSE] + [
+    (indicator, (HIGH, LOW, CLOSE)) for indicator in OF_BARS
+]
 
 
 def lines(result: Any) -> tuple[Floats, ...]:

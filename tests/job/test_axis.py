@@ -55,9 +55,9 @@ def exact(value: float) -> Fraction:
     ],
 )
 def test_each_form_gives_its_values_in_order(parameter: Parameter, spec: Any, values: Any) -> None:
-    found = axis_values(parameter, spec)
-    assert found == values
-    assert [type(value) for value in found] == [type(value) for value in values]
+    computed = axis_values(parameter, spec)
+    assert computed == values
+    assert [type(value) for value in computed] == [type(value) for value in values]
 
 
 @given(decimals, decimals.filter(bool), st.integers(0, 300), st.floats(0, 0.99))
@@ -79,13 +79,13 @@ def test_linear_points_are_the_floats_nearest_to_the_exact_numbers(
     exactly = [
         exact(low) + (exact(high) - exact(low)) * Fraction(i, count - 1) for i in range(count)
     ]
-    wanted = [float(value) for value in exactly]
+    expected = [float(value) for value in exactly]
     spec = {"low": low, "high": high, "count": count}
-    if low == high or len(set(wanted)) < count:
+    if low == high or len(set(expected)) < count:
         with pytest.raises(JobError, match=r"params\.rate"):
             axis_values(FRACTION, spec)
     else:
-        assert list(axis_values(FRACTION, spec)) == wanted
+        assert list(axis_values(FRACTION, spec)) == expected
 
 
 @given(

@@ -64,7 +64,9 @@ def product(params: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     """Every combination, the slow and obvious way."""
     values = [params.get(parameter.name, [parameter.default]) for parameter in PARAMETERS]
     names = [parameter.name for parameter in PARAMETERS]
-    return [dict(zip(names, each, strict=True)) for each in itertools.product(*values)]
+    return [
+        dict(zip(names, combination, strict=True)) for combination in itertools.product(*values)
+    ]
 
 
 def again(points: Points) -> Points:
@@ -96,14 +98,14 @@ def test_a_grid_is_the_product_in_declared_order_the_last_fastest(params: dict[s
 @given(axes, st.sampled_from(FILTERS))
 def test_where_keeps_the_points_for_which_it_holds(params: dict[str, Any], chosen: Filter) -> None:
     text, holds = chosen
-    wanted = [point for point in product(params) if holds(point)]
-    if not wanted:
+    expected = [point for point in product(params) if holds(point)]
+    if not expected:
         with pytest.raises(JobError, match=r"sweep\.where = .* none of"):
             plan(params, where=text)
         return
     points = plan(params, where=text)
-    assert list(points) == wanted
-    assert list(again(points)) == wanted
+    assert list(points) == expected
+    assert list(again(points)) == expected
 
 
 @given(axes, st.integers(1, 40), st.integers(0, 5))

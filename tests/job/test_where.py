@@ -32,8 +32,8 @@ COMPARISONS = {
 }
 
 
-def name(each: str) -> Expression:
-    return each, lambda point: point[each]
+def name(column: str) -> Expression:
+    return column, lambda point: point[column]
 
 
 def constant(value: Any) -> Expression:
@@ -57,7 +57,7 @@ def member(a: Expression, options: list[Expression], negated: bool) -> Expressio
     word = "not in" if negated else "in"
     return (
         f"({a[0]} {word} ({' '.join(text + ',' for text, _ in options)}))",
-        lambda p: (a[1](p) in [each(p) for _, each in options]) != negated,
+        lambda p: (a[1](p) in [option(p) for _, option in options]) != negated,
     )
 
 
@@ -67,7 +67,7 @@ numbers = st.recursive(
     | st.sampled_from([0.5, 0.1, 3.0]).map(constant),
     lambda inner: (
         st.builds(operation, st.sampled_from(sorted(NUMBERS | DIVISIONS)), inner, inner)
-        | inner.map(lambda each: (f"(-{each[0]})", lambda p: -each[1](p)))
+        | inner.map(lambda term: (f"(-{term[0]})", lambda p: -term[1](p)))
     ),
     max_leaves=4,
 )
@@ -93,7 +93,7 @@ conditions = st.recursive(
         | st.builds(
             lambda a, b: (f"({a[0]} or {b[0]})", lambda p: a[1](p) or b[1](p)), inner, inner
         )
-        | inner.map(lambda each: (f"(not {each[0]})", lambda p: not each[1](p)))
+        | inner.map(lambda term: (f"(not {term[0]})", lambda p: not term[1](p)))
     ),
     max_leaves=5,
 )
@@ -113,13 +113,15 @@ points = st.lists(
 
 def columns(rows: list[dict[str, Any]]) -> dict[str, np.ndarray[Any, Any]]:
     types = {"fast": "i8", "slow": "i8", "rate": "f8", "mode": "O", "flag": "?"}
-    return {each: np.array([row[each] for row in rows], dtype) for each, dtype in types.items()}
+    return {
+        column: np.array([row[column] for row in rows], dtype) for column, dtype in types.items()
+    }
 
 
 def mask(text: str, rows: list[dict[str, Any]]) -> list[bool]:
-    found = Where.parse(text, NAMES).mask(columns(rows), len(rows))
-    assert found.dtype == np.bool_
-    kept: list[bool] = found.tolist()
+    selected = Where.parse(text, NAMES).mask(columns(rows), len(rows))
+    assert selected.dtype == np.bool_
+    kept: list[bool] = selected.tolist()
     return kept
 
 
@@ -134,12 +136,12 @@ def test_a_condition_holds_where_python_says_so(
 ) -> None:
     text, meaning = expression
     try:
-        wanted = [bool(meaning(point)) for point in rows]
+        expected = [bool(meaning(point)) for point in rows]
     except ZeroDivisionError:
         with pytest.raises(JobError, match="divides by zero"):
             mask(text, rows)
     else:
-        assert mask(text, rows) == wanted
+        assert mask(text, rows) == expected
 
 
 @given(conditions, points)
@@ -150,10 +152,10 @@ def test_the_canonical_text_means_the_same_and_stays(
     where = Where.parse(text, NAMES)
     assert Where.parse(where.text, NAMES).text == where.text
     try:
-        wanted = [bool(meaning(point)) for point in rows]
+        expected = [bool(meaning(point)) for point in rows]
     except ZeroDivisionError:
         return
-    assert mask(where.text, rows) == wanted
+    assert mask(where.text, rows) == expected
 
 
 def test_spaces_and_parentheses_make_no_other_text() -> None:

@@ -111,8 +111,10 @@ def as_bars(
         dividend_tax=rules.taxed,
     )
     actions = tuple(
-        Action(each.day, cash=float(each.cash), bonus=float(each.bonus), pay=each.pay)
-        for each in dividends
+        Action(
+            dividend.day, cash=float(dividend.cash), bonus=float(dividend.bonus), pay=dividend.pay
+        )
+        for dividend in dividends
     )
     facts = SymbolFacts(symbol, spans=spans, actions=actions, delisted=delisted)
     plain = replace(plain, facts=facts)

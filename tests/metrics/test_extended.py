@@ -152,12 +152,12 @@ def test_a_benchmark_is_cash_before_its_first_bar_and_stays_after_its_last() -> 
     middle = bars_of(np.array([10.0, 11.0, 12.0]))
     late = replace(middle, session=days(6)[2:5])
     calendar = Calendar(days(6), PERIODS)
-    found = [
+    measured = [
         extended_metrics(equity, calendar, MetricsReference(CASH, 0.0, [bars]))
         for bars in (whole, late)
     ]
 
-    assert found[0] == found[1]
+    assert measured[0] == measured[1]
 
 
 def test_rows_have_the_metrics_that_the_job_asks_for(tmp_path: Path) -> None:

@@ -38,8 +38,8 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def outputs_of(file: Path, line: str) -> list[dict[str, Any]]:
     """What the cell with this line left."""
     cells = json.loads(file.read_text())["cells"]
-    (found,) = (each for each in cells if line in "".join(each["source"]))
-    outputs: list[dict[str, Any]] = found["outputs"]
+    (cell,) = (candidate for candidate in cells if line in "".join(candidate["source"]))
+    outputs: list[dict[str, Any]] = cell["outputs"]
     return outputs
 
 
@@ -69,7 +69,7 @@ def test_queries_give_tables(executed: Path) -> None:
 @pytest.mark.parametrize("line", ["bf.plot(run)", "bf.plot(run, best)"])
 def test_figures_are_plotly_s(executed: Path, line: str) -> None:
     outputs = outputs_of(executed, line)
-    assert any("application/vnd.plotly.v1+json" in each.get("data", {}) for each in outputs)
+    assert any("application/vnd.plotly.v1+json" in output.get("data", {}) for output in outputs)
 
 
 def test_the_report_is_written(executed: Path) -> None:
@@ -79,4 +79,4 @@ def test_the_report_is_written(executed: Path) -> None:
 def test_the_notebook_is_kept_without_outputs_and_paths() -> None:
     """So that its differences are those of its text."""
     cells = json.loads((EXAMPLES / "notebooks" / "first-sweep.ipynb").read_text())["cells"]
-    assert not any(each.get("outputs") or each.get("execution_count") for each in cells)
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)

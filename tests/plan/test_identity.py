@@ -250,7 +250,7 @@ def test_the_reference_job_is_one_run_from_a_directory_and_from_s3_by_command_an
     backfleet: Cli, sample_job: Path, sample_data: Path, data_on_s3: str, tmp_path: Path
 ) -> None:
     store_on_s3 = data_on_s3.replace("/data", "/runs")
-    found = [
+    answers = [
         by_command(backfleet, sample_job),
         by_command(
             backfleet, sample_job, f"data.path='{data_on_s3}'", f"results.store='{store_on_s3}'"
@@ -258,13 +258,15 @@ def test_the_reference_job_is_one_run_from_a_directory_and_from_s3_by_command_an
         by_script(tmp_path, str(sample_data), str(tmp_path / "other")),
         by_script(tmp_path, data_on_s3, f"{store_on_s3}/other"),
     ]
-    assert len({run for run, _ in found}) == 1
-    assert [rows for _, rows in found] == [GOLDEN] * 4
+    assert len({run for run, _ in answers}) == 1
+    assert [rows for _, rows in answers] == [GOLDEN] * 4
 
 
 def by_command(backfleet: Cli, job: Path, *sets: str) -> tuple[str, list[list[object]]]:
     """The id and the rows of a run by the command line."""
-    done = backfleet("run", job, "--json", *(part for each in sets for part in ("--set", each)))
+    done = backfleet(
+        "run", job, "--json", *(part for setting in sets for part in ("--set", setting))
+    )
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     rows = json.loads(backfleet("results", summary["store"], "--format", "json").stdout)

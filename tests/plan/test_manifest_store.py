@@ -87,6 +87,6 @@ def test_commands_name_the_manifest_that_was_altered(
     save_manifest(open_store(str(tmp_path / "runs")).at(planned.run_id), planned)
     file = tmp_path / "runs" / planned.run_id / "manifest.json"
     file.write_text(file.read_text().replace("100000.0", "200000.0"))
-    found = backfleet("status", f"runs/{planned.run_id}")
-    assert found.returncode == 2
-    assert found.stderr.startswith(f"backfleet: {file}: the record was altered")
+    done = backfleet("status", f"runs/{planned.run_id}")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"backfleet: {file}: the record was altered")

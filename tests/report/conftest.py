@@ -154,20 +154,22 @@ class ParsedPage(HTMLParser):
 
     def column(self, table: str, name: str) -> list[Any]:
         """A column of a table's data block; None where there is no value."""
-        (found,) = (
-            each for each in self.blocks[f"data-{table}"]["columns"] if each["name"] == name
+        (column,) = (
+            candidate
+            for candidate in self.blocks[f"data-{table}"]["columns"]
+            if candidate["name"] == name
         )
-        content = found["numbers"] if "numbers" in found else found["codes"]
-        numbers = np.frombuffer(base64.b64decode(content), f"<{found['type']}")
-        if "numbers" in found:
-            return [None if np.isnan(each) else float(each) for each in numbers]
-        return [None if code < 0 else found["texts"][int(code)] for code in numbers]
+        content = column["numbers"] if "numbers" in column else column["codes"]
+        numbers = np.frombuffer(base64.b64decode(content), f"<{column['type']}")
+        if "numbers" in column:
+            return [None if np.isnan(number) else float(number) for number in numbers]
+        return [None if code < 0 else column["texts"][int(code)] for code in numbers]
 
     def value(self, metric: str) -> str:
         """The text of the element that shows a metric."""
-        found = re.search(rf'data-metric="{metric}"[^>]*>([^<]*)<', self.html)
-        assert found, f"the page shows no {metric}"
-        return found[1]
+        match = re.search(rf'data-metric="{metric}"[^>]*>([^<]*)<', self.html)
+        assert match, f"the page shows no {metric}"
+        return match[1]
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def draw_all(page: Page) -> int:
 def column(page: Page, name: str) -> list[str]:
     """The texts of a column of the leaderboard, as shown."""
     headings = [
-        each.inner_text() for each in page.query_selector_all("[data-table=leaderboard] th")
+        heading.inner_text() for heading in page.query_selector_all("[data-table=leaderboard] th")
     ]
     at = headings.index(name)
     return [row.query_selector_all("td")[at].inner_text() for row in page.query_selector_all(BODY)]
@@ -110,10 +110,10 @@ def test_a_heading_sorts_one_way_and_then_the_other(
     head = page.locator("th[data-column=trades]")
     head.locator("button").click()
     assert head.get_attribute("aria-sort") == "descending"
-    assert column(page, "Trades") == [str(each) for each in sorted(rows["trades"], reverse=True)]
+    assert column(page, "Trades") == [str(count) for count in sorted(rows["trades"], reverse=True)]
     head.locator("button").press("Enter")
     assert head.get_attribute("aria-sort") == "ascending"
-    assert column(page, "Trades") == [str(each) for each in sorted(rows["trades"])]
+    assert column(page, "Trades") == [str(count) for count in sorted(rows["trades"])]
     assert page.locator("th[data-column=sharpe]").get_attribute("aria-sort") == "none"
 
 
@@ -131,12 +131,12 @@ def test_a_filter_keeps_the_rows_for_which_it_holds(
         )
         return {int(task) for task in column(page, "Task")} if count else set()
 
-    wanted = rows[(rows["period"] >= 10) & (rows["symbol"] == "600519")]
-    assert tasks_of("period >= 10, 600519", len(wanted)) == set(wanted["task"])
-    wanted = rows[rows["total_return"] > 0.5]
-    assert tasks_of("total_return > 50%", len(wanted)) == set(wanted["task"])
-    wanted = rows[rows["status"] == "suspicious"]
-    assert tasks_of("status = suspicious and period > 0", len(wanted)) == set(wanted["task"])
+    expected = rows[(rows["period"] >= 10) & (rows["symbol"] == "600519")]
+    assert tasks_of("period >= 10, 600519", len(expected)) == set(expected["task"])
+    expected = rows[rows["total_return"] > 0.5]
+    assert tasks_of("total_return > 50%", len(expected)) == set(expected["task"])
+    expected = rows[rows["status"] == "suspicious"]
+    assert tasks_of("status = suspicious and period > 0", len(expected)) == set(expected["task"])
     assert tasks_of("nothing like this", 0) == set()
     field.fill("perod > 10")
     page.get_by_text("there is no column perod").wait_for()

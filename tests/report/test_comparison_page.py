@@ -77,7 +77,9 @@ def test_changed_tasks_come_first_and_by_the_size_of_their_difference(
     sweep: bf.Run, wider: bf.Run, parsed: Parse
 ) -> None:
     page = parsed(render_file(comparison_page(sweep, wider, "total_return")))
-    (table,) = (each for _, each in page.elements if each.get("data-table") == "pairs")
+    (table,) = (
+        attributes for _, attributes in page.elements if attributes.get("data-table") == "pairs"
+    )
     assert table["data-filter"] == "changed = yes"
     assert page.column("pairs", "changed") == ["yes"] * 4
     sizes = [abs(step) for step in page.column("pairs", "d_total_return")]

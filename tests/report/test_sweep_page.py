@@ -59,10 +59,11 @@ def test_the_page_asks_no_network_and_runs_only_its_own_scripts(html: str, parse
     assert policy.startswith("default-src 'none'; ")
     assert "unsafe-eval" not in policy
     allowed = set(re.findall(r"'sha256-([^']+)'", policy))
-    found = {
-        base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in page.scripts
+    hashes = {
+        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        for script in page.scripts
     }
-    assert found == allowed
+    assert hashes == allowed
 
 
 def test_equal_runs_make_equal_pages(html: str, sweep: bf.Run) -> None:
@@ -71,7 +72,7 @@ def test_equal_runs_make_equal_pages(html: str, sweep: bf.Run) -> None:
 
 def test_every_metric_has_its_formula(html: str, parsed: Parse) -> None:
     page = parsed(html)
-    columns = {each["name"]: each for each in page.blocks["data-leaderboard"]["columns"]}
+    columns = {column["name"]: column for column in page.blocks["data-leaderboard"]["columns"]}
     for name in Metrics._fields:
         assert columns[name]["tip"], name
     assert "(mean(r) - f / p) / s * sqrt(p)" in columns["sharpe"]["tip"]
@@ -92,7 +93,11 @@ def test_a_run_is_ranked_by_the_metric_that_is_asked_for(parsed: Parse, sweep: b
     rows = sweep.results()
     least = rows[rows["trades"] >= 10]["volatility"].min()
     assert f"Best Volatility {least:.2%}" in page.text
-    table = next(each for _, each in page.elements if each.get("data-table") == "leaderboard")
+    table = next(
+        attributes
+        for _, attributes in page.elements
+        if attributes.get("data-table") == "leaderboard"
+    )
     assert (table["data-sort"], table["data-down"]) == ("volatility", "false")
 
 

@@ -36,9 +36,9 @@ def test_the_metrics_are_those_of_the_store(html: str, parsed: Parse, sweep: bf.
     page = parsed(html)
     row = sweep.results().iloc[TASK]
     shown = {
-        each["data-metric"]: each["data-value"]
-        for _, each in page.elements
-        if "data-metric" in each
+        attributes["data-metric"]: attributes["data-value"]
+        for _, attributes in page.elements
+        if "data-metric" in attributes
     }
     assert list(shown) == list(Metrics._fields)
     for name, text in shown.items():
@@ -70,13 +70,13 @@ def test_months_multiply_to_the_total_return(html: str, sweep: bf.Run) -> None:
     months, years = [], []
     rows = re.findall(r"<tr>.*?</tr>", table[: table.index("</table>")], re.DOTALL)[1:]
     for row in rows:
-        found = [float(each) for each in re.findall(r'title="([^"]+)"', row)]
-        months += found[:-1]
-        years.append(found[-1])
+        values = [float(value) for value in re.findall(r'title="([^"]+)"', row)]
+        months += values[:-1]
+        years.append(values[-1])
     total = sweep.results()["total_return"][TASK]
     assert len(cells) == len(months) + len(years)
-    assert math.prod(1 + each for each in months) - 1 == pytest.approx(total, rel=1e-12)
-    assert math.prod(1 + each for each in years) - 1 == pytest.approx(total, rel=1e-12)
+    assert math.prod(1 + growth for growth in months) - 1 == pytest.approx(total, rel=1e-12)
+    assert math.prod(1 + growth for growth in years) - 1 == pytest.approx(total, rel=1e-12)
 
 
 def test_the_benchmark_is_the_symbol_bought_and_held(sweep: bf.Run, sample_data: Path) -> None:
@@ -147,9 +147,9 @@ def test_the_account_stands_against_the_benchmark(html: str, sweep: bf.Run) -> N
 def test_years_of_the_account_and_of_the_benchmark_are_bars(sweep: bf.Run) -> None:
     strategy, held = task_page(sweep, TASK).figures["years"].data
     total = sweep.results()["total_return"][TASK]
-    assert math.prod(1 + each for each in strategy.y) - 1 == pytest.approx(total)
+    assert math.prod(1 + growth for growth in strategy.y) - 1 == pytest.approx(total)
     account = task_page(sweep, TASK).figures["account"].data[1]
-    assert math.prod(1 + each for each in held.y) == pytest.approx(account.y[-1] / 100_000)
+    assert math.prod(1 + growth for growth in held.y) == pytest.approx(account.y[-1] / 100_000)
 
 
 def test_drawdowns_are_listed_with_their_dates_the_deepest_first() -> None:
@@ -194,9 +194,13 @@ def test_only_one_price_chart_of_a_portfolio_is_shown_at_once(
     portfolio: bf.Run, parsed: Parse
 ) -> None:
     page = parsed(render_file(task_page(portfolio, 0)))
-    places = [each["data-figure"] for _, each in page.elements if each.get("data-figure")]
+    places = [
+        attributes["data-figure"]
+        for _, attributes in page.elements
+        if attributes.get("data-figure")
+    ]
     assert [name for name in places if name.startswith("price-")] == ["price-0"]
-    assert [each["value"] for tag, each in page.elements if tag == "option"] == [
+    assert [attributes["value"] for tag, attributes in page.elements if tag == "option"] == [
         "price-0",
         "price-1",
     ]

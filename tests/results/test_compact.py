@@ -62,20 +62,20 @@ def test_columns_that_only_a_later_chunk_has_are_there_from_the_first_row_on(
     (tmp_path / "sometimes.py").write_text(STRATEGY)
     strategy = f"{tmp_path}/sometimes.py:Sometimes"
     run = bf.run(job_of(tmp_path / "runs", strategy=strategy, params={"point": [0, 1, 2, 3]}))
-    found = read_compacted(run.store, run.chunk_index.listing())
+    table = read_compacted(run.store, run.chunk_index.listing())
 
-    assert found is not None
-    assert found["late"].to_pylist() == [None, None, 1.0, None] * 2
-    assert found["mixed"].to_pylist() == [None, "7.0", "7.0", "text"] * 2
-    assert found == assemble(run.chunk_index)
+    assert table is not None
+    assert table["late"].to_pylist() == [None, None, 1.0, None] * 2
+    assert table["mixed"].to_pylist() == [None, "7.0", "7.0", "text"] * 2
+    assert table == assemble(run.chunk_index)
 
 
 def test_some_columns_can_be_read_alone(copied: Path) -> None:
     run = bf.open_run(copied)
-    found = read_compacted(run.store, run.chunk_index.listing(), ["task", "sharpe"])
+    table = read_compacted(run.store, run.chunk_index.listing(), ["task", "sharpe"])
 
-    assert found is not None
-    assert found == assemble(run.chunk_index).select(["task", "sharpe"])
+    assert table is not None
+    assert table == assemble(run.chunk_index).select(["task", "sharpe"])
 
 
 def test_a_damaged_file_is_not_current(copied: Path) -> None:

@@ -36,11 +36,11 @@ def dearer(whole_job: bf.Job, tmp_path_factory: pytest.TempPathFactory) -> bf.Ru
 
 
 def test_a_run_and_itself_are_alike(whole: bf.Run) -> None:
-    found = compare_runs(rows_of(whole), rows_of(whole))
-    assert not found.config
-    assert (found.matched, found.only_first, found.only_second) == (4, 0, 0)
-    assert not any(pair.differing for pair in found.metrics)
-    assert found.best[0] == found.best[1]
+    comparison = compare_runs(rows_of(whole), rows_of(whole))
+    assert not comparison.config
+    assert (comparison.matched, comparison.only_first, comparison.only_second) == (4, 0, 0)
+    assert not any(pair.differing for pair in comparison.metrics)
+    assert comparison.best[0] == comparison.best[1]
 
 
 def test_of_runs_of_millions_the_same_points_are_compared(
@@ -64,8 +64,10 @@ def test_of_runs_of_millions_the_same_points_are_compared(
 def test_a_difference_of_the_configuration_is_named_by_its_key(
     whole: bf.Run, dearer: bf.Run
 ) -> None:
-    found = compare_runs(rows_of(whole), rows_of(dearer))
-    config = {each.key: (each.first, each.second) for each in found.config}
+    comparison = compare_runs(rows_of(whole), rows_of(dearer))
+    config = {
+        difference.key: (difference.first, difference.second) for difference in comparison.config
+    }
     assert config.pop("broker.commission") == (0.0002, 0.001)
     assert config.pop("params.period") == ([10, 15], [15, 20])
     assert config.pop("params.sizing") == ("all-in", "fee-aware")
@@ -77,17 +79,17 @@ def test_a_difference_of_the_configuration_is_named_by_its_key(
 
 def test_metrics_are_compared_over_the_tasks_of_both(whole: bf.Run, dearer: bf.Run) -> None:
     """By symbol and period: the sizing does not vary in either, and is another plan."""
-    found = compare_runs(rows_of(whole), rows_of(dearer))
-    assert found.matched_by == ["symbol", "period"]
-    assert (found.matched, found.only_first, found.only_second) == (1, 3, 1)
-    pair = next(each for each in found.metrics if each.metric == "final_value")
+    comparison = compare_runs(rows_of(whole), rows_of(dearer))
+    assert comparison.matched_by == ["symbol", "period"]
+    assert (comparison.matched, comparison.only_first, comparison.only_second) == (1, 3, 1)
+    pair = next(metric for metric in comparison.metrics if metric.metric == "final_value")
     ours, theirs = whole.results(), dearer.results()
     first = float(ours[(ours.symbol == "600519") & (ours.period == 15)].final_value.iloc[0])
     second = float(theirs[theirs.period == 15].final_value.iloc[0])
     assert (pair.first, pair.second, pair.differing) == (first, second, 1)
     assert pair.largest == second - first
     assert pair.task == 1
-    assert [row["period"] for row in found.best[1]] in ([15, 20], [20, 15])
+    assert [row["period"] for row in comparison.best[1]] in ([15, 20], [20, 15])
 
 
 def test_a_value_that_only_one_run_has_differs(whole: bf.Run) -> None:
@@ -95,7 +97,7 @@ def test_a_value_that_only_one_run_has_differs(whole: bf.Run) -> None:
     at = ours.rows.column_names.index("sharpe")
     holes = pc.if_else(pc.equal(ours.rows["task"], 2), None, ours.rows["sharpe"])
     theirs = replace(ours, rows=ours.rows.set_column(at, "sharpe", holes))
-    (pair,) = (each for each in compare_runs(ours, theirs).metrics if each.differing)
+    (pair,) = (metric for metric in compare_runs(ours, theirs).metrics if metric.differing)
     assert (pair.metric, pair.differing, pair.largest, pair.task) == ("sharpe", 1, None, None)
     assert pair.first == pair.second
     assert pair.first is not None

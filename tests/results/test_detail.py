@@ -68,30 +68,30 @@ def test_trades_have_side_exit_price_return_and_excursions(whole: bf.Run) -> Non
 
 
 def test_details_can_be_queried_by_session_and_side(whole: bf.Run) -> None:
-    found = whole.query(
+    answer = whole.query(
         "SELECT side, count(*) AS n, avg(return) AS mean, min(session) AS first FROM trades "
         "WHERE task = 1 AND closed IS NOT NULL GROUP BY side"
     )
     trades = whole.trades(1)
 
-    assert found["mean"].tolist() == pytest.approx([trades["return"].mean()])
-    assert pd.Timestamp(found["first"][0]).date() == trades["session"].min()
+    assert answer["mean"].tolist() == pytest.approx([trades["return"].mean()])
+    assert pd.Timestamp(answer["first"][0]).date() == trades["session"].min()
     undefined = whole.query("SELECT count(*) AS n FROM orders WHERE fill_price > 1e300")
     assert undefined["n"].tolist() == [0]
 
 
-def compare(found: pd.Series[Any], records: Any, name: str, symbol: str) -> None:
+def compare(column: pd.Series[Any], records: Any, name: str, symbol: str) -> None:
     if name == "symbol":
-        assert set(found) == {symbol}
+        assert set(column) == {symbol}
     elif name in WORDS:
-        assert found.tolist() == [WORDS[name](code).name.lower() for code in records]
+        assert column.tolist() == [WORDS[name](code).name.lower() for code in records]
     elif name in TIMES:
-        assert str(found.dtype) == "datetime64[ns, UTC]"
-        assert found.isna().tolist() == (records == NOT_YET).tolist()
-        there = found.dropna().dt.tz_convert(None).to_numpy("datetime64[ns]").astype("i8")
+        assert str(column.dtype) == "datetime64[ns, UTC]"
+        assert column.isna().tolist() == (records == NOT_YET).tolist()
+        there = column.dropna().dt.tz_convert(None).to_numpy("datetime64[ns]").astype("i8")
         assert there.tolist() == records[records != NOT_YET].tolist()
     else:
-        np.testing.assert_array_equal(found.to_numpy(), records)
+        np.testing.assert_array_equal(column.to_numpy(), records)
 
 
 def test_a_rejected_order_says_why(whole: bf.Run) -> None:

@@ -39,8 +39,8 @@ def test_csv_gives_the_values_back_and_no_formula(
     head, *rows = csv.reader(io.StringIO(exported(table, "csv").decode(), newline=""))
     assert head == ["text", "number"]
     for (text, number), expected in zip(rows, table.to_pylist(), strict=True):
-        wanted = expected["text"] or ""
-        assert text in (wanted, f"'{wanted}")
+        cell = expected["text"] or ""
+        assert text in (cell, f"'{cell}")
         assert not text.startswith(("=", "+", "-", "@"))
         value = expected["number"]
         assert number == (repr(value) if value is not None and isfinite(value) else "")

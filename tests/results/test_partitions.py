@@ -61,9 +61,9 @@ def test_rows_are_read_in_an_order(large: bf.Run, ascending: bool, limit: int | 
 def test_sql_reads_the_files_range_by_range(large: bf.Run) -> None:
     opened = open_results(large.store, large.chunk_index)
     assert not hasattr(opened, "num_rows"), "no table was made"
-    found = large.query("select task, sharpe from results where sharpe > 0 order by sharpe desc")
+    answer = large.query("select task, sharpe from results where sharpe > 0 order by sharpe desc")
     rows = large.results().sort_values("sharpe", ascending=False)
-    assert found["task"].tolist() == rows[rows["sharpe"] > 0]["task"].tolist()
+    assert answer["task"].tolist() == rows[rows["sharpe"] > 0]["task"].tolist()
     assert large.query("select count(*) as n from results")["n"].tolist() == [4]
     both = "select a.task from results a join results b using (task) order by task"
     assert large.query(both)["task"].tolist() == [0, 1, 2, 3]

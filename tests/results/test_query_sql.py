@@ -32,8 +32,8 @@ def test_only_the_tables_that_are_named_are_made() -> None:
     def never() -> pa.Table:
         raise AssertionError("it was not asked for")
 
-    found = query_tables("SELECT 1 AS one FROM results", {"results": lambda: TABLE, "x": never})
-    assert found.num_rows == 2
+    table = query_tables("SELECT 1 AS one FROM results", {"results": lambda: TABLE, "x": never})
+    assert table.num_rows == 2
 
 
 @pytest.mark.parametrize(

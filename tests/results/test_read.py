@@ -92,9 +92,9 @@ def test_a_flipped_bit_gives_no_other_numbers(copied: Path, whole: bf.Run) -> No
         flipped = bytearray(content)
         flipped[place] ^= 1 << place % 8
         (copied / RESULTS).write_bytes(flipped)
-        found = read_compacted(run.store, listing)
-        refused += found is None
-        assert found is None or found.equals(expected), place
+        table = read_compacted(run.store, listing)
+        refused += table is None
+        assert table is None or table.equals(expected), place
     assert refused > len(places) / 2
 
 

@@ -21,7 +21,7 @@ def row(
 
 
 def words(*rows: dict[str, Any]) -> list[str]:
-    table = pa.Table.from_pylist([{"task": task, **each} for task, each in enumerate(rows)])
+    table = pa.Table.from_pylist([{"task": task, **values} for task, values in enumerate(rows)])
     for position, name in ((2, "error"), (3, "fallback")):
         table = table.set_column(position, name, table[name].cast(pa.string()))
     return describe_problems(table)

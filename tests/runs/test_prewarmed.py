@@ -44,8 +44,8 @@ def commands(run: Run) -> list[str]:
 def prewarmed() -> list[psutil.Process]:
     """Workers of this process that have no submission yet, or had none when they started."""
     children = psutil.Process(os.getpid()).children()
-    running = [each for each in children if each.status() != psutil.STATUS_ZOMBIE]
-    return [each for each in running if each.cmdline()[-2:] == ["worker", "-"]]
+    running = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in running if child.cmdline()[-2:] == ["worker", "-"]]
 
 
 def until_none_is_prewarmed() -> None:

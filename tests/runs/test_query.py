@@ -45,28 +45,29 @@ def sweep(store: Path) -> bf.Run:
 
 
 def test_a_query_over_a_run_agrees_with_pandas(sweep: bf.Run) -> None:
-    found = sweep.query("SELECT symbol, max(sharpe) AS best FROM results GROUP BY ALL ORDER BY 1")
+    answer = sweep.query("SELECT symbol, max(sharpe) AS best FROM results GROUP BY ALL ORDER BY 1")
     expected = sweep.results().groupby("symbol").sharpe.max()
-    assert dict(zip(found.symbol, found.best, strict=True)) == dict(expected)
+    assert dict(zip(answer.symbol, answer.best, strict=True)) == dict(expected)
 
 
 @pytest.mark.parametrize("name", ["equity", "orders", "fills", "trades"])
 def test_details_of_all_tasks_are_those_of_each(sweep: bf.Run, name: str) -> None:
-    found = sweep.query(f"SELECT * FROM {name}")
+    answer = sweep.query(f"SELECT * FROM {name}")
     for task in range(4):
         one: pd.DataFrame = getattr(sweep, name)(task)
-        mine = found[found.task == task].reset_index(drop=True)
+        mine = answer[answer.task == task].reset_index(drop=True)
         assert len(mine) == len(one) > 0
         for column in one:
             assert mine[column].astype(str).tolist() == one[column].astype(str).tolist(), column
 
 
 def test_rows_of_all_runs_are_in_one_table(store: Path) -> None:
-    found = bf.query(store, "SELECT * FROM results ORDER BY run_id, task")
-    assert len(found) == 5
-    assert found.columns[0] == "run_id"
+    answer = bf.query(store, "SELECT * FROM results ORDER BY run_id, task")
+    assert len(answer) == 5
+    assert answer.columns[0] == "run_id"
     assert (
-        found.period.isna().sum() == 1 + (found.threshold.notna() & found.period.isna()).sum() - 1
+        answer.period.isna().sum()
+        == 1 + (answer.threshold.notna() & answer.period.isna()).sum() - 1
     )
     joined = bf.query(
         store, "SELECT strategy, count(*) AS n FROM results JOIN runs USING (run_id) GROUP BY ALL"

@@ -210,9 +210,9 @@ class Elsewhere:
         """Have the executor say that the workers have these distributions as they are here."""
         command = [self.python, "-c", INVENTORY, *names]
         env = os.environ | self.env
-        found = subprocess.run(command, stdout=subprocess.PIPE, env=env, check=True)
+        done = subprocess.run(command, stdout=subprocess.PIPE, env=env, check=True)
         known = json.loads(Path(self.options["inventory"]).read_text())
-        self.tell(known | json.loads(found.stdout))
+        self.tell(known | json.loads(done.stdout))
 
     def tell(self, hashes: Mapping[str, str]) -> None:
         """Have the executor say that the workers have what has these hashes."""
@@ -223,21 +223,21 @@ class Elsewhere:
 
 def row(run: Run) -> Mapping[str, Any]:
     """The one row of a run."""
-    (found,) = run.results().to_dict("records")
-    return {str(name): value for name, value in found.items()}
+    (only,) = run.results().to_dict("records")
+    return {str(name): value for name, value in only.items()}
 
 
 def brought(run: Run) -> list[str]:
     """Names of what a run's newest submission brought along."""
-    return [each.name for each in run.latest_submission().submission.code or ()]
+    return [package.name for package in run.latest_submission().submission.code or ()]
 
 
 @pytest.fixture(scope="session")
 def inventory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What workers find installed, as they find it themselves."""
     file = tmp_path_factory.mktemp("inventory") / "installed.json"
-    found = subprocess.run([sys.executable, "-c", INVENTORY], stdout=subprocess.PIPE, check=True)
-    file.write_bytes(found.stdout)
+    done = subprocess.run([sys.executable, "-c", INVENTORY], stdout=subprocess.PIPE, check=True)
+    file.write_bytes(done.stdout)
     return file
 
 
@@ -272,7 +272,7 @@ def test_a_distribution_that_workers_lack_reaches_them_with_what_it_imports(
     assert row(run)["level"] == 3
     assert row(run)["file"].startswith(elsewhere.options["scratch"])
     assert brought(run) == ["acme-alpha", "acme-levels"]
-    named = {each.name: each.version for each in run.manifest.distributions}
+    named = {distribution.name: distribution.version for distribution in run.manifest.distributions}
     assert named == {"acme-alpha": "1.5", "backfleet": version("backfleet")}
     local = elsewhere.call("run", elsewhere.folder / "job.toml", "--dry-run", "--json")
     assert json.loads(local.stdout)["run_id"] == run.id
@@ -289,10 +289,10 @@ def test_a_file_and_plugins_of_every_other_kind_reach_them(
     more = 'engine = "acme"\nplugins = ["acme"]'
     run = elsewhere.completed(f"{folder}/mine.py:Mine", more, "acme")
     assert brought(run) == ["acme", "folder-of-mine"]
-    found = row(run)
-    assert (found["near"], found["part"]) == (1, 2)
+    values = row(run)
+    assert (values["near"], values["part"]) == (1, 2)
     for name in ("file", "plugin"):
-        assert found[name].startswith(elsewhere.options["scratch"])
+        assert values[name].startswith(elsewhere.options["scratch"])
 
 
 READER = """
@@ -421,7 +421,9 @@ def test_code_in_the_store_is_verified_and_resume_goes_on_with_it(
     installed("acme-alpha", {**ALPHA, **LEVELS}, POINTS)
     run = elsewhere.completed("acme-hold")
     code = next(
-        each for each in run.latest_submission().submission.code or () if each.name == "acme_levels"
+        package
+        for package in run.latest_submission().submission.code or ()
+        if package.name == "acme_levels"
     )
     wheel = Path(run.url, code.key)
     content = wheel.read_bytes()

@@ -39,13 +39,13 @@ def row(
 
     def run(strategy: str, env: Mapping[str, str]) -> Mapping[str, Any]:
         sets = [f"strategy='{strategy}'", "params={}", "data.symbols=['600519']"]
-        arguments = [part for each in sets for part in ("--set", each)]
+        arguments = [part for setting in sets for part in ("--set", setting)]
         docker = ("--executor", "docker", "-o", f"image={worker_image}", "-o", "workers=1")
         done = backfleet("run", sample_job, *arguments, *docker, "--json", env=dict(env))
         assert done.returncode == 0, done.stderr
-        (found,) = bf.open_run(json.loads(done.stdout)["store"]).results().to_dict("records")
-        assert found["host"] != os.uname().nodename
-        return {str(name): value for name, value in found.items()}
+        (only,) = bf.open_run(json.loads(done.stdout)["store"]).results().to_dict("records")
+        assert only["host"] != os.uname().nodename
+        return {str(name): value for name, value in only.items()}
 
     return run
 

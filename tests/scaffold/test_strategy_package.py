@@ -22,14 +22,14 @@ def test_nothing_is_left_where_it_cannot_be_written(tmp_path: Path) -> None:
         make_strategy_package(name, "vector", tmp_path)
     with pytest.raises(UserError, match="cannot be written: No such file"):
         make_strategy_package(name, "vector", tmp_path / "nowhere")
-    assert [each.name for each in tmp_path.iterdir()] == ["my-factor"]
+    assert [path.name for path in tmp_path.iterdir()] == ["my-factor"]
     assert (tmp_path / "my-factor").read_text() == "mine"
 
 
 @pytest.mark.parametrize("kind", ["vector", "backtrader"])
 def test_no_placeholder_is_left(kind: str, tmp_path: Path) -> None:
     folder = make_strategy_package(PackageName.of("my-factor"), kind, tmp_path)
-    files = [each for each in folder.rglob("*") if each.is_file()]
+    files = [path for path in folder.rglob("*") if path.is_file()]
     assert len(files) == 10
     for file in files:
         assert "$" not in file.read_text(), file

@@ -40,11 +40,12 @@ def test_runs_are_listed_with_what_their_manifests_say(
     server = serve(store_url)
     listed = rows(server.get("/").block("runs"))
     assert {row["run_id"] for row in listed} == {run.id for run in finished}
-    found = {row["run_id"]: row for row in listed}[finished[0].id]
-    assert found["name"] == "sma"
-    assert found["strategy"] == "backfleet_strategies.sma_crossover:SmaCrossover"
-    assert found["tasks"] == 4
-    assert found["created"] in finished[0].manifest.created.replace("T", " ")
+    by_run = {row["run_id"]: row for row in listed}
+    row = by_run[finished[0].id]
+    assert row["name"] == "sma"
+    assert row["strategy"] == "backfleet_strategies.sma_crossover:SmaCrossover"
+    assert row["tasks"] == 4
+    assert row["created"] in finished[0].manifest.created.replace("T", " ")
 
 
 def test_runs_of_one_strategy_can_be_told_apart(
@@ -202,9 +203,9 @@ def test_a_damaged_manifest_is_listed_as_such_and_spoils_no_other(
     broken, sound = (run.id for run in finished)
     (store / broken / "manifest.json").write_text("{")
     server = serve(str(store))
-    found = {row["run_id"]: row for row in standings(server)}
-    assert found[broken]["state"] == "damaged"
-    assert found[sound]["state"] == "complete"
+    by_run = {row["run_id"]: row for row in standings(server)}
+    assert by_run[broken]["state"] == "damaged"
+    assert by_run[sound]["state"] == "complete"
     answer = server.get(f"/runs/{broken}")
     assert answer.status == 503
     assert "the record cannot be read as JSON" in answer.text

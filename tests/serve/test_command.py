@@ -31,9 +31,9 @@ def test_it_says_its_address_serves_and_ends_at_ctrl_c(store_url: str, tmp_path:
         try:
             assert server.stdout is not None
             line = server.stdout.readline()
-            found = re.search(r"http://127\.0\.0\.1:\d+/ ", line)
-            assert found, line
-            with urllib.request.urlopen(found[0].strip(), timeout=SECONDS) as answer:
+            match = re.search(r"http://127\.0\.0\.1:\d+/ ", line)
+            assert match, line
+            with urllib.request.urlopen(match[0].strip(), timeout=SECONDS) as answer:
                 assert b"<h1>Runs</h1>" in answer.read()
             server.send_signal(signal.SIGINT)
             _, errors = server.communicate(timeout=SECONDS)

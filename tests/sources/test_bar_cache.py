@@ -27,7 +27,7 @@ ALL = BarsWindow()
 
 def rows(count: int, close: float = 2.0) -> str:
     days = np.datetime64("2019-01-01") + np.arange(count)
-    body = "".join(f"{each},1,9,0.5,{close + index / 100},7\n" for index, each in enumerate(days))
+    body = "".join(f"{stamp},1,9,0.5,{close + index / 100},7\n" for index, stamp in enumerate(days))
     return "date,open,high,low,close,pe\n" + body
 
 
@@ -265,7 +265,7 @@ def test_a_cache_that_cannot_be_written_changes_nothing(
 
 def test_no_temporary_file_stays(source: Make, file: Path, cache: Path) -> None:
     load(source(CsvSource, file.parent), cache)
-    assert {each.suffix for each in cache.rglob("*") if each.is_file()} == {".npy", ".json"}
+    assert {file.suffix for file in cache.rglob("*") if file.is_file()} == {".npy", ".json"}
 
 
 def test_two_processes_add_to_one_index(
@@ -378,8 +378,8 @@ def test_intraday_bars_of_a_session_count_once(source: Make, data: Path, cache: 
     days = np.datetime64("2019-01-01") + 2 * np.arange(100)
     body = "".join(f"{day} {hour}:00,1,9,0.5,2\n" for day in days for hour in (10, 11, 12))
     (data / "AAPL.csv").write_text("date,open,high,low,close\n" + body)
-    found = BarCache("code", cache).digest(source(CsvSource, data), "AAPL", ALL)
-    assert found.sessions_per_year == 182.625
+    digest = BarCache("code", cache).digest(source(CsvSource, data), "AAPL", ALL)
+    assert digest.sessions_per_year == 182.625
 
 
 def test_rows_appended_after_the_end_leave_the_digest(

@@ -46,7 +46,7 @@ def test_adjusted_prices_are_those_of_pandas_to_the_bit(
         assert np.array_equal(getattr(bars.raw, name), frame[column].to_numpy())
     assert np.array_equal(bars.volume, frame["turnovervol"].to_numpy())
     assert np.array_equal(bars.extra["turnovervalue"], frame["turnovervalue"].to_numpy())
-    assert [str(each) for each in bars.session] == frame["tradedate"].tolist()
+    assert [str(session) for session in bars.session] == frame["tradedate"].tolist()
     local = pd.to_datetime(frame["tradedate"]).dt.tz_localize("Asia/Shanghai")
     assert bars.time.tolist() == [moment.value for moment in local]
 
@@ -54,7 +54,7 @@ def test_adjusted_prices_are_those_of_pandas_to_the_bit(
 def test_the_samples_are_all_there_is(source: Make, samples: Path) -> None:
     stocks = source(CnDailySource, samples, "Asia/Shanghai")
     assert list(stocks.symbols()) == list(SYMBOLS)
-    assert [len(stocks.parse(each, stocks.read(each))) for each in SYMBOLS] == [608] * 3
+    assert [len(stocks.parse(symbol, stocks.read(symbol))) for symbol in SYMBOLS] == [608] * 3
 
 
 def test_tickers_without_their_zeros_are_understood(source: Make) -> None:

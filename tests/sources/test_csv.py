@@ -38,14 +38,14 @@ def ns(moment: datetime) -> int:
 
 
 def day_rows(*days: str) -> str:
-    return HEADER + "".join(f"{each},1,3,0.5,2,100\n" for each in days)
+    return HEADER + "".join(f"{stamp},1,3,0.5,2,100\n" for stamp in days)
 
 
 def test_daily_bars_begin_at_midnight_of_the_time_zone() -> None:
     bars = parse(day_rows("2019-01-02", "2019-01-03"), timezone="Asia/Shanghai")
     midnight = datetime(2019, 1, 2, tzinfo=ZoneInfo("Asia/Shanghai"))
     assert bars.time.tolist() == [ns(midnight), ns(midnight + timedelta(days=1))]
-    assert [each.item() for each in bars.session] == [date(2019, 1, 2), date(2019, 1, 3)]
+    assert [session.item() for session in bars.session] == [date(2019, 1, 2), date(2019, 1, 3)]
     assert (bars.open[0], bars.high[0], bars.low[0], bars.close[0]) == (1, 3, 0.5, 2)
     assert bars.volume.tolist() == [100, 100]
     assert bars.prices is bars.raw
@@ -70,7 +70,7 @@ def test_intraday_bars_belong_to_the_local_date() -> None:
     )
     first = ns(datetime(2019, 7, 2, 3, 59, tzinfo=UTC))
     assert bars.time.tolist() == [first, first + 150_250_000_000]
-    assert [str(each) for each in bars.session] == ["2019-07-01", "2019-07-02"]
+    assert [str(session) for session in bars.session] == ["2019-07-01", "2019-07-02"]
 
 
 def test_times_with_an_offset_are_converted() -> None:
@@ -79,7 +79,7 @@ def test_times_with_an_offset_are_converted() -> None:
     )
     first = ns(datetime(2019, 7, 1, 23, 30, tzinfo=UTC))
     assert bars.time.tolist() == [first, first + 1800 * 10**9]
-    assert [str(each) for each in bars.session] == ["2019-07-02", "2019-07-02"]
+    assert [str(session) for session in bars.session] == ["2019-07-02", "2019-07-02"]
 
 
 def test_a_day_without_midnight_begins_at_its_first_instant() -> None:
@@ -169,7 +169,7 @@ def test_a_suspension_takes_the_last_close() -> None:
         "2019-01-07,4,5,3,4,100,true\n"
     )
     bars = parse(content, tradable="on")
-    assert [str(each) for each in bars.session] == ["2019-01-03", "2019-01-04", "2019-01-07"]
+    assert [str(session) for session in bars.session] == ["2019-01-03", "2019-01-04", "2019-01-07"]
     assert bars.tradable.tolist() == [True, False, True]
     assert [bars.open[1], bars.high[1], bars.low[1], bars.close[1]] == [2, 2, 2, 2]
     assert bars.volume.tolist() == [100, 0, 100]

@@ -34,7 +34,8 @@ def nanoseconds(text: str, date_format: str) -> int:
 def texts(date_format: str, count: int, chance: random.Random) -> list[str]:
     seconds = (chance.randrange(-8_000_000_000, 8_000_000_000) for _ in range(count))
     moments = (
-        EPOCH + timedelta(seconds=each, microseconds=chance.randrange(10**6)) for each in seconds
+        EPOCH + timedelta(seconds=offset, microseconds=chance.randrange(10**6))
+        for offset in seconds
     )
     return [moment.strftime(date_format) for moment in moments]
 

@@ -21,7 +21,7 @@ def row(day: str, close: str = "10") -> str:
 
 
 def weekdays(count: int, first: date = date(2024, 1, 1)) -> list[str]:
-    days = (first + timedelta(each) for each in range(count * 2))
+    days = (first + timedelta(offset) for offset in range(count * 2))
     return [day.isoformat() for day in days if day.weekday() < 5][:count]
 
 
@@ -50,7 +50,7 @@ def gaps(source: Source, *symbols: str) -> list[Fault]:
 def test_sound_files_have_no_faults(samples: Path) -> None:
     source = open_source("cn-daily", SourceSettings(str(samples), "Asia/Shanghai", (), {}))
     checked = [check_symbol(source, symbol) for symbol in source.symbols()]
-    assert [each.faults for each in checked] == [[], [], []]
+    assert [file.faults for file in checked] == [[], [], []]
     assert list(find_gaps(source, checked)) == []
 
 

@@ -156,13 +156,13 @@ def test_s3_and_a_directory_give_the_same_digests(
     for file in samples.iterdir():
         store.put_if_absent(file.name, file.read_bytes())
     bar_cache = BarCache("code", tmp_path)
-    places = [source(CnDailySource, each, "Asia/Shanghai") for each in (samples, s3_store_url)]
+    places = [source(CnDailySource, place, "Asia/Shanghai") for place in (samples, s3_store_url)]
     here, there = (
-        [bar_cache.digest(each, symbol, BarsWindow()) for symbol in each.symbols()]
-        for each in places
+        [bar_cache.digest(place_source, symbol, BarsWindow()) for symbol in place_source.symbols()]
+        for place_source in places
     )
     assert here == there
-    assert len({each.digest for each in here}) == 3
+    assert len({digest.digest for digest in here}) == 3
 
 
 def test_an_s3_prefix_is_listed_once(

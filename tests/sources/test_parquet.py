@@ -67,7 +67,7 @@ def test_timestamps_with_a_zone_are_converted() -> None:
 )
 def test_days_may_be_dates_or_text(times: Any) -> None:
     bars = parse(written({"date": times, **PRICES}), timezone="Asia/Shanghai")
-    assert [str(each) for each in bars.session] == ["2019-01-02", "2019-01-03"]
+    assert [str(session) for session in bars.session] == ["2019-01-02", "2019-01-03"]
     assert bars.time[0] == int(datetime(2019, 1, 1, 16, tzinfo=UTC).timestamp()) * 10**9
 
 

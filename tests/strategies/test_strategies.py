@@ -176,7 +176,7 @@ def test_top_n_momentum_holds_what_rose_most_and_changes_every_few_bars() -> Non
     )
     symbols = tuple(map(bars_of, closes))
     outcome = run(TopNMomentum, symbols, n=1, days=2, every=2, invested=0.5)
-    orders = [(int(each["symbol"]), float(each["size"])) for each in outcome.orders]
+    orders = [(int(order["symbol"]), float(order["size"])) for order in outcome.orders]
     # 500 buy 41 of the first; two bars later 500 buy 35 of the second, after the first is sold.
     assert orders == [(0, 41.0), (0, -41.0), (1, 35.0)]
     times = symbols[0].time

@@ -54,7 +54,7 @@ def test_the_benchmark_is_brought_along_with_the_symbols(
     }
     control = started(bf.Job(strategy="buy-and-hold", **values), tmp_path / "there")
     place = tmp_path / "there" / sample_data.name
-    assert sorted(each.name for each in place.iterdir()) == brought
+    assert sorted(path.name for path in place.iterdir()) == brought
     assert control.wait().succeeded
     assert control.run.task_context().data_path == str(place)
 

@@ -197,12 +197,14 @@ def _install(folder: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix="backfleet-wheels-") as made:
         parts = collect_parts((), Path(made))
         site, pins = folder / "root" / SITE, folder / "pins"
-        wanted = "".join(f"{name}=={version}\n" for name, version in sorted(parts.pins.items()))
-        if not pins.exists() or pins.read_text() != wanted:
+        requirements = "".join(
+            f"{name}=={version}\n" for name, version in sorted(parts.pins.items())
+        )
+        if not pins.exists() or pins.read_text() != requirements:
             shutil.rmtree(site)
             for wheel in pinned_wheels(parts.pins, "aarch64"):
                 _unpack(wheel, site)
-            pins.write_text(wanted)
+            pins.write_text(requirements)
         content = hashlib.sha256(b"".join(wheel.read_bytes() for wheel in sorted(parts.code)))
         code = folder / "code" / content.hexdigest()[:16]
         if not code.exists():

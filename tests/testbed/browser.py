@@ -32,13 +32,13 @@ def chromium() -> Iterator[Browser]:
     """A headless Chromium with a fresh profile."""
     if importlib.util.find_spec("playwright") is None:
         _cannot_be_had("playwright is missing: pip install -e '.[dev]'")
-    found = shutil.which("chromium")
-    if found is None:
+    program = shutil.which("chromium")
+    if program is None:
         _cannot_be_had("there is no chromium: apt-get install chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=list(FLAGS))
+        browser = driver.chromium.launch(executable_path=program, args=list(FLAGS))
         yield browser
         browser.close()
 

@@ -54,10 +54,10 @@ class FilteredScript(bt.Strategy):
             return
         self.seen = len(self.data)
         rising = self.seen > 1 and self.data.close[0] > self.data.close[-1]
-        wanted = rising and self.market.close[0] > self.average[0]
-        if wanted and not self.position:
+        should_hold = rising and self.market.close[0] > self.average[0]
+        if should_hold and not self.position:
             self.buy(size=10)
-        elif not wanted and self.position:
+        elif not should_hold and self.position:
             self.close()
 
 
@@ -72,14 +72,14 @@ class Looks(bt.Strategy):
     """Writes down the latest close of the further feed on each bar of the symbol."""
 
     def __init__(self) -> None:
-        self.found: list[float] = []
+        self.closes: list[float] = []
 
     def prenext(self) -> None:
         self.next()
 
     def next(self) -> None:
-        if len(self.found) < len(self.data):
-            self.found.append(self.datas[1].close[0] if len(self.datas[1]) else float("nan"))
+        if len(self.closes) < len(self.data):
+            self.closes.append(self.datas[1].close[0] if len(self.datas[1]) else float("nan"))
 
 
 def walk(count: int, seed: int) -> NDArray[np.float64]:
@@ -129,7 +129,7 @@ def test_each_bar_has_the_last_bar_of_the_feed_at_or_before_it(
     np.testing.assert_array_equal(aligned.tradable, ~np.isnan(expected))
     assert (aligned.symbol, len(aligned), len(aligned.extra["pe"])) == ("M", len(days), len(days))
     seen = BacktraderEngine().run(Simulation(Looks, {}, (bars,), BrokerSettings(100.0, 0.0)))
-    np.testing.assert_array_equal(seen.strategy.found, expected)
+    np.testing.assert_array_equal(seen.strategy.closes, expected)
     assert seen.equity["time"].tolist() == bars.time.tolist()
 
 

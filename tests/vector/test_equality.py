@@ -81,9 +81,9 @@ class TestRandomTasks:
     @staticmethod
     def check(facts: Facts, broker: BrokerSettings, rule: Rule) -> None:
         bars = market(facts)
-        wanted = targets(bars, rule["target"], facts["seed"], facts["seed"] % 4 / 4)
+        script = targets(bars, rule["target"], facts["seed"], facts["seed"] % 4 / 4)
         with may_be_unsizable():
-            run_alike(Scripted, bars, broker, script=script_of(wanted), **rule)
+            run_alike(Scripted, bars, broker, script=script_of(script), **rule)
 
     @settings(max_examples=FEW)
     @given(markets, brokers, rules, guards)
@@ -104,8 +104,8 @@ def test_the_random_tasks_see_every_way_an_order_ends() -> None:
     rule = {"target": "position", "stop_loss": 0.02, "take_profit": 0.02}
     for seed in range(3):
         bars = market({**facts, "seed": seed, "halted": 0.1, "warmup": 0})
-        wanted = targets(bars, "position", seed, 0.5)
-        orders = run_alike(Scripted, bars, broker, script=script_of(wanted), **rule).orders
+        script = targets(bars, "position", seed, 0.5)
+        orders = run_alike(Scripted, bars, broker, script=script_of(script), **rule).orders
         seen |= {(int(o["kind"]), int(o["status"]), int(o["reason"])) for o in orders}
     assert {status for _, status, _ in seen} >= {
         OrderStatus.COMPLETED,

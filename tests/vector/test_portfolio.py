@@ -55,8 +55,10 @@ def days_of(times: Any) -> list[int]:
 
 def test_one_symbol_alone_goes_as_it_does_outside_a_portfolio() -> None:
     bars = make_bars(20.0 * np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.05, 80))))
-    wanted = script_of(np.random.default_rng(4).choice((1.0, -1.0, 0.0, NAN), 80))
-    alone, panel = (run_alike(each, bars, script=wanted) for each in (Scripted, ScriptedPanel))
+    rows = script_of(np.random.default_rng(4).choice((1.0, -1.0, 0.0, NAN), 80))
+    alone, panel = (
+        run_alike(strategy, bars, script=rows) for strategy in (Scripted, ScriptedPanel)
+    )
     for table in ("equity", "orders", "fills", "trades"):
         assert getattr(alone, table).tobytes() == getattr(panel, table).tobytes()
     assert len(alone.trades) > 5
@@ -71,9 +73,9 @@ def test_targets_are_asked_of_each_symbol() -> None:
 
 def test_an_order_waits_for_a_bar_of_its_own_symbol() -> None:
     gaps, whole = on_days("GAPS", [0, 3, 4]), on_days("WHOLE", [0, 1, 2, 3, 4])
-    wanted = np.full((5, 2), NAN)
-    wanted[0] = 5.0
-    outcome = run_alike(ScriptedPanel, (gaps, whole), script=script_of(wanted), target="size")
+    rows = np.full((5, 2), NAN)
+    rows[0] = 5.0
+    outcome = run_alike(ScriptedPanel, (gaps, whole), script=script_of(rows), target="size")
     assert outcome.fills["symbol"].tolist() == [1, 0]
     assert days_of(outcome.fills["time"]) == [1, 3]
     assert outcome.trades["bars"].tolist() == [3, 1]
@@ -81,17 +83,17 @@ def test_an_order_waits_for_a_bar_of_its_own_symbol() -> None:
 
 def test_what_is_wanted_of_a_symbol_without_a_bar_is_not_done_later() -> None:
     late, whole = on_days("LATE", [2, 3, 4]), on_days("WHOLE", [0, 1, 2, 3, 4])
-    wanted = np.full((5, 2), NAN)
-    wanted[1] = 5.0
-    outcome = run_alike(ScriptedPanel, (late, whole), script=script_of(wanted), target="size")
+    rows = np.full((5, 2), NAN)
+    rows[1] = 5.0
+    outcome = run_alike(ScriptedPanel, (late, whole), script=script_of(rows), target="size")
     assert outcome.orders["symbol"].tolist() == [1]
 
 
 def test_an_order_of_a_symbols_last_bar_stays_accepted_and_its_position_keeps_its_price() -> None:
     gone, whole = on_days("GONE", [0, 1, 2], [10.0, 10.0, 12.0]), on_days("WHOLE", [0, 1, 2, 3, 4])
-    wanted = np.full((5, 2), NAN)
-    wanted[0, 0], wanted[2, 0] = 10.0, 0.0
-    outcome = run_alike(ScriptedPanel, (gone, whole), script=script_of(wanted), target="size")
+    rows = np.full((5, 2), NAN)
+    rows[0, 0], rows[2, 0] = 10.0, 0.0
+    outcome = run_alike(ScriptedPanel, (gone, whole), script=script_of(rows), target="size")
     assert outcome.orders["status"].tolist() == [OrderStatus.COMPLETED, OrderStatus.ACCEPTED]
     assert days_of(outcome.orders["closed"]) == [1, -1]
     assert outcome.equity["value"].tolist() == [1000.0, 1000.0, 1020.0, 1020.0, 1020.0]
@@ -99,9 +101,9 @@ def test_an_order_of_a_symbols_last_bar_stays_accepted_and_its_position_keeps_it
 
 def test_an_order_refused_between_its_symbols_bars_is_dated_by_the_last() -> None:
     gaps, whole = on_days("GAPS", [0, 3, 4]), on_days("WHOLE", [0, 1, 2, 3, 4])
-    wanted = np.full((5, 2), NAN)
-    wanted[0, 0] = 500.0
-    outcome = run_alike(ScriptedPanel, (gaps, whole), script=script_of(wanted), target="size")
+    rows = np.full((5, 2), NAN)
+    rows[0, 0] = 500.0
+    outcome = run_alike(ScriptedPanel, (gaps, whole), script=script_of(rows), target="size")
     assert outcome.orders["reason"].tolist() == [RejectReason.CASH_AT_SUBMISSION]
     assert days_of(outcome.orders["closed"]) == [0]
 
@@ -110,17 +112,17 @@ def test_an_order_refused_between_its_symbols_bars_is_dated_by_the_last() -> Non
 def test_sales_first_pay_for_purchases(sells_first: bool, bought: int) -> None:
     """The purchase is of the first symbol, and only the sale of the second one brings its cash."""
     symbols = on_days("A", [0, 1, 2, 3]), on_days("B", [0, 1, 2, 3])
-    wanted = [[NAN, 100.0], [100.0, 0.0], [NAN, NAN], [NAN, NAN]]
+    rows = [[NAN, 100.0], [100.0, 0.0], [NAN, NAN], [NAN, NAN]]
     outcome = run_alike(
-        ScriptedPanel, symbols, script=script_of(wanted), target="size", sells_first=sells_first
+        ScriptedPanel, symbols, script=script_of(rows), target="size", sells_first=sells_first
     )
     assert np.count_nonzero(outcome.fills["symbol"] == 0) == bought
 
 
 def test_an_order_that_is_refused_takes_the_cash_from_those_after_it() -> None:
     symbols = tuple(on_days(name, [0, 1, 2]) for name in "ABC")
-    wanted = [[20.0, 500.0, 20.0], [NAN] * 3, [NAN] * 3]
-    orders = run_alike(ScriptedPanel, symbols, script=script_of(wanted), target="size").orders
+    rows = [[20.0, 500.0, 20.0], [NAN] * 3, [NAN] * 3]
+    orders = run_alike(ScriptedPanel, symbols, script=script_of(rows), target="size").orders
     assert orders["reason"].tolist() == [
         RejectReason.NONE,
         RejectReason.CASH_AT_SUBMISSION,
@@ -131,12 +133,12 @@ def test_an_order_that_is_refused_takes_the_cash_from_those_after_it() -> None:
 def test_a_position_is_guarded_from_the_bar_after_its_fill_on_by_the_bars_of_its_symbol() -> None:
     falls = on_days("FALLS", [0, 1, 2, 3], 10.0, low=[10.0, 1.0, 8.5, 10.0])
     rises = on_days("RISES", [0, 1, 2, 3], 10.0, high=[10.0, 99.0, 10.0, 12.5])
-    wanted = np.full((4, 2), NAN)
-    wanted[0] = 10.0
+    rows = np.full((4, 2), NAN)
+    rows[0] = 10.0
     outcome = run_alike(
         ScriptedPanel,
         (falls, rises),
-        script=script_of(wanted),
+        script=script_of(rows),
         target="size",
         stop_loss=0.1,
         take_profit=0.2,
@@ -161,10 +163,10 @@ def test_a_guard_waits_for_a_bar_of_its_own_symbol() -> None:
     """Its last bar, on which it was made, would fill it."""
     gaps = on_days("GAPS", [0, 1, 4, 5], 10.0, low=[10.0, 8.0, 10.0, 8.0])
     whole = on_days("WHOLE", [0, 1, 2, 3, 4, 5])
-    wanted = np.full((6, 2), NAN)
-    wanted[0, 0] = 10.0
+    rows = np.full((6, 2), NAN)
+    rows[0, 0] = 10.0
     outcome = run_alike(
-        ScriptedPanel, (gaps, whole), script=script_of(wanted), target="size", stop_loss=0.1
+        ScriptedPanel, (gaps, whole), script=script_of(rows), target="size", stop_loss=0.1
     )
     assert days_of(outcome.fills["time"]) == [1, 5]
     assert outcome.fills["price"].tolist() == [10.0, 9.0]
@@ -172,10 +174,10 @@ def test_a_guard_waits_for_a_bar_of_its_own_symbol() -> None:
 
 def test_a_further_order_takes_back_what_guards_its_symbol_alone() -> None:
     symbols = on_days("A", [0, 1, 2, 3, 4]), on_days("B", [0, 1, 2, 3, 4])
-    wanted = np.full((5, 2), NAN)
-    wanted[0], wanted[2, 0] = 10.0, 5.0
+    rows = np.full((5, 2), NAN)
+    rows[0], rows[2, 0] = 10.0, 5.0
     orders = run_alike(
-        ScriptedPanel, symbols, script=script_of(wanted), target="size", stop_loss=0.1
+        ScriptedPanel, symbols, script=script_of(rows), target="size", stop_loss=0.1
     ).orders
     stops = orders[orders["kind"] == OrderKind.STOP]
     assert stops["symbol"].tolist() == [0, 1, 0]
@@ -188,10 +190,10 @@ def test_a_guard_is_worked_off_before_an_order_made_after_it() -> None:
     """Only what the stop of the second symbol brings pays for the first one's higher open."""
     dear = on_days("DEAR", [0, 1, 2, 3], [10.0, 10.0, 10.0, 15.0])
     stopped = on_days("STOPPED", [0, 1, 2, 3], 10.0, low=[10.0, 10.0, 10.0, 8.0])
-    wanted = np.full((4, 2), NAN)
-    wanted[0, 1], wanted[2, 0] = 50.0, 50.0
+    rows = np.full((4, 2), NAN)
+    rows[0, 1], rows[2, 0] = 50.0, 50.0
     outcome = run_alike(
-        ScriptedPanel, (dear, stopped), script=script_of(wanted), target="size", stop_loss=0.1
+        ScriptedPanel, (dear, stopped), script=script_of(rows), target="size", stop_loss=0.1
     )
     assert outcome.fills["symbol"].tolist() == [1, 1, 0]
     assert outcome.equity["cash"][-1] == 1000.0 - 50 * 10 + 50 * 9 - 50 * 15
@@ -226,9 +228,9 @@ def test_buffers_that_are_too_small_at_first_change_no_result(
 def test_compiled_and_interpreted_code_agree() -> None:
     draw = np.random.default_rng(7)
     symbols = [on_days(name, list(range(10)), draw.uniform(9, 11, 10)) for name in "ABCD"]
-    wanted = draw.choice((0.0, 0.3, 0.5, -0.2, NAN), (10, 4)).tobytes().hex()
+    rows = draw.choice((0.0, 0.3, 0.5, -0.2, NAN), (10, 4)).tobytes().hex()
     runner = PortfolioRunner(symbols, ScriptedPanel, BrokerSettings(1000.0, 0.001, 0.5, 0.01))
-    params = {"script": wanted, "target": "percent", "sells_first": True, "stop_loss": 0.05}
+    params = {"script": rows, "target": "percent", "sells_first": True, "stop_loss": 0.05}
     before = runner.run(params)
     assert callable(simulate_portfolio.dispatcher)
     after = runner.run(params)

@@ -116,7 +116,7 @@ def some_targets(rule: str, shape: tuple[int, ...], draw: Any) -> NDArray[np.flo
 
 
 def steps_of(symbols: tuple[Bars, ...]) -> int:
-    return len(np.unique(np.concatenate([each.time[each.tradable] for each in symbols])))
+    return len(np.unique(np.concatenate([bars.time[bars.tradable] for bars in symbols])))
 
 
 Facts = dict[str, Any]
@@ -131,11 +131,11 @@ class TestRandomPortfolios:
             with may_be_unsizable():
                 return run_alike(Wavering, symbols, broker, **rule)
         draw = np.random.default_rng(facts["seed"] + 1)
-        wanted = some_targets(rule["target"], (steps_of(symbols), len(symbols)), draw)
+        script = some_targets(rule["target"], (steps_of(symbols), len(symbols)), draw)
         # Some leave positions to what guards them.
-        wanted[draw.random(wanted.shape) < facts["seed"] % 4 / 4] = np.nan
+        script[draw.random(script.shape) < facts["seed"] % 4 / 4] = np.nan
         with may_be_unsizable():
-            return run_alike(ScriptedPanel, symbols, broker, script=script_of(wanted), **rule)
+            return run_alike(ScriptedPanel, symbols, broker, script=script_of(script), **rule)
 
     @settings(max_examples=FEW)
     @given(universes, brokers, rules, guards, st.booleans())
@@ -174,11 +174,11 @@ def test_the_random_portfolios_see_every_way_an_order_ends() -> None:
     ends, fills = set(), set()
     for seed in range(4):
         orders = TestRandomPortfolios.check({**facts, "seed": seed}, broker, rule).orders
-        ends |= {(int(each["status"]), int(each["reason"])) for each in orders}
+        ends |= {(int(order["status"]), int(order["reason"])) for order in orders}
         guarded = TestRandomPortfolios.check(
             {**facts, "seed": seed}, broker, {**rule, **guards}
         ).orders
-        fills |= {(int(each["kind"]), int(each["status"])) for each in guarded}
+        fills |= {(int(order["kind"]), int(order["status"])) for order in guarded}
     assert ends == {
         (OrderStatus.SUBMITTED, RejectReason.NONE),
         (OrderStatus.ACCEPTED, RejectReason.NONE),

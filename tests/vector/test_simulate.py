@@ -72,7 +72,7 @@ def test_each_sizing_takes_its_number_of_shares(rules: Any, size: float) -> None
 
 
 @pytest.mark.parametrize(
-    ("target", "wanted", "sizes"),
+    ("target", "targets", "sizes"),
     [
         ("size", [30, 50, -20, 0, 0], [30.0, 20.0, -70.0, 20.0]),
         ("value", [305, 505, -205, 0, 0], [30.0, 20.0, -70.0, 20.0]),
@@ -80,9 +80,9 @@ def test_each_sizing_takes_its_number_of_shares(rules: Any, size: float) -> None
     ],
 )
 def test_targets_of_each_kind_are_reached_by_the_difference(
-    target: str, wanted: Any, sizes: Any
+    target: str, targets: Any, sizes: Any
 ) -> None:
-    assert follow(wanted, target=target).fills["size"].tolist() == sizes
+    assert follow(targets, target=target).fills["size"].tolist() == sizes
 
 
 def test_a_reversal_without_cash_keeps_its_closing_leg() -> None:

@@ -35,7 +35,7 @@ class Answers(VectorStrategy):
         return ANSWERS[self.answer](bars)
 
 
-@pytest.fixture(params=[VectorEngine(), BacktraderStockEngine()], ids=lambda each: each.name)
+@pytest.fixture(params=[VectorEngine(), BacktraderStockEngine()], ids=lambda engine: engine.name)
 def engine(request: pytest.FixtureRequest) -> Engine:
     engine: Engine = request.param
     return engine

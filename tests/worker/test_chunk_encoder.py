@@ -63,7 +63,7 @@ def test_rows_and_details_are_the_same_whoever_encodes_them(
         assert run.counts().error == 2, "the first periods are refused"
         assert list(run.logs(0)), "its traceback is kept"
         headers.append(
-            [[getattr(each, name) for name in HEADER] for each in run.chunk_index.headers()]
+            [[getattr(header, name) for name in HEADER] for header in run.chunk_index.headers()]
         )
 
     assert headers[0] == headers[1]

@@ -64,9 +64,9 @@ def test_a_module_that_no_import_shows_makes_every_row_an_error_that_names_it(
     folder: Path,
 ) -> None:
     write(folder, late_module="import near\nLEVEL = near.LEVEL", near="LEVEL = 3")
-    found = errors(job(folder))
-    assert len(found) == 2
-    for error in found:
+    failures = errors(job(folder))
+    assert len(failures) == 2
+    for error in failures:
         assert error.startswith("UndeclaredModule: the task loaded 'late_module', which no import")
         assert error.endswith('declare it in the job: modules = ["late_module"]')
         assert not is_retryable(error)

@@ -141,7 +141,7 @@ def test_another_universe_is_another_run(job_file: Path) -> None:
     one = bf.run(bf.Job.load(job_file), progress=None)
     text = job_file.read_text().replace('universe = "portfolio"', 'universe = "each"')
     job_file.write_text(text)
-    each = bf.run(bf.Job.load(job_file), progress=None)
-    assert one.id != each.id
-    assert not each.failures()
-    assert (len(one.results()), len(each.results())) == (2, 6)
+    other = bf.run(bf.Job.load(job_file), progress=None)
+    assert one.id != other.id
+    assert not other.failures()
+    assert (len(one.results()), len(other.results())) == (2, 6)

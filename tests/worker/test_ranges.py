@@ -16,7 +16,9 @@ from backfleet.worker.shard import shard_of_array
 def test_ranges_hold_the_numbers_they_were_made_of(numbers: set[int]) -> None:
     text = format_ranges(sorted(numbers))
 
-    assert [number for each in parse_ranges(text) for number in each] == sorted(numbers)
+    assert [number for number_range in parse_ranges(text) for number in number_range] == sorted(
+        numbers
+    )
 
 
 def test_neighbors_make_one_range() -> None:

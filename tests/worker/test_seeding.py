@@ -38,13 +38,13 @@ def seeded(index: int, draw: Draw) -> float:
 def test_a_task_draws_what_it_would_draw_if_every_task_were_seeded(draw: Draw, every: int) -> None:
     seeding = Seeding(3, always=False)
     drawing = [index for index in range(41) if index % every == every - 1]
-    found = {
+    drawn = {
         index: seeding.run(key(index), draw if index in drawing else lambda: 0.0)
         for index in range(41)
     }
 
     assert drawing
-    assert {index: found[index] for index in drawing} == {
+    assert {index: drawn[index] for index in drawing} == {
         index: seeded(index, draw) for index in drawing
     }
 

@@ -99,7 +99,7 @@ def undone(probed: Run, tmp_path: Path) -> Path:
 
 
 def committed(run: Path) -> set[str]:
-    return {each.name for each in (run / "chunks").iterdir()}
+    return {file.name for file in (run / "chunks").iterdir()}
 
 
 def test_shards_of_one_call_run_together(undone: Path, probed: Run) -> None:

@@ -292,7 +292,7 @@ def _length_ns(lines: Lines) -> int:
 
 def _session_end(lines: Sequence[Lines]) -> str | None:
     """The time of day that all bars have, if they are daily and it is not 00:00."""
-    times = np.unique(np.concatenate([each["moment"] % DAY_US for each in lines]))
+    times = np.unique(np.concatenate([line["moment"] % DAY_US for line in lines]))
     if len(times) > 1 or not times[0] or not all(map(_is_daily, lines)):
         return None
     return (datetime.min + timedelta(microseconds=int(times[0]))).time().isoformat()

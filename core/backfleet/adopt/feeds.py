@@ -90,7 +90,7 @@ def _moment(number: float) -> datetime:
     """The time of a number of backtrader's; `num2date` can be a microsecond beside it."""
     moment: datetime = bt.num2date(number)
     beside = (moment, moment + datetime.resolution, moment - datetime.resolution)
-    return next((each for each in beside if bt.date2num(each) == number), moment)
+    return next((near for near in beside if bt.date2num(near) == number), moment)
 
 
 def _refusals(feed: Any, label: str, is_traded: bool) -> list[str]:

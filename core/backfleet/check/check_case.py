@@ -63,7 +63,7 @@ class CheckCase:
     @property
     def name(self) -> str:
         """The symbol, or the symbols of a portfolio."""
-        return ", ".join(each.symbol for each in self.bars)
+        return ", ".join(bars.symbol for bars in self.bars)
 
     def on(self, bars: tuple[Bars, ...]) -> CheckCase:
         """The same strategy on other bars."""
@@ -84,11 +84,11 @@ class CheckCase:
     @cached_property
     def calendar(self) -> NDArray[np.int64]:
         """int64, ascending: every moment at which a symbol has a tradable bar."""
-        return np.unique(np.concatenate([each.time[each.tradable] for each in self.bars]))
+        return np.unique(np.concatenate([bars.time[bars.tradable] for bars in self.bars]))
 
     def session(self, time: int) -> str:
         """The session of a moment of the calendar, as YYYY-MM-DD."""
-        bars = next(each for each in self.bars if time in each.time)
+        bars = next(candidate for candidate in self.bars if time in candidate.time)
         return str(bars.session[np.searchsorted(bars.time, time)])
 
     def place(self, time: int, symbol: int) -> BarLocation:

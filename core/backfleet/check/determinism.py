@@ -20,15 +20,15 @@ ADVICE = (
 
 def check_determinism(subjects: Sequence[CheckCase]) -> CheckResult:
     """Run again in another order, in one process, everything comes out the same."""
-    first = [signals_of(each) for each in subjects]
+    first = [signals_of(subject) for subject in subjects]
     again = [*reversed([*enumerate(subjects)]), *enumerate(subjects)]
     for number, subject in again:
-        found = first_difference(first[number], signals_of(subject))
-        if found is not None:
-            message = f"{found.ours} in one run and {found.theirs} in another; {ADVICE}"
-            place = subject.place(found.time, found.symbol)
+        difference = first_difference(first[number], signals_of(subject))
+        if difference is not None:
+            message = f"{difference.ours} in one run and {difference.theirs} in another; {ADVICE}"
+            place = subject.place(difference.time, difference.symbol)
             return CheckResult(CHECK, Status.FAILED, message, place)
-    digests = [_digest(each) for each in subjects]
+    digests = [_digest(subject) for subject in subjects]
     for number, subject in again:
         if _digest(subject) != digests[number]:
             message = f"{subject.name}: fills or metrics differ between two runs; {ADVICE}"

@@ -31,13 +31,14 @@ def check_engines(subjects: Sequence[CheckCase]) -> CheckResult:
         engines = ("vector", *BACKTRADER) if subject.is_vector else BACKTRADER
         ours = subject.run(engines[0])
         for engine in engines[1:]:
-            found = _first_difference(ours, subject.run(engine))
-            if found is not None:
+            difference = _first_difference(ours, subject.run(engine))
+            if difference is not None:
                 message = (
-                    f"{found.table} differ: {found.ours} on {engines[0]}, {found.theirs} on "
-                    f"{engine}; a strategy must not depend on the engine that runs it"
+                    f"{difference.table} differ: {difference.ours} on {engines[0]}, "
+                    f"{difference.theirs} on {engine}; a strategy must not depend on the engine "
+                    "that runs it"
                 )
-                return CheckResult(CHECK, Status.FAILED, message, _place(subject, found))
+                return CheckResult(CHECK, Status.FAILED, message, _place(subject, difference))
     return CheckResult(CHECK, Status.PASSED, f"the same to the last bit on {', '.join(engines)}")
 
 
@@ -83,7 +84,7 @@ def _words(left: Records, right: Records, at: int) -> tuple[str, str]:
     return next(sides), next(sides)
 
 
-def _place(subject: CheckCase, found: _Difference) -> BarLocation:
-    names = found.record.dtype.names
-    symbol = int(found.record["symbol"]) if "symbol" in names else 0
-    return subject.place(int(found.record[TIMES[found.table]]), symbol)
+def _place(subject: CheckCase, difference: _Difference) -> BarLocation:
+    names = difference.record.dtype.names
+    symbol = int(difference.record["symbol"]) if "symbol" in names else 0
+    return subject.place(int(difference.record[TIMES[difference.table]]), symbol)

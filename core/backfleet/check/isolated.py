@@ -49,8 +49,8 @@ class Surroundings:
         own = _roots_of_backfleet()
         kept = [entry for entry in sys.path if entry in own or _is_installation(entry)]
         sys.path[:] = [self.code, *kept]
-        editable = [each for each in sys.meta_path if _is_editable(each)]
-        sys.meta_path[:] = [each for each in sys.meta_path if each not in editable]
+        editable = [finder for finder in sys.meta_path if _is_editable(finder)]
+        sys.meta_path[:] = [finder for finder in sys.meta_path if finder not in editable]
         sys.meta_path.insert(0, _Hidden(frozenset(self.hidden)))
 
 
@@ -109,8 +109,8 @@ def _roots_of_backfleet() -> set[str]:
     """Entries of `sys.path` through which backfleet and its own plugins are found."""
     from backfleet.plugins import list_plugins
 
-    own = [each for each in list_plugins() if each.distribution == "backfleet"]
-    modules = {"backfleet", *(each.target.partition(".")[0] for each in own)}
+    own = [plugin for plugin in list_plugins() if plugin.distribution == "backfleet"]
+    modules = {"backfleet", *(plugin.target.partition(".")[0] for plugin in own)}
     specs = filter(None, map(importlib.util.find_spec, modules))
     places = (place for spec in specs for place in spec.submodule_search_locations or ())
     return {str(Path(place).parent) for place in places}

@@ -70,19 +70,19 @@ class _Search:
     def __init__(self, subject: CheckCase) -> None:
         self._subject = subject
         self._signals = signals_of(subject)
-        first = max(int(each.time[0]) for each in subject.bars)
+        first = max(int(bars.time[0]) for bars in subject.bars)
         self._earliest = int(np.searchsorted(subject.calendar, first))
         self.cuts = self._choose_cuts()
         self.obstacle: str | None = "there were no bars to compare"
 
     def first_leak(self) -> _Leak | None:
-        found = next(self._leaks(self.cuts), None)
-        if found is None:
+        leak = next(self._leaks(self.cuts), None)
+        if leak is None:
             return None
         # There may be an earlier one between the cuts.
-        upto = int(np.searchsorted(self._subject.calendar, found.time))
-        earlier = next(self._leaks(range(self._earliest, upto)[:FURTHER_CUTS]), found)
-        return min(found, earlier, key=lambda leak: leak.time)
+        upto = int(np.searchsorted(self._subject.calendar, leak.time))
+        earlier = next(self._leaks(range(self._earliest, upto)[:FURTHER_CUTS]), leak)
+        return min(leak, earlier, key=lambda leak: leak.time)
 
     def _choose_cuts(self) -> Sequence[int]:
         last = len(self._subject.calendar) - 2
@@ -128,10 +128,13 @@ class _Search:
     def _compare(self, bars: tuple[Bars, ...], upto: int, future: str) -> Iterator[_Leak]:
         theirs = signals_of(self._subject.on(bars))
         self.obstacle = None
-        found = first_difference(self._signals, theirs, (ALWAYS[0], upto), TOLERANCE)
-        if found is not None:
-            message = f"{found.ours}, but {found.theirs} where {future}: it depends on later bars"
-            yield _Leak(found.time, found.symbol, message)
+        difference = first_difference(self._signals, theirs, (ALWAYS[0], upto), TOLERANCE)
+        if difference is not None:
+            message = (
+                f"{difference.ours}, but {difference.theirs} where {future}: "
+                "it depends on later bars"
+            )
+            yield _Leak(difference.time, difference.symbol, message)
 
     def _end_that_raises(self, cut: int, error: Exception) -> _Leak:
         last = int(self._subject.calendar[cut])

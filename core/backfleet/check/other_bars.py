@@ -20,7 +20,7 @@ JUMP, STEP = 0.1, 0.02
 def without_future(bars: tuple[Bars, ...], last: int) -> tuple[Bars, ...]:
     """No bars after the moment `last`, of further feeds neither."""
     over = _over(bars, last)
-    return _changed(bars, lambda each: each[: _after(each, over)])
+    return _changed(bars, lambda symbol_bars: symbol_bars[: _after(symbol_bars, over)])
 
 
 def with_another_future(bars: tuple[Bars, ...], last: int, sign: float) -> tuple[Bars, ...]:
@@ -30,15 +30,17 @@ def with_another_future(bars: tuple[Bars, ...], last: int, sign: float) -> tuple
     every time; volumes and extra columns go with them.
     """
     over = _over(bars, last)
-    return _changed(bars, lambda each: _redrawn(each, _after(each, over), sign))
+    return _changed(
+        bars, lambda symbol_bars: _redrawn(symbol_bars, _after(symbol_bars, over), sign)
+    )
 
 
 def with_history(bars: tuple[Bars, ...], first: int, start: int) -> tuple[Bars, ...]:
     """Bars from the moment `first` on, those before `start` as warm-up."""
 
-    def cut(each: Bars) -> Bars:
-        begin, end = np.searchsorted(each.time, (first, start))
-        return replace(each[int(begin) :], warmup=int(end - begin))
+    def cut(symbol_bars: Bars) -> Bars:
+        begin, end = np.searchsorted(symbol_bars.time, (first, start))
+        return replace(symbol_bars[int(begin) :], warmup=int(end - begin))
 
     return _changed(bars, cut)
 

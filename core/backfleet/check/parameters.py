@@ -18,10 +18,12 @@ CHECK = "parameters"
 def check_parameters(subject: CheckCase) -> CheckResult:
     """Every parameter has a default of a plain type, so that a job can set it and sweep it."""
     parameters = description_of(subject.strategy).parameters
-    problems = [problem for each in parameters for problem in _problems(each)]
+    problems = [problem for parameter in parameters for problem in _problems(parameter)]
     if problems:
         return CheckResult(CHECK, Status.FAILED, "; ".join(problems))
-    words = [f"{each.name} ({each.kind}, {each.default})" for each in parameters]
+    words = [
+        f"{parameter.name} ({parameter.kind}, {parameter.default})" for parameter in parameters
+    ]
     return CheckResult(CHECK, Status.PASSED, ", ".join(words) or "there are none")
 
 

@@ -130,5 +130,5 @@ def _order(*values: float) -> str:
     side = "buy" if size > 0 else "sell"
     name = OrderKind(int(kind)).name.lower().replace("_", "-")
     prices: Sequence[float] = [price] if np.isnan(limit) else [price, limit]
-    at = "" if kind == OrderKind.MARKET else f" at {', '.join(f'{each:g}' for each in prices)}"
+    at = "" if kind == OrderKind.MARKET else f" at {', '.join(f'{price:g}' for price in prices)}"
     return f"{name} order to {side} {abs(size):g}{at}"

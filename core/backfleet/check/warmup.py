@@ -26,19 +26,20 @@ def check_warmup(subjects: Sequence[CheckCase]) -> CheckResult:
         whole = _signals(subject, start, start)
         most = start * 3 // 4
         try:
-            found = _difference(subject, whole, start, most)
+            difference = _difference(subject, whole, start, most)
         except Exception as error:
             message = (
                 f"raises {type(error).__name__} with {most} bars of history, and not with {start}, "
                 "so there is nothing to compare; pass longer data"
             )
             return CheckResult(CHECK, Status.SKIPPED, message)
-        if found is not None:
+        if difference is not None:
             message = (
-                f"{found.ours} with {start} bars of history, but {found.theirs} with {most}: it "
-                "depends on where the bars begin. If it needs more than that, pass longer data"
+                f"{difference.ours} with {start} bars of history, but {difference.theirs} with "
+                f"{most}: it depends on where the bars begin. If it needs more than that, "
+                "pass longer data"
             )
-            place = subject.place(found.time, found.symbol)
+            place = subject.place(difference.time, difference.symbol)
             return CheckResult(CHECK, Status.FAILED, message, place)
         enough = max(enough, _enough(subject, whole, start, most))
     words = f"from {enough} bars of history on" if enough else "without any history"
@@ -48,7 +49,7 @@ def check_warmup(subjects: Sequence[CheckCase]) -> CheckResult:
 def _with_late_bars(subject: CheckCase) -> CheckCase:
     """Return the case without the symbols that have no bar in the second half."""
     middle = subject.calendar[len(subject.calendar) // 2]
-    return subject.on(tuple(each for each in subject.bars if each.time[-1] >= middle))
+    return subject.on(tuple(bars for bars in subject.bars if bars.time[-1] >= middle))
 
 
 def _enough(subject: CheckCase, whole: Signals, start: int, most: int) -> int:

@@ -94,12 +94,12 @@ def _required(names: Sequence[str]) -> Iterator[str]:
     waiting, seen = [*names], set()
     while waiting:
         name = canonical_name(waiting.pop())
-        found = find_distribution(name)
-        if name in seen or found is None:
+        distribution = find_distribution(name)
+        if name in seen or distribution is None:
             continue
         seen.add(name)
         yield name
-        waiting += required_names(found)
+        waiting += required_names(distribution)
 
 
 def _alone(
@@ -110,7 +110,7 @@ def _alone(
 ) -> Mapping[str, Any]:
     """Return the answer of `backfleet.check.isolated`, run in a process of its own."""
     request = scratch / "request"
-    tasks = [(each.bars, each.params, each.broker) for each in subjects]
+    tasks = [(subject.bars, subject.params, subject.broker) for subject in subjects]
     request.write_bytes(surroundings.to_bytes() + _pickled((strategy.target, tasks)))
     command = [sys.executable, "-P", "-m", "backfleet.check.isolated", str(request)]
     done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)

@@ -35,6 +35,7 @@ def array_of(kind: Kind, values: Sequence[Any]) -> pa.Array:
     mask = _present(values)
     if kind == "str":
         return _strings(values, mask)
+    # numpy needs a number in each place; Arrow ignores those without a value.
     filled = values if mask is None else [0 if value is None else value for value in values]
     if kind == "bool":
         data = _bits(np.array(filled, dtype=np.bool_))
@@ -131,6 +132,7 @@ def hash_column(sha: hashlib._Hash, name: str, kind: Kind, values: Sequence[Any]
     known = values if complete else [0 if value is None else value for value in values]
     filled = np.array(known, dtype=_DTYPES[kind])
     if kind == "float":
+        # NaN has many bit patterns, of which numpy writes one.
         filled[np.isnan(filled)] = np.nan
     sha.update(filled.tobytes())
 

@@ -131,6 +131,7 @@ class Chunk:
     def from_bytes(cls, content: bytes, label: str = CHUNK) -> Chunk:
         """Read what `to_bytes` wrote. Raises CorruptObject if a single bit differs."""
         header, digest, start = _read_head(content, label)
+        # A slice of the bytes themselves would be a copy.
         if hashlib.sha256(memoryview(content)[start:]).hexdigest().encode() != digest:
             raise CorruptObject(_ALTERED)
         return cls(header, content[start:])
@@ -169,10 +170,10 @@ def read_chunk(store: Store, chunk: int, generation: int) -> Chunk:
     """Raises ObjectMissing, CorruptObject; also where another chunk lies under this key."""
     key = chunk_key(chunk, generation)
     try:
-        found = Chunk.from_bytes(read_sealed(store, key))
-        if found.header.key != key:
-            raise CorruptObject(f"{found.header.key} lies in its place")
-        return found
+        content = Chunk.from_bytes(read_sealed(store, key))
+        if content.header.key != key:
+            raise CorruptObject(f"{content.header.key} lies in its place")
+        return content
     except CorruptObject as error:
         raise CorruptObject(
             f"chunk {chunk}, generation {generation}, in {store.url}: {error}"
@@ -202,12 +203,12 @@ def read_header(store: Store, chunk: int, generation: int) -> ChunkHeader:
 
 def latest_chunk(store: Store, chunk: int, generation: int) -> Chunk | None:
     """The valid chunk of the highest generation from `generation` on; None where there is none."""
-    found = None
+    latest = None
     while True:
         try:
-            found = read_chunk(store, chunk, generation)
+            latest = read_chunk(store, chunk, generation)
         except ObjectMissing:
-            return found
+            return latest
         except CorruptObject:
             pass
         generation += 1

@@ -226,6 +226,7 @@ class DateSums:
             if parent is None:
                 return
             span = (left, stop)
+            # Climbs on from the parent by itself.
             self.insert(span, parent)
             return
 

@@ -184,6 +184,7 @@ def merge_rows(pieces: Sequence[tuple[pa.Table, Sequence[int]]]) -> pa.Table:
             table = table.filter(pa.array(np.isin(task_numbers(table), tasks)))
         tables.append(table)
     head = tables[0].column_names
+    # The columns up to the metrics are the same in all tables; a strategy's own ones differ.
     head = head[: head.index(list(METRICS)[-1]) + 1]
     names = {name for table in tables for name in table.column_names}
     custom = _columns_of(names - {*head, *TAIL})

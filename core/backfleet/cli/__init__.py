@@ -30,8 +30,8 @@ from backfleet.errors import BackfleetError, UserError
 __all__ = ["cli", "main"]
 
 
-def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted:
+def _version(context: click.Context, _: click.Parameter, requested: bool) -> None:
+    if requested:
         from importlib.metadata import version
 
         click.echo(f"backfleet {version('backfleet')}")

@@ -164,12 +164,12 @@ def _commands_of_plugins() -> dict[str, set[Origin]]:
 
     importlib.metadata would make `--help` take several times as long, so the files are read here.
     """
-    found: dict[str, set[Origin]] = {}
+    origins_by_name: dict[str, set[Origin]] = {}
     for folder in map(Path, installed_path()):
         for file in folder.glob("*.dist-info/entry_points.txt"):
             for name, origin in _commands_in(file):
-                found.setdefault(name, set()).add(origin)
-    return {name: origins for name, origins in found.items() if name not in COMMANDS}
+                origins_by_name.setdefault(name, set()).add(origin)
+    return {name: origins for name, origins in origins_by_name.items() if name not in COMMANDS}
 
 
 def _commands_in(entry_points: Path) -> Iterator[tuple[str, Origin]]:
@@ -208,5 +208,5 @@ def _first_line(target: str) -> str:
         body = ast.parse(file.read_text(encoding="utf-8")).body
     except (OSError, ValueError, SyntaxError):
         return ""
-    named = (each for each in body if isinstance(each, ast.FunctionDef) and each.name == name)
-    return next(((ast.get_docstring(each) or "").partition("\n")[0] for each in named), "")
+    named = (node for node in body if isinstance(node, ast.FunctionDef) and node.name == name)
+    return next(((ast.get_docstring(node) or "").partition("\n")[0] for node in named), "")

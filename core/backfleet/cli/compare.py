@@ -44,19 +44,19 @@ def compare(first: str, second: str, store: str, as_json: bool) -> None:
     """
     runs = [open_run(name, store) for name in (first, second)]
     one, other = ((run.store, run.chunk_index) for run in runs)
-    found = compare_runs(*read_rows_of_both(one, other))
+    comparison = compare_runs(*read_rows_of_both(one, other))
     # Windows of their own are no sessions of one account, which a verdict is about.
     is_flat = any(run.manifest.windows for run in runs)
     verdicts = [] if is_flat else [quick_verdict(run.stored) for run in runs]
     if as_json:
-        echo_json(found.to_json() | {"verdicts": list(map(verdict_json, verdicts))})
+        echo_json(comparison.to_json() | {"verdicts": list(map(verdict_json, verdicts))})
         return
-    _show_setup(found)
-    _show_source(found.source)
-    _show_metrics(found)
+    _show_setup(comparison)
+    _show_source(comparison.source)
+    _show_metrics(comparison)
     if verdicts:
         _show_verdicts(verdicts)
-    for run, rows in zip((found.first, found.second), found.best, strict=True):
+    for run, rows in zip((comparison.first, comparison.second), comparison.best, strict=True):
         click.echo(f"\nbest of {run}")
         _show_rows(rows)
 
@@ -88,34 +88,35 @@ def _shortened(digest: re.Match[str]) -> str:
     return digest[0][:SHORT_HASH]
 
 
-def _show_metrics(found: Comparison) -> None:
+def _show_metrics(comparison: Comparison) -> None:
     click.echo(
-        f"\n{found.matched:,} tasks matched by {', '.join(found.matched_by)}; "
-        f"{found.only_first:,} only in the first, {found.only_second:,} only in the second"
+        f"\n{comparison.matched:,} tasks matched by {', '.join(comparison.matched_by)}; "
+        f"{comparison.only_first:,} only in the first, "
+        f"{comparison.only_second:,} only in the second"
     )
-    if found.sampled_points is not None:
+    if comparison.sampled_points is not None:
         click.echo(
             f"of a run of more than {MAX_FILE_TASKS:,} tasks, a sample of the parameter points is "
-            f"compared: {found.sampled_points:,} of the first run, and those of the second with "
-            "the same values"
+            f"compared: {comparison.sampled_points:,} of the first run, and those of the "
+            "second with the same values"
         )
-    differing = [each for each in found.metrics if each.differing]
+    differing = [pair for pair in comparison.metrics if pair.differing]
     if not differing:
-        if found.matched:
+        if comparison.matched:
             click.echo("all metrics are the same to the last bit")
         return
     print_columns(
         ["metric", "mean, first", "mean, second", "tasks that differ", "max difference", "at task"],
         [
-            [each.metric for each in differing],
-            [_number(each.first) for each in differing],
-            [_number(each.second) for each in differing],
-            [str(each.differing) for each in differing],
-            [_number(each.largest) for each in differing],
-            ["-" if each.task is None else str(each.task) for each in differing],
+            [pair.metric for pair in differing],
+            [_number(pair.first) for pair in differing],
+            [_number(pair.second) for pair in differing],
+            [str(pair.differing) for pair in differing],
+            [_number(pair.largest) for pair in differing],
+            ["-" if pair.task is None else str(pair.task) for pair in differing],
         ],
     )
-    same = len(found.metrics) - len(differing)
+    same = len(comparison.metrics) - len(differing)
     if same:
         click.echo(f"{same} other metrics are the same to the last bit")
 

@@ -48,10 +48,10 @@ def plugins(context: click.Context, as_json: bool) -> None:
 @as_json
 def show(name: str, as_json: bool) -> None:
     """Show the plugins of one name: where they come from, their settings, why they fail."""
-    found = [plugin for plugin in list_plugins() if plugin.name == name]
-    if not found:
+    plugins = [plugin for plugin in list_plugins() if plugin.name == name]
+    if not plugins:
         raise unknown_plugin("plugin", name, list_plugins())
-    rows = [_facts(plugin) | {"settings": _settings(plugin)} for plugin in found]
+    rows = [_facts(plugin) | {"settings": _settings(plugin)} for plugin in plugins]
     if as_json:
         echo_json(rows)
         return
@@ -93,13 +93,14 @@ def _strategy(plugin: Plugin) -> dict[str, Any]:
         "error": None,
     }
     try:
-        found = describe_strategy(locate_strategy(plugin.name))
+        description = describe_strategy(locate_strategy(plugin.name))
     except BackfleetError as error:
         return row | {"error": str(error)}
     parameters = [
-        {"name": each.name, "type": each.kind, "default": each.default} for each in found.parameters
+        {"name": parameter.name, "type": parameter.kind, "default": parameter.default}
+        for parameter in description.parameters
     ]
-    return row | {"doc": found.doc, "parameters": parameters}
+    return row | {"doc": description.doc, "parameters": parameters}
 
 
 def _facts(plugin: Plugin) -> dict[str, Any]:

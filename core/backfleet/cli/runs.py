@@ -42,24 +42,24 @@ __all__ = ["cancel", "logs", "resume", "status", "wait"]
 @as_json
 def status(run: str, store: str, as_json: bool) -> None:
     """Show the state and progress of a run."""
-    found = open_run(run, store)
-    summary = found.summary()
+    opened = open_run(run, store)
+    summary = opened.summary()
     facts = summary.to_json() | {
-        "state": found.state(),
-        "name": found.manifest.name,
-        "created": found.manifest.created,
-        "failures": list(dict.fromkeys(f"{e.kind}: {e.message}" for e in found.failures())),
+        "state": opened.state(),
+        "name": opened.manifest.name,
+        "created": opened.manifest.created,
+        "failures": list(dict.fromkeys(f"{e.kind}: {e.message}" for e in opened.failures())),
     }
-    facts["in_parts"] = PartIndex(found.store, found.chunk_index).counts().in_parts
-    labels = found.labels()
+    facts["in_parts"] = PartIndex(opened.store, opened.chunk_index).counts().in_parts
+    labels = opened.labels()
     facts |= {"tags": ", ".join(labels.tags), "note": "; ".join(labels.notes)}
-    workers = found.workers.statuses() if facts["state"] == "running" else []
+    workers = opened.workers.statuses() if facts["state"] == "running" else []
     facts["workers"] = dict(Counter(str(worker.state) for worker in workers))
     facts["waiting"] = list(dict.fromkeys(filter(None, map(_why_waiting, workers))))
-    cost = cost_so_far(found, found.workers)
+    cost = cost_so_far(opened, opened.workers)
     facts["cost"] = None if cost is None else asdict(cost)
     if as_json:
-        echo_json(facts | summary_json(found, summary))
+        echo_json(facts | summary_json(opened, summary))
         return
     for key in ("run_id", "name", "state", "created", "store"):
         click.echo(f"{key:<12}{facts[key]}")
@@ -72,7 +72,7 @@ def status(run: str, store: str, as_json: bool) -> None:
     if has_quick_verdict(summary):
         from backfleet.runs.verdict import quick_verdict
 
-        first, *more = verdict_lines(partial(quick_verdict, found.stored))
+        first, *more = verdict_lines(partial(quick_verdict, opened.stored))
         click.echo(f"{'verdict':<12}{first}")
         for line in more:
             click.echo(f"{'':<12}{line}")
@@ -166,17 +166,17 @@ def resume(
 @store_option
 def cancel(run: str, store: str) -> None:
     """Stop a run's workers. Finished tasks are kept; 'resume' computes the rest."""
-    found = open_run(run, store)
-    control = RunControl(found)
+    opened = open_run(run, store)
+    control = RunControl(opened)
     stopped = control.cancel()
-    counts = found.counts()
+    counts = opened.counts()
     done = f"{counts.done:,} of {counts.tasks:,} tasks are done"
     if stopped or not control.cancel_failures:
         what = "stopped its workers" if stopped else "no workers were running"
-        click.echo(f"run {found.id}: {what}; {done}")
+        click.echo(f"run {opened.id}: {what}; {done}")
     if control.cancel_failures:
         raise ExecutorError(
-            f"run {found.id}: it is unknown whether {'other ' if stopped else ''}workers are "
+            f"run {opened.id}: it is unknown whether {'other ' if stopped else ''}workers are "
             f"running, and they were not stopped; {done}. {control.cancel_failures[0]}"
         )
 
@@ -198,12 +198,12 @@ def logs(run: str, task: int | None, store: str, shard: int | None, follow: bool
     """
     if shard is not None and task is not None:
         raise click.UsageError("give a TASK or --worker, not both")
-    found = open_run(run, store)
+    opened = open_run(run, store)
     try:
         if shard is None:
-            lines = found.logs(task, follow=follow)
+            lines = opened.logs(task, follow=follow)
         else:
-            lines = found.workers.log_lines(shard, follow=follow)
+            lines = opened.workers.log_lines(shard, follow=follow)
     except IndexError as error:
         raise click.UsageError(str(error)) from None
     if not _print_lines(lines):

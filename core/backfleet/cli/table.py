@@ -163,5 +163,5 @@ def _cell(name: str, value: Any) -> str:
 def _one_line(text: str) -> str:
     """The first line, without what would move the cursor, cut to a readable length."""
     line = text.split("\n", 1)[0]
-    clean = "".join(each if each.isprintable() else "?" for each in line)
+    clean = "".join(character if character.isprintable() else "?" for character in line)
     return clean if len(clean) <= MAX_CELL_CHARS else f"{clean[: MAX_CELL_CHARS - 3]}..."

@@ -104,14 +104,20 @@ def _json(
 
 
 def _show(tasks: Sequence[int], other: str, differences: Sequence[RecordMismatch]) -> None:
-    for each in differences[:SHOWN]:
-        params = [f"{name}={value}" for name, value in each.params.items()]
-        where = each.table if each.record is None else f"{each.table}, record {each.record}"
-        click.echo(f"task {each.task}: {', '.join([each.symbol, *params])}: {where}")
-        names = list(dict.fromkeys([*each.ours, *each.theirs]))
-        sides = [[_cell(side, name) for name in names] for side in (each.ours, each.theirs)]
+    for difference in differences[:SHOWN]:
+        params = [f"{name}={value}" for name, value in difference.params.items()]
+        where = (
+            difference.table
+            if difference.record is None
+            else f"{difference.table}, record {difference.record}"
+        )
+        click.echo(f"task {difference.task}: {', '.join([difference.symbol, *params])}: {where}")
+        names = list(dict.fromkeys([*difference.ours, *difference.theirs]))
+        sides = [
+            [_cell(side, name) for name in names] for side in (difference.ours, difference.theirs)
+        ]
         print_columns(["", "stored", other], [names, *sides])
-    differing = len({each.task for each in differences})
+    differing = len({difference.task for difference in differences})
     click.echo(
         f"{len(tasks) - differing} of {len(tasks)} tasks are equal to {other} to the last bit"
         + (f"; {differing} differ" if differing else "")
@@ -125,5 +131,5 @@ def _cell(side: Any, name: str) -> str:
 def _plain(value: Any) -> Any:
     """JSON has no times."""
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     return value if isinstance(value, (str, int, float, type(None))) else str(value)

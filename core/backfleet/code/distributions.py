@@ -50,8 +50,8 @@ class InstalledDistribution:
         In its canonical form: lower case, with dashes.
     """
 
-    def __init__(self, found: Distribution) -> None:
-        self._found = found
+    def __init__(self, distribution: Distribution) -> None:
+        self._found = distribution
 
     @cached_property
     def name(self) -> str:
@@ -64,7 +64,7 @@ class InstalledDistribution:
     @cached_property
     def entry_points(self) -> tuple[EntryPoint, ...]:
         """All of them, sorted."""
-        points = {(each.group, each.name, each.value) for each in self._found.entry_points}
+        points = {(point.group, point.name, point.value) for point in self._found.entry_points}
         return tuple(sorted(points))
 
     @cached_property
@@ -112,6 +112,7 @@ class InstalledDistribution:
             return near or unit.name in self.units
         if self.locate(path) != file:
             return False
+        # `Distribution.files` would parse the whole RECORD to find one path.
         record = self._found.read_text("RECORD")
         return f"\n{path}," in f"\n{record}" if record else unit.name in self.units
 
@@ -153,12 +154,12 @@ def find_distribution(name: str) -> InstalledDistribution | None:
 def list_distributions() -> Iterator[InstalledDistribution]:
     """All installed distributions, each once: the one that is found first."""
     seen = set()
-    for found in metadata.distributions():
+    for distribution in metadata.distributions():
         # Broken metadata may lack a name.
-        name = found.metadata["Name"]
+        name = distribution.metadata["Name"]
         if name and canonical_name(name) not in seen:
             seen.add(canonical_name(name))
-            yield InstalledDistribution(found)
+            yield InstalledDistribution(distribution)
 
 
 def find_owners(
@@ -166,9 +167,12 @@ def find_owners(
 ) -> Iterator[tuple[CodeUnit, InstalledDistribution | None]]:
     """Each unit, and the distribution that brings it; None for one that merely can be imported."""
     # Many lack nothing but are slow to read: of most only the RECORD is looked at.
-    installed = [InstalledDistribution(found) for found in metadata.distributions()]
+    installed = [InstalledDistribution(distribution) for distribution in metadata.distributions()]
     for unit in units:
-        yield unit, next((each for each in installed if each.brings(unit)), None)
+        yield (
+            unit,
+            next((distribution for distribution in installed if distribution.brings(unit)), None),
+        )
 
 
 def _module_of(target: str) -> str:
@@ -180,7 +184,11 @@ def _found(names: Iterable[str]) -> dict[str, CodeUnit]:
     """Units by their names, of modules in them; those that are not here are left out."""
     units: dict[str, CodeUnit] = {}
     for name in sorted(set(names)):
-        unit = None if any(name.startswith(f"{each}.") for each in units) else find_unit(name)
+        unit = (
+            None
+            if any(name.startswith(f"{unit_name}.") for unit_name in units)
+            else find_unit(name)
+        )
         if unit is not None:
             units[unit.name] = unit
     return units
@@ -198,11 +206,11 @@ def _units_of(paths: Iterable[str]) -> dict[str, str]:
     is; what is in neither is left out."""
     listed = set(paths)
     packages = {path.removesuffix("/__init__.py") for path in listed if "/__init__.py" in path}
-    found = {}
+    units = {}
     for path in sorted(listed):
         parts = path.split("/")
         around = ("/".join(parts[:count]) for count in range(1, len(parts)))
-        unit = next((each for each in around if each in packages), None)
+        unit = next((folder for folder in around if folder in packages), None)
         if (
             unit is None
             and path.endswith(MODULE_SUFFIXES)
@@ -211,13 +219,14 @@ def _units_of(paths: Iterable[str]) -> dict[str, str]:
             # An extension module carries the interpreter's tag after a dot.
             unit = "/".join([*parts[:-1], parts[-1].partition(".")[0]])
         if unit is not None:
-            found[path] = unit.replace("/", ".")
-    return found
+            units[path] = unit.replace("/", ".")
+    return units
 
 
 def _hexadecimal(recorded: metadata.FileHash | None) -> str | None:
     if recorded is None or recorded.mode != "sha256":
         return None
+    # RECORD leaves out the padding of base64.
     padding = "=" * (-len(recorded.value) % 4)
     return base64.urlsafe_b64decode(recorded.value + padding).hex()
 

@@ -125,8 +125,10 @@ def distribution_hashes(names: Iterable[str] | None = None) -> Mapping[str, str]
     PluginError
         Where a file cannot be read.
     """
-    found = list_distributions() if names is None else filter(None, map(find_distribution, names))
-    return {each.name: distribution_hash(each) for each in found}
+    distributions = (
+        list_distributions() if names is None else filter(None, map(find_distribution, names))
+    )
+    return {distribution.name: distribution_hash(distribution) for distribution in distributions}
 
 
 def content_hash(files: Mapping[str, Path], entry_points: Iterable[EntryPoint]) -> str:

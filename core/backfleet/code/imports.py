@@ -143,6 +143,7 @@ class _Walk:
                 self._follow_star(module[:-2])
             elif module not in self.unit_of:
                 spec = self._search.find(module)
+                # The rest of the name is an attribute of a module, or a module that is not here.
                 if spec is None:
                     return
                 if spec.has_location:
@@ -187,5 +188,5 @@ def _is_module(name: str, search: ModuleSearch) -> bool:
 
 
 def _all_modules(unit: str, search: ModuleSearch) -> Mapping[str, Path]:
-    found = find_unit(unit, search)
-    return {} if found is None else found.modules
+    located = find_unit(unit, search)
+    return {} if located is None else located.modules

@@ -80,6 +80,7 @@ class OpenedFiles:
         Raises DataChanged if it is a declared file whose content is not the planned one.
         """
         if len(self.seen) >= MAX_SEEN:
+            # Forgotten names are only looked at again, and the set stays small.
             self.seen.clear()
         self.seen.add(name)
         path = os.path.abspath(name)

@@ -76,7 +76,7 @@ def _own_files(names: frozenset[str]) -> Mapping[str, Path]:
 
 @cache
 def _imported_modules(module: str) -> frozenset[str]:
-    return frozenset(each for name in _imports(module).names for each in _modules(name))
+    return frozenset(imported for name in _imports(module).names for imported in _modules(name))
 
 
 def _modules(name: str) -> Iterator[str]:

@@ -87,7 +87,9 @@ def strategy_packages(
     `targets` are the plugins' `module:attribute`s. Raises PluginError.
     """
     closure = strategy_closure(strategy)
-    units = {unit.name: unit for each in map(plugin_closure, targets) for unit in _units(each)}
+    units = {
+        unit.name: unit for closure in map(plugin_closure, targets) for unit in _units(closure)
+    }
     if strategy.folder is None:
         units |= {unit.name: unit for unit in _units(closure)}
         return sorted(_by_owner(units.values()), key=_name)
@@ -102,14 +104,14 @@ def strategy_packages(
 
 def distribution_package(name: str) -> CodePackage | None:
     """All that a distribution brings; None where it is not installed."""
-    found = find_distribution(name)
-    return None if found is None else _package(found, {})
+    distribution = find_distribution(name)
+    return None if distribution is None else _package(distribution, {})
 
 
 def _units(closure: ImportClosure, folder: Path | None = None) -> list[CodeUnit]:
     search = ModuleSearch(folder)
-    found = (find_unit(name, search) for name in sorted(closure.units))
-    return [unit for unit in found if unit is not None]
+    located = (find_unit(name, search) for name in sorted(closure.units))
+    return [unit for unit in located if unit is not None]
 
 
 def _name(package: CodePackage) -> str:

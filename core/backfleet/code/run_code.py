@@ -29,8 +29,8 @@ class RunCode:
     def of(cls, closures: Iterable[ImportClosure]) -> RunCode:
         """The code of several closures together."""
         closures = list(closures)
-        files = {path: str(file) for each in closures for path, file in each.files.items()}
-        return cls(files, frozenset(unit for each in closures for unit in each.large))
+        files = {path: str(file) for closure in closures for path, file in closure.files.items()}
+        return cls(files, frozenset(unit for closure in closures for unit in closure.large))
 
     def has_module(self, name: str) -> bool:
         """Whether a module of this name is part of the code."""

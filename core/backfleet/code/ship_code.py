@@ -41,9 +41,9 @@ def packages_to_ship(
         there nor travels.
     """
     packages = add_declared_files(strategy_packages(strategy, targets), strategy, files)
-    travelling = [each for each in packages if installed.get(each.name) != each.content]
-    there = {*map(canonical_name, installed), *(each.name for each in travelling)}
-    problems = [problem for each in travelling for problem in _problems(each, there)]
+    travelling = [package for package in packages if installed.get(package.name) != package.content]
+    there = {*map(canonical_name, installed), *(package.name for package in travelling)}
+    problems = [problem for package in travelling for problem in _problems(package, there)]
     if problems:
         raise PluginError("\n".join(problems))
     return travelling

@@ -59,6 +59,7 @@ def read_wheel(wheel: bytes) -> Mapping[str, bytes]:
 
 def _read(archive: ZipFile) -> Mapping[str, bytes]:
     entries = archive.infolist()
+    # A wheel has a few files of metadata besides those of the code.
     if len(entries) > MAX_CODE_FILES + 10:
         raise PluginError(f"the shipped code has {len(entries):,} files; {MAX_CODE_FILES:,} may")
     check_case(entry.filename for entry in entries)

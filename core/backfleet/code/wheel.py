@@ -55,13 +55,14 @@ def zip_entry(name: str) -> ZipInfo:
     """Return an entry that says nothing of when and on which machine it was written."""
     entry = ZipInfo(name, EPOCH)
     entry.create_system = UNIX
+    # The upper half of this field holds the mode on Unix.
     entry.external_attr = MODE << 16
     return entry
 
 
 def _metadata(package: CodePackage) -> dict[str, str]:
     lines = ["Metadata-Version: 2.1", f"Name: {package.name}", f"Version: {package.version}"]
-    lines += (f"Requires-Dist: {each}" for each in package.requires)
+    lines += (f"Requires-Dist: {requirement}" for requirement in package.requires)
     tag = package.platform or PURE
     wheel = WHEEL.format(is_pure=str(not package.platform).lower(), tag=tag)
     texts = {"METADATA": "\n".join([*lines, ""]), "WHEEL": wheel}

@@ -108,7 +108,7 @@ def _orders(recorder: Recorder) -> Columns:
 def _trades(recorder: Recorder) -> Columns:
     """In the order in which they were opened."""
     rows = array("d")
-    for symbol, trade, size in sorted(recorder.trades(), key=lambda each: each[1].ref):
+    for symbol, trade, size in sorted(recorder.trades(), key=lambda item: item[1].ref):
         closed = trade.isclosed
         # While a trade is open, backtrader's barlen is that of its last fill.
         bars = trade.barlen if closed else len(trade.data) - trade.baropen
@@ -133,7 +133,7 @@ def _equity(
     columns = _columns(ACCOUNT, account)
     moments = np.array(strategy.lines.datetime.array[: len(columns["value"])])
     equity = _records(EQUITY, {**columns, "time": moments}, bar_times)
-    counts = equity["time"] >= min(each.start for each in traded)
+    counts = equity["time"] >= min(columns.start for columns in traded)
     if len(traded) < len(strategy.datas):
-        counts &= np.isin(equity["time"], np.concatenate([each.time for each in traded]))
+        counts &= np.isin(equity["time"], np.concatenate([columns.time for columns in traded]))
     return equity[counts]

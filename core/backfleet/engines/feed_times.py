@@ -35,7 +35,7 @@ def feed_times(feeds: Sequence[Bars], session_end: np.timedelta64 = MIDNIGHT) ->
     zone = feeds[0].timezone
     if not _ascends(wall_times(united.time, zone)):
         zone = "UTC"
-    return tuple(wall_times(each.time, zone) for each in feeds)
+    return tuple(wall_times(feed.time, zone) for feed in feeds)
 
 
 def _ascends(times: Times) -> bool:

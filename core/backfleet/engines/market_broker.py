@@ -171,6 +171,7 @@ class MarketBroker(bt.brokers.BackBroker):
 
     def check_submitted(self) -> None:
         """Reject what breaks a rule, whatever the cash."""
+        # A copy, since rejected orders are removed from the queue in the loop.
         for order in list(self.submitted):
             data = order.data
             reason = rejection_when_placed(
@@ -200,6 +201,7 @@ class MarketBroker(bt.brokers.BackBroker):
         if not allowed:
             self._reject(order, reason)
             return
+        # backtrader asks its volume filler how much of an order a bar can fill.
         self.p.filler = lambda order, price, ago: abs(allowed)
         opened, high, low, _ = self.rules[data].prices[self._bar(data)]
         self._try_exec_market(order, opened, high, low)

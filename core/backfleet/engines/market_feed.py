@@ -80,7 +80,7 @@ def _rules_of(bars: Bars) -> FeedRules:
     prices = np.array((traded.open, traded.high, traded.low, traded.close))
     return FeedRules(
         [BarTerms(*column) for column in rows.T.tolist()],
-        [(each[0], each[1], each[2], each[3]) for each in prices.T.tolist()],
+        [(row[0], row[1], row[2], row[3]) for row in prices.T.tolist()],
         bars.seen_scale[bars.tradable].tolist(),
     )
 

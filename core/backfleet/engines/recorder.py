@@ -32,7 +32,7 @@ an order has its backtrader's reference."""
 TradeKey = tuple[int, int]
 """The number of a feed, and the trade id of its orders."""
 
-STATUS = {getattr(bt.Order, each.name.title()): int(each) for each in OrderStatus}
+STATUS = {getattr(bt.Order, status.name.title()): int(status) for status in OrderStatus}
 REFUSED = (bt.Order.Margin, bt.Order.Rejected)
 ACCEPTED, PARTIAL = bt.Order.Accepted, bt.Order.Partial
 WITH_LIMIT = (int(OrderKind.STOP_LIMIT), int(OrderKind.STOP_TRAIL_LIMIT))
@@ -116,18 +116,18 @@ class Recorder(bt.Analyzer):
             self.orders.extend(self._row_of(order, executed.dt))
 
     def _row_of(self, order: Any, closed: float | None) -> tuple[float, ...]:
-        wanted, done, kind, status = order.created, order.executed, order.exectype, order.status
+        created, done, kind, status = order.created, order.executed, order.exectype, order.status
         return (
             order.ref,
             self._symbols[id(order.p.data)],
             kind,
             STATUS[status],
             self._reason(order) if status in REFUSED else RejectReason.NONE,
-            wanted.dt,
+            created.dt,
             math.nan if closed is None else closed,
-            wanted.size,
-            wanted.price,
-            wanted.pricelimit if kind in WITH_LIMIT else math.nan,
+            created.size,
+            created.price,
+            created.pricelimit if kind in WITH_LIMIT else math.nan,
             done.size,
             done.price if done.size else math.nan,
             done.comm,

@@ -35,13 +35,13 @@ class Warmup:
 
         `order` has the number of each of the strategy's feeds.
         """
-        before = [int(np.searchsorted(each.time, each.start)) for each in columns]
+        before = [int(np.searchsorted(column.time, column.start)) for column in columns]
         if not any(before):
             return None
         never = np.iinfo(np.int64).max
         first = [
-            int(each.time[bars]) if bars < len(each.time) else never
-            for each, bars in zip(columns, before, strict=True)
+            int(column.time[bars]) if bars < len(column.time) else never
+            for column, bars in zip(columns, before, strict=True)
         ]
         feed = first.index(min(first))
         return cls(order.index(feed), before[feed])

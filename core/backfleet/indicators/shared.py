@@ -27,9 +27,9 @@ def shared(make: Callable[[Floats], Floats], values: Floats) -> Floats | None:
     None if the values can change, or are not a contiguous line of floats.
     """
     key = make, id(values)
-    found = _kept.get(key)
-    if found is not None and found[0]() is values:
-        return found[1]
+    entry = _kept.get(key)
+    if entry is not None and entry[0]() is values:
+        return entry[1]
     if not _is_frozen_line(values):
         return None
     made = make(values)

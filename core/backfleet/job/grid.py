@@ -101,8 +101,8 @@ class GridPoints(Points):
             points = cls(dict(data["axes"]), point_filter)
         except JobError as error:
             raise CorruptObject(f"the planned sweep cannot be read: {error}") from error
-        found = None if points._kept is None else _digest(points._kept)
-        if found != data.get("kept"):
+        digest = None if points._kept is None else _digest(points._kept)
+        if digest != data.get("kept"):
             raise CorruptObject("the sweep keeps other points than those that were planned")
         return points
 

@@ -431,11 +431,11 @@ class Job(Section):
 
 def _flat(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
     """The keys of a job as they are named in its errors: `data.path`, `params.period`."""
-    for name, each in value.items():
-        if isinstance(each, Mapping) and not path.startswith("params"):
-            yield from _flat(each, f"{path}{name}.")
+    for name, item in value.items():
+        if isinstance(item, Mapping) and not path.startswith("params"):
+            yield from _flat(item, f"{path}{name}.")
         else:
-            yield f"{path}{name}", each
+            yield f"{path}{name}", item
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def _plain_scalar(value: object) -> Value:
 def _plain_list(value: object) -> list[Any]:
     if not isinstance(value, (list, tuple)):
         raise ValueError("must be a list, as its default is; write one as {value = [...]}")
-    return [_plain_element(each) for each in value]
+    return [_plain_element(element) for element in value]
 
 
 def _plain_element(value: object) -> Value:

@@ -65,24 +65,26 @@ MemorySize = Annotated[int, BeforeValidator(parse_memory)]
 """Bytes, as a pydantic field that reads what `parse_memory` reads."""
 
 
-def _parse(value: object, units: Mapping[str, int], wanted: str) -> Decimal:
-    amount = _with_unit(value, units, wanted) if isinstance(value, str) else _bare(value, wanted)
+def _parse(value: object, units: Mapping[str, int], expected: str) -> Decimal:
+    amount = (
+        _with_unit(value, units, expected) if isinstance(value, str) else _bare(value, expected)
+    )
     if not amount.is_finite() or not 0 < amount < MAX_AMOUNT:
-        raise ValueError(f"must be positive and below 10**18; write {wanted}")
+        raise ValueError(f"must be positive and below 10**18; write {expected}")
     return amount
 
 
-def _bare(value: object, wanted: str) -> Decimal:
+def _bare(value: object, expected: str) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"must be {wanted}")
+        raise ValueError(f"must be {expected}")
     return Decimal(repr(value))
 
 
-def _with_unit(text: str, units: Mapping[str, int], wanted: str) -> Decimal:
+def _with_unit(text: str, units: Mapping[str, int], expected: str) -> Decimal:
     match = QUANTITY.fullmatch(text)
     if match is None:
-        raise ValueError(f"must be {wanted}")
+        raise ValueError(f"must be {expected}")
     number, unit = match.groups()
     if unit.lower() not in units:
-        raise ValueError(f"has the unknown unit {unit!r}; write {wanted}")
+        raise ValueError(f"has the unknown unit {unit!r}; write {expected}")
     return Decimal(number) * units[unit.lower()]

@@ -257,7 +257,7 @@ def plain_specs(params: object) -> object:
     if isinstance(params, (np.ndarray, np.generic)):
         return params.tolist()
     if isinstance(params, (range, tuple, list)):
-        return [plain_specs(each) for each in params]
+        return [plain_specs(spec) for spec in params]
     return params
 
 

@@ -143,6 +143,7 @@ def _state(value: Floats) -> tuple[bool, bool]:
     poor, wild = 0, 0
     for index in range(len(value)):
         poor += not value[index] > 0.0
+        # The difference is NaN for an infinite number and for NaN, and otherwise 0.
         wild += value[index] - value[index] != 0.0
     return poor == 0, wild == 0
 
@@ -221,6 +222,8 @@ def _drawdown(value: Floats, cash: float, days: Ints) -> tuple[float, float]:
             continue
         new_bound = _bound(high, deepest)
         if low >= max(bound, new_bound):
+            # The deepest drawdown ends when its peak is reached again for the first time: all later
+            # times have higher positions.
             end = min(end, _first_at_least(value, first, peak))
             peak, bound = high, new_bound
             at_peak = stop - 1

@@ -102,6 +102,7 @@ def _growth(bars: Bars, sessions: Days) -> Floats:
     close = bars.close[bars.warmup :][is_open]
     last, days = sessions_of(bars.session[bars.warmup :][is_open])
     place = np.searchsorted(days, sessions.astype("datetime64[D]").astype(np.int64), "right") - 1
+    # A part that is still cash has the value that it will have at its first close.
     known: Floats = close[last][np.maximum(place, 0)]
     growth: Floats = known / known[0]
     return growth

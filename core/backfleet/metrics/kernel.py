@@ -82,6 +82,7 @@ def metrics_of(row: Floats) -> Metrics:
     """Return the metrics in a row that `measure` wrote."""
     numbers = LAYOUT.unpack_from(row.data)
     total = sum(numbers)
+    # A sum with NaN is NaN, so most rows need no look at each number.
     if total == total:
         return Metrics._make(numbers)
     # The bits of a count are those of a float near 0.

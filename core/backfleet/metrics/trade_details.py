@@ -66,6 +66,7 @@ def _exit_prices(trades: Records, fills: Records, bars: Bars) -> Floats:
     if np.count_nonzero(opens) == len(trades) and not has_splits:
         # The trade that a fill closes is the one that was open before it.
         closed = np.cumsum(opens) - opens - 1
+        # The first fill closes nothing: its weight is 0.
         closed[closed < 0] = 0
         shares = np.bincount(closed, closing, len(trades))
         values = np.bincount(closed, closing * price, len(trades))
@@ -86,9 +87,11 @@ def _excursions(trades: Records, exits: Floats, bars: Bars) -> tuple[Floats, Flo
     entry, exits = trades["price"] * scale, exits * scale
     highest = _extremes(np.maximum, bars.high[bars.tradable], first, end, -np.inf)
     lowest = _extremes(np.minimum, bars.low[bars.tradable], first, end, np.inf)
+    # `fmax` and `fmin` pass over the exit of an open trade, which is NaN.
     up = np.fmax(np.maximum(highest, entry), exits) / entry - 1.0
     down = np.fmin(np.minimum(lowest, entry), exits) / entry - 1.0
     is_long = trades["size"] > 0.0
+    # A difference, since the negative of 0.0 is -0.0.
     return np.where(is_long, down, 0.0 - up), np.where(is_long, up, 0.0 - down)
 
 

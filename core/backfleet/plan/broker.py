@@ -49,6 +49,8 @@ def _commission_table(commission: keys.AnyCommission) -> Commission | ClassCall:
     if isinstance(commission, (int, float)):
         return Commission(rate=commission + 0.0)
     return Commission(
+        # Adding 0.0 turns an int into a float and -0.0 into 0.0, so that equal numbers make one
+        # run.
         rate=commission.rate + 0.0,
         per_share=commission.per_share + 0.0,
         per_order=commission.per_order + 0.0,

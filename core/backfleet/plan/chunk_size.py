@@ -156,6 +156,7 @@ def _has_few_returns(run: RunSize) -> bool:
 
 def _size_for_count(run: RunSize) -> int:
     """Return the size that follows from the number of tasks and how long they take."""
+    # An exact root, since every planner of a run must find the same number.
     most_chunks = min(isqrt(CHUNKS_PER_ROOT**2 * run.tasks), MAX_CHUNKS)
     usual = SHORT_SIZE if run.has_short_tasks else DEFAULT_SIZE
     return max(-(-run.tasks // most_chunks), min(run.tasks // MIN_PARALLEL_CHUNKS, usual))

@@ -143,7 +143,7 @@ def plan_data(data: Data, market: MarketIdentity | None = None) -> PlannedData:
             check_longer(span, symbols)
     if data.universe == "portfolio":
         check_one_length(symbols, "feeds" if data.feeds else "universe = 'portfolio'")
-    planned = [_planned(*each) for each in symbols.items()]
+    planned = [_planned(*item) for item in symbols.items()]
     return PlannedData(planned, auxiliary, _notes(data, described, rules, doubts), market=market)
 
 
@@ -330,33 +330,37 @@ def _survivorship(described: _Described) -> str:
     return "; ".join(words)
 
 
-def _planned(name: str, found: SymbolData) -> PlannedSymbol:
+def _planned(name: str, data: SymbolData) -> PlannedSymbol:
     return PlannedSymbol(
         name=name,
-        digest=found.digest,
-        bars=found.bars,
-        first=found.first.isoformat(),
-        last=found.last.isoformat(),
-        sessions_per_year=found.sessions_per_year,
+        digest=data.digest,
+        bars=data.bars,
+        first=data.first.isoformat(),
+        last=data.last.isoformat(),
+        sessions_per_year=data.sessions_per_year,
     )
 
 
-def choose_symbols(source: Source, wanted: Sequence[str]) -> list[str]:
+def choose_symbols(source: Source, names: Sequence[str]) -> list[str]:
     """Names as they are, globs replaced by what they match; each symbol once.
 
     Raises DataError where a glob matches none.
     """
-    if not any(_is_glob(each) for each in wanted):
-        return list(wanted)
+    if not any(_is_glob(name) for name in names):
+        return list(names)
     there = source.symbols()
     chosen: dict[str, None] = {}
-    for each in wanted:
-        matches = [name for name in there if fnmatchcase(name, each)] if _is_glob(each) else [each]
+    for pattern in names:
+        matches = (
+            [name for name in there if fnmatchcase(name, pattern)]
+            if _is_glob(pattern)
+            else [pattern]
+        )
         if not matches:
-            near = difflib.get_close_matches(each.strip("*?"), there, n=3)
+            near = difflib.get_close_matches(pattern.strip("*?"), there, n=3)
             hint = ", ".join(near or there[:3])
             raise DataError(
-                f"data.symbols: {each!r} matches none of the {len(there)} symbols in "
+                f"data.symbols: {pattern!r} matches none of the {len(there)} symbols in "
                 f"{source.settings.path} (there is {hint})"
             )
         chosen.update(dict.fromkeys(matches))

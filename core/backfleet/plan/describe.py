@@ -21,7 +21,7 @@ from backfleet.strategy_reference import StrategyReference
 
 __all__ = ["describe_strategy"]
 
-SCHEMA = 1
+SCHEMA = 2
 """Of what is read of a strategy's class, and how; `backfleet.strategy` is in no hash."""
 
 
@@ -38,8 +38,8 @@ def describe_strategy(strategy: StrategyReference) -> StrategyDescription:
         raise
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         data = json.loads(file.read_text())
-        parameters = tuple(Parameter.from_json(each) for each in data["parameters"])
-        return StrategyDescription(parameters, data["doc"], data["kind"])
+        parameters = tuple(Parameter.from_json(parameter) for parameter in data["parameters"])
+        return StrategyDescription(parameters, data["doc"], data["kind"], data["has_signals"])
     opened = OpenedFiles(strategy_root(strategy))
     with recording(opened):
         description = description_of(load_strategy(strategy))

@@ -24,12 +24,12 @@ def planned_distributions(
     Raises UnknownPlugin, PluginError.
     """
     names = {*_of_components(identity), *_of_strategy(strategy)}
-    found = [find_distribution(name) for name in sorted(names)]
+    distributions = [find_distribution(name) for name in sorted(names)]
     contents = distribution_hashes(names)
     return [
-        PlannedDistribution(each.name, each.version, contents[each.name])
-        for each in found
-        if each is not None
+        PlannedDistribution(distribution.name, distribution.version, contents[distribution.name])
+        for distribution in distributions
+        if distribution is not None
     ]
 
 

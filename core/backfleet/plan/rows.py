@@ -40,7 +40,7 @@ class RowLayout:
     @cached_property
     def parameter_kinds(self) -> dict[str, Kind]:
         """The type of each parameter's column."""
-        declared = {each.name: each.kind for each in self._manifest.parameters}
+        declared = {parameter.name: parameter.kind for parameter in self._manifest.parameters}
         return {name: self._kind(declared[name], name) for name in self._manifest.points.names}
 
     def symbols(self, tasks: NDArray[np.int64]) -> list[str]:
@@ -56,11 +56,13 @@ class RowLayout:
             return cast(Kind, declared)
         everywhere = np.arange(len(self._manifest.points), dtype=np.int64)
         column = self._manifest.points.column(name, everywhere)
-        found: dict[str, Kind] = {"i": "int", "f": "float", "b": "bool"}
-        return found.get(column.dtype.kind, "str")
+        kinds: dict[str, Kind] = {"i": "int", "f": "float", "b": "bool"}
+        return kinds.get(column.dtype.kind, "str")
 
 
 def _values(kind: Kind, values: list[Any]) -> list[Any]:
     if kind != "str":
         return values
-    return [each if each is None or isinstance(each, str) else json.dumps(each) for each in values]
+    return [
+        value if value is None or isinstance(value, str) else json.dumps(value) for value in values
+    ]

@@ -58,7 +58,7 @@ def compare_accounts(
         )
         for name in COMPARED
     ]
-    own, others = (each.returns.to_numpy(np.float64) for each in (account, benchmark))
+    own, others = (series.returns.to_numpy(np.float64) for series in (account, benchmark))
     if len(own) > 1 and np.isfinite(own).all() and np.isfinite(others).all():
         rate = risk_free_rate / account.periods_per_year
         values = relative_metrics(own, others, rate, account.periods_per_year)

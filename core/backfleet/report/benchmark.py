@@ -83,7 +83,7 @@ def _own_symbols(prices: TaskPrices, account: TaskAccount) -> pd.Series | None:
     closes = [frame["close"] for frame in prices.frames.values() if len(frame)]
     if not closes:
         return None
-    growth = [_growth(each, account) for each in closes]
+    growth = [_growth(close, account) for close in closes]
     total: pd.Series = sum(growth[1:], growth[0]) * (account.cash / len(growth))
     return total
 

@@ -81,7 +81,7 @@ def _facts(
 ) -> Sequence[tuple[str, str, str, bool]]:
     """Label, the text of each run, and whether the two differ."""
     first, second = (
-        {**each.details, **_made_of(run)} for run, each in zip(runs, facts, strict=True)
+        {**run_facts.details, **_made_of(run)} for run, run_facts in zip(runs, facts, strict=True)
     )
     return [
         (label, text, second[label], label not in OWN and text != second[label])

@@ -57,7 +57,7 @@ def heading_of(name: str, column: pd.Series, *, shown: bool = True) -> Heading:
 
 def data_table(frame: pd.DataFrame, headings: Sequence[Heading]) -> Mapping[str, Any]:
     """Plain JSON with the columns of `frame` that have a heading."""
-    columns = [{**vars(each), **_content(frame[each.name])} for each in headings]
+    columns = [{**vars(heading), **_content(frame[heading.name])} for heading in headings]
     return {"rows": len(frame), "columns": columns}
 
 

@@ -73,7 +73,7 @@ def equity_fan(run: Run, leader: int | None = None) -> EquityFan | None:
 
 
 def _chosen(run: Run, leader: int | None) -> Sequence[ChunkHeader]:
-    headers = [each for each in run.chunk_index.headers() if "equity" in each.blobs]
+    headers = [header for header in run.chunk_index.headers() if "equity" in header.blobs]
     curves = sum(header.count for header in headers)
     step = -(-curves // MAX_CURVES) or 1
     return [

@@ -70,8 +70,8 @@ def job_text(run: Run) -> str:
     job["broker"] = broker_table(identity.broker)
     if identity.broker.sizer is not None:
         job["sizer"] = identity.broker.sizer.table()
-    for kind, call in identity.signals:
-        job.setdefault("signals", {}).setdefault(kind, []).append(call.table())
+    for signal in identity.signals:
+        job.setdefault("signals", {}).setdefault(signal.kind, []).append(signal.call.table())
     market = identity.market
     if market is not None:
         job["market"] = {**asdict(market), "rules": market.rules.name, "off": list(market.off)}
@@ -95,10 +95,10 @@ def _validation(run: Run) -> dict[str, Any]:
     return family | (rule.model_dump(mode="json", exclude_defaults=True) if rule else {})
 
 
-def _on_one_line(found: re.Match[str]) -> str:
+def _on_one_line(match: re.Match[str]) -> str:
     """A list on one line, where it is short enough."""
-    line = "[" + " ".join(each.strip() for each in found[1].splitlines()).rstrip(",") + "]"
-    return line if len(line) <= MAX_LINE_CHARS else found[0]
+    line = "[" + " ".join(line.strip() for line in match[1].splitlines()).rstrip(",") + "]"
+    return line if len(line) <= MAX_LINE_CHARS else match[0]
 
 
 def _strategy(run: Run) -> str:

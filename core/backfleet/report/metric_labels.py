@@ -102,11 +102,11 @@ def notation() -> str:
 def _formulas() -> dict[str, str]:
     """The section `Attributes` of the metrics' docs, by name."""
     _, _, section = (inspect.getdoc(Metrics) or "").partition("Attributes\n----------\n")
-    found: dict[str, list[str]] = {}
+    formulas: dict[str, list[str]] = {}
     names: list[str] = []
     for line in section.split("\n"):
         if _NAMES.fullmatch(line):
             names = line.split(", ")
         for name in names if line.startswith(" ") else ():
-            found.setdefault(name, []).append(line.strip())
-    return {name: " ".join(lines) for name, lines in found.items()}
+            formulas.setdefault(name, []).append(line.strip())
+    return {name: " ".join(lines) for name, lines in formulas.items()}

@@ -120,8 +120,10 @@ def _policy(scripts: str) -> str:
 def _render(page: Page, assets: Mapping[str, Any]) -> str:
     from markupsafe import Markup
 
-    blocks = {name: Markup(_in_script(json.dumps(each))) for name, each in page.data.items()}
-    figures = {name: Markup(_in_script(figure_json(each))) for name, each in page.figures.items()}
+    blocks = {name: Markup(_in_script(json.dumps(value))) for name, value in page.data.items()}
+    figures = {
+        name: Markup(_in_script(figure_json(figure))) for name, figure in page.figures.items()
+    }
     context = {
         "title": page.title,
         "blocks": blocks,

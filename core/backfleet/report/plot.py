@@ -88,9 +88,9 @@ def _figure(rows: pd.DataFrame, metric: str, across: str | None, up: str | None)
         return spread_figure(symbol_spread(rows, metric), metric)
     if up is not None:
         return parameter_map(rows, across, up, metric)
-    found = sensitivity(rows, [across], metric)
-    assert found is not None
-    return sensitivity_figure(found.marginals[across], across, metric)
+    result = sensitivity(rows, [across], metric)
+    assert result is not None
+    return sensitivity_figure(result.marginals[across], across, metric)
 
 
 def _check_columns(rows: pd.DataFrame, names: Sequence[str]) -> None:

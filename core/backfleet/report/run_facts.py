@@ -76,7 +76,7 @@ def _warnings(run: Run, state: RunState, counts: Counts) -> Sequence[str]:
     if counts.done and counts.error == counts.done:
         lines.append("Every task that ran failed: there are no numbers to show.")
     if state in RESUMABLE:
-        reasons = dict.fromkeys(f"{each.kind}: {each.message}" for each in run.failures())
+        reasons = dict.fromkeys(f"{failure.kind}: {failure.message}" for failure in run.failures())
         lines.extend(reasons)
     return lines
 

@@ -127,6 +127,8 @@ def _marginal(
     grouped = points.groupby(name, observed=True)[metric]
     frame = grouped.quantile(np.array(QUARTILES)).unstack()
     frame.columns = ["low", "middle", "high"]
-    slice_ = points[_alike(points, best, [each for each in parameters if each != name])]
+    slice_ = points[
+        _alike(points, best, [parameter for parameter in parameters if parameter != name])
+    ]
     frame["best"] = slice_.set_index(name)[metric]
     return frame

@@ -75,7 +75,7 @@ class TaskAccount:
     @property
     def window(self) -> int | None:
         """Sessions for the rolling Sharpe; None where there are too few."""
-        return next((each for each in WINDOWS if len(self.returns) >= 2 * each), None)
+        return next((window for window in WINDOWS if len(self.returns) >= 2 * window), None)
 
     def drawdowns(self, limit: int) -> Sequence[Drawdown]:
         """Return the deepest drawdowns by session, the deepest first."""

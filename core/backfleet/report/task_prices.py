@@ -46,7 +46,7 @@ def task_prices(run: Run, key: TaskKey) -> TaskPrices:
     except Exception as error:
         # A plugin that changes bars may raise anything; the rest of the report stands without it.
         return TaskPrices({}, reason_of(error))
-    return TaskPrices({each.symbol: price_frame(each) for each in bars})
+    return TaskPrices({symbol_bars.symbol: price_frame(symbol_bars) for symbol_bars in bars})
 
 
 def reason_of(error: Exception) -> str:

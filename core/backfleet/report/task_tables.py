@@ -85,7 +85,7 @@ def rejections(orders: pd.DataFrame) -> Sequence[tuple[str, int, float]]:
 
 def _headings(headings: Sequence[Heading], manifest: Manifest) -> Sequence[Heading]:
     """Return the headings, without the symbol if there is only one."""
-    return [each for each in headings if each.name != "symbol" or manifest.is_portfolio]
+    return [heading for heading in headings if heading.name != "symbol" or manifest.is_portfolio]
 
 
 def _why(reason: object) -> str | None:

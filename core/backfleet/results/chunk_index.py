@@ -151,20 +151,20 @@ class ChunkIndex:
         return sorted({file for header in self.headers() for file in header.undeclared})
 
     def counts(self) -> Counts:
-        found = self._valid.values()
+        headers = self._valid.values()
         # Who watches asks many times between two chunks.
-        self._counts = self._counts or self._count(found)
+        self._counts = self._counts or self._count(headers)
         return self._counts
 
-    def _count(self, found: Collection[ChunkHeader]) -> Counts:
+    def _count(self, headers: Collection[ChunkHeader]) -> Counts:
         return Counts(
             tasks=self.manifest.tasks,
-            ok=sum(header.ok for header in found),
-            suspicious=sum(header.suspicious for header in found),
-            error=sum(header.error for header in found),
-            retryable=sum(header.retryable for header in found),
-            reused=sum(header.reused for header in found),
-            seconds=sum(header.seconds for header in found),
+            ok=sum(header.ok for header in headers),
+            suspicious=sum(header.suspicious for header in headers),
+            error=sum(header.error for header in headers),
+            retryable=sum(header.retryable for header in headers),
+            reused=sum(header.reused for header in headers),
+            seconds=sum(header.seconds for header in headers),
         )
 
     @property
@@ -197,6 +197,7 @@ class ChunkIndex:
         return all(is_sound_blob(self._store, digest) for digest in header.blobs.values())
 
     def _next(self, chunks: Iterable[int]) -> list[tuple[int, int]]:
+        # The keys of damaged generations are taken, too.
         newest: dict[int, int] = {}
         for chunk, generation in self._seen:
             newest[chunk] = max(generation, newest.get(chunk, -1))

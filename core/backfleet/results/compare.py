@@ -136,7 +136,7 @@ def _setup(run: RunRows) -> Mapping[str, Any]:
 
 def _pair(pairs: pa.Table, metric: str) -> MetricPair:
     a, b = f'"a_{metric}"', f'"b_{metric}"'
-    found = join_tables(
+    pair = join_tables(
         f"""SELECT avg({a}) FILTER ({b} IS NOT NULL) AS first,
                    avg({b}) FILTER ({a} IS NOT NULL) AS second,
                    count(*) FILTER ({a} IS DISTINCT FROM {b}) AS differing,
@@ -145,7 +145,7 @@ def _pair(pairs: pa.Table, metric: str) -> MetricPair:
             FROM pairs""",
         {"pairs": pairs},
     )
-    return MetricPair(metric, **found.to_pylist()[0])
+    return MetricPair(metric, **pair.to_pylist()[0])
 
 
 def _has_values(pairs: pa.Table, metric: str) -> bool:
@@ -180,11 +180,11 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         for name, values in value:
             yield f"params.{name}", values[0] if len(values) == 1 else values
     elif isinstance(value, Mapping):
-        for name, each in value.items():
-            yield from _flat(each, f"{path}.{name}" if path else name)
-    elif isinstance(value, (list, tuple)) and any(isinstance(each, Mapping) for each in value):
-        for number, each in enumerate(value):
-            names = each if isinstance(each, Mapping) else {}
-            yield from _flat(each, f"{path}.{names.get('name', names.get('symbol', number))}")
+        for name, item in value.items():
+            yield from _flat(item, f"{path}.{name}" if path else name)
+    elif isinstance(value, (list, tuple)) and any(isinstance(item, Mapping) for item in value):
+        for number, item in enumerate(value):
+            names = item if isinstance(item, Mapping) else {}
+            yield from _flat(item, f"{path}.{names.get('name', names.get('symbol', number))}")
     else:
         yield path, value

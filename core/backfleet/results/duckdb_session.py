@@ -49,6 +49,7 @@ def select(connection: Any, sql: str, names: Collection[str], load: Callable[[st
     """
     _check_statement(connection.extract_statements(sql))
     unloaded = set(names)
+    # DuckDB names only the first table that is missing.
     while (name := _missing_table(connection, sql)) in unloaded:
         unloaded.remove(name)
         connection.register(name, load(name))

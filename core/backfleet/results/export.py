@@ -57,6 +57,7 @@ def _csv(rows: Rows, stream: BinaryIO) -> None:
     for batch in _batches(rows):
         columns = [python_values(column) for column in batch.columns]
         writer.writerows([_csv_cell(value) for value in row] for row in zip(*columns, strict=True))
+    # Otherwise the end of the wrapper would close the caller's stream.
     text.detach()
 
 

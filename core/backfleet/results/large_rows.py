@@ -69,6 +69,7 @@ def sample_points(points: Points, names: Sequence[str], tasks: int) -> Bools:
         numbers += np.array([_hash_of(value) for value in values], np.uint64)[codes]
         _mix(numbers)
     limit = int(min(1.0, MAX_SAMPLE_TASKS / tasks) * (2**64 - 1))
+    # The smallest number is always within the limit, so that a sample has at least one point.
     return numbers <= np.uint64(max(limit, int(numbers.min())))
 
 
@@ -167,6 +168,7 @@ class LargeRows:
                 is_known = ~np.isnan(values)
                 np.add.at(total, groups[is_known], values[is_known])
                 np.add.at(count, groups[is_known], 1)
+        # A group without a value becomes 0 / 0, which is NaN.
         with np.errstate(invalid="ignore"):
             np.divide(sums, counts, out=sums)
             np.divide(trades, results, out=trades)

@@ -324,6 +324,7 @@ def _fold(
             break
         place: dict[tuple[Any, ...], int] = {}
         for group in order[start:end].tolist():
+            # As bytes, NaN equals NaN.
             key = (symbols[group], *(column[group].tobytes() for column in columns))
             if key not in place:
                 place[key] = len(leaders)

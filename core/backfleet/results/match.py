@@ -113,6 +113,7 @@ def match_tasks(first: RunRows, second: RunRows) -> MatchedTasks:
     columns = [f"a.{_quoted(key)}" for key in keys]
     for name in ("task", *METRICS):
         columns += [f"{side}.{_quoted(name)} AS {_quoted(f'{side}_{name}')}" for side in "ab"]
+    # Unlike `=`, this matches null with null: a point can lack a parameter.
     same = " AND ".join(f"a.{_quoted(key)} IS NOT DISTINCT FROM b.{_quoted(key)}" for key in keys)
     rows = join_tables(
         f"SELECT {', '.join(columns)} FROM a JOIN b ON {same} ORDER BY a.task",

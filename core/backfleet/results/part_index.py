@@ -62,6 +62,8 @@ class PartIndex:
         next_generation = dict(self._chunk_index.missing())
         counts: Counter[int] = Counter()
         for (chunk, generation), count in finished.items():
+            # The next generation takes over the parts of earlier ones; a committed chunk needs
+            # none.
             if generation <= next_generation.get(chunk, -1):
                 counts[chunk] += count
         return sum(min(count, len(grid[chunk])) for chunk, count in counts.items())

@@ -19,7 +19,7 @@ MAX_KINDS = 3
 ROWS_AT_A_TIME = 10_000
 MAX_MESSAGE_CHARS = 160
 ORDERS = ("completed", "rejected", "canceled", "expired", "open")
-TALLIED = ("status", "turnover", "orders_margin", *(f"orders_{each}" for each in ORDERS))
+TALLIED = ("status", "turnover", "orders_margin", *(f"orders_{status}" for status in ORDERS))
 FAILED = ("task", "error")
 COLUMNS = (*TALLIED, *FAILED, FALLBACK)
 """The columns that `describe_problems` reads."""
@@ -125,15 +125,15 @@ def _lines_of(rows: pa.Table, names: Sequence[str]) -> Iterator[tuple[Any, ...]]
 
 def _failures(rows: pa.Table) -> list[str]:
     """Failed tasks by the type of their error, the commonest first."""
-    found: dict[str, list[tuple[int, str]]] = {}
+    failures: dict[str, list[tuple[int, str]]] = {}
     for task, error in _lines_of(rows, FAILED):
         if error is not None:
             kind, _, message = error.partition(": ")
-            found.setdefault(kind, []).append((task, message))
-    kinds = sorted(found, key=lambda kind: -len(found[kind]))
-    lines = [_failure(kind, found[kind]) for kind in kinds[:MAX_KINDS]]
+            failures.setdefault(kind, []).append((task, message))
+    kinds = sorted(failures, key=lambda kind: -len(failures[kind]))
+    lines = [_failure(kind, failures[kind]) for kind in kinds[:MAX_KINDS]]
     if len(kinds) > MAX_KINDS:
-        rest = sum(len(found[kind]) for kind in kinds[MAX_KINDS:])
+        rest = sum(len(failures[kind]) for kind in kinds[MAX_KINDS:])
         lines.append(f"failed: {count_of(rest, 'task')} with other errors.")
     return lines
 

@@ -128,6 +128,7 @@ class RunControl:
 
         run = self.run
         entry = self._entry or run.submission_log.newest()
+        # A complete run that somebody else has computed has no workers to watch.
         if entry is not None and not (run.chunk_index.complete and self._entry is None):
             executor = self.workers.executor_of(entry)
             expected = len(self._unfinished(list(entry.submission.generations.items())))

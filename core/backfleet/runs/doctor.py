@@ -44,11 +44,11 @@ def check_machine() -> Iterator[Finding]:
 
 def _libraries() -> Iterator[Finding]:
     try:
-        found = ", ".join(f"{name} {version(name)}" for name in (*DECISIVE, "pyarrow"))
+        versions = ", ".join(f"{name} {version(name)}" for name in (*DECISIVE, "pyarrow"))
     except PackageNotFoundError as error:
         yield Finding("libraries", FindingStatus.FAILURE, f"{error}", f"pip install {error.name}")
         return
-    yield Finding("libraries", FindingStatus.OK, found)
+    yield Finding("libraries", FindingStatus.OK, versions)
 
 
 def _processor() -> Finding:
@@ -123,7 +123,7 @@ def _directory(folder: Path) -> Iterator[Finding]:
 
 def _existing(folder: Path) -> Path:
     """The folder, or the nearest one above it that is there."""
-    return next(each for each in (folder, *folder.parents) if each.exists())
+    return next(parent for parent in (folder, *folder.parents) if parent.exists())
 
 
 def _cannot_write(folder: Path) -> str:
@@ -167,10 +167,10 @@ def check_executors(names: Sequence[str] = (), *, live: bool = False) -> Iterato
     What is wrong with one that is neither named nor configured is only a warning.
     """
     for name in names or sorted({plugin.name for plugin in list_plugins("executor")}):
-        wanted = name in names or _is_set_up(name)
+        required = name in names or _is_set_up(name)
         for finding in _findings_of(name, live):
             status = finding.status
-            if status is FindingStatus.FAILURE and not wanted:
+            if status is FindingStatus.FAILURE and not required:
                 status = FindingStatus.WARNING
             yield replace(finding, subject=f"{name}: {finding.subject}", status=status)
 

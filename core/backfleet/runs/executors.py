@@ -62,7 +62,7 @@ def _validated(
         return settings.model_validate(values)
     except ValidationError as error:
         known = list(settings.model_fields)
-        problems = "; ".join(_problem(each, known) for each in error.errors())
+        problems = "; ".join(_problem(fault, known) for fault in error.errors())
         raise ExecutorError(f"executor {name!r}: {problems}") from None
 
 
@@ -87,10 +87,10 @@ def _from_file(name: str) -> dict[str, Any]:
     except ValueError as error:
         raise ExecutorError(f"{file.resolve()}: {error}") from error
     table = content.get("executors", {})
-    found = table.get(name, {}) if isinstance(table, dict) else None
-    if not isinstance(found, dict):
+    settings = table.get(name, {}) if isinstance(table, dict) else None
+    if not isinstance(settings, dict):
         raise ExecutorError(f"{file.resolve()}: [executors.{name}] must be a table")
-    return found
+    return settings
 
 
 def _from_environment(name: str, fields: Mapping[str, Any]) -> dict[str, str]:

@@ -42,12 +42,12 @@ def _is_place(name: str) -> bool:
 
 
 def _at(place: str) -> Store:
-    found = open_store(place)
+    store = open_store(place)
     if "://" not in place and Path(place).is_file():
         raise RunNotFound(f"{place} is a file; {_NAMED}")
-    if not found.exists(MANIFEST):
-        raise RunNotFound(f"there is no run at {found.url}: {_what_is_there(found)}")
-    return found
+    if not store.exists(MANIFEST):
+        raise RunNotFound(f"there is no run at {store.url}: {_what_is_there(store)}")
+    return store
 
 
 def _what_is_there(place: Store) -> str:

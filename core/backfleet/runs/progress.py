@@ -59,6 +59,7 @@ class CompletionRate:
             if is_compiling := self._is_compiling():
                 self._since = now
             return Speed(0.0, is_compiling=is_compiling)
+        # Two looks may fall on one reading of the clock.
         rate = fresh / max(now - self._since, 1e-9)
         return Speed(rate, (counts.tasks - counts.finished) / rate)
 

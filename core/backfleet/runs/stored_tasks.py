@@ -109,6 +109,7 @@ class StoredTasks:
         names = [
             name
             for name in dict.fromkeys([*ours.row, *theirs.row])
+            # By their texts, NaN equals NaN and 0.0 differs from -0.0.
             if repr(ours.row.get(name)) != repr(theirs.row.get(name))
         ]
         if not names:

@@ -33,7 +33,7 @@ class PackageName:
             )
         if keyword.iskeyword(name.module) or keyword.iskeyword(name.class_name):
             raise UserError(f"{text!r} is a word of Python's own; append one, as in {text}-factor")
-        owners = [each for each in list_plugins("strategy") if each.name == text]
+        owners = [plugin for plugin in list_plugins("strategy") if plugin.name == text]
         if owners:
             raise UserError(
                 f"strategy {text!r} is there already, in {owners[0].distribution} "

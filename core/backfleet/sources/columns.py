@@ -117,7 +117,9 @@ def _with_suspensions(table: Table, bars: Bars) -> Bars:
     if last[-1] < 0:
         raise DataError(f"{table.origin}: no row has a price: the symbol is suspended in all")
     traded, close = bars.tradable, bars.close[last]
-    opened, high, low = (np.where(traded, each, close) for each in (bars.open, bars.high, bars.low))
+    opened, high, low = (
+        np.where(traded, prices, close) for prices in (bars.open, bars.high, bars.low)
+    )
     prices = Prices(opened, high, low, close)
     filled = replace(
         bars,

@@ -105,6 +105,7 @@ class CsvFile:
         value is of another kind."""
         positions = {str(self.names.index(name)): kind for name, kind in kinds.items()}
         read, convert = _options(len(self.names), tuple(positions.items()))
+        # Otherwise pyarrow would cut quoted values at their line ends.
         parse = pacsv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True)
         reader = pacsv.open_csv(pa.BufferReader(self.body), read, parse, convert)
         while True:
@@ -135,9 +136,9 @@ class CsvFile:
     def _refusal(self, wrong: Sequence[Any], error: Exception) -> DataError:
         if not wrong or wrong[0].number is None:
             return DataError(f"{self.origin}: {error}")
-        found, wanted = wrong[0].actual_columns, wrong[0].expected_columns
+        actual, expected = wrong[0].actual_columns, wrong[0].expected_columns
         row = self._row_number(wrong[0].number - 1)
-        return DataError(f"{self.origin}: row {row}: {found} values for {wanted} columns")
+        return DataError(f"{self.origin}: row {row}: {actual} values for {expected} columns")
 
 
 @lru_cache

@@ -166,15 +166,15 @@ def find_gaps(source: Source, checked: Iterable[Checked]) -> Iterator[Fault]:
     A session is one that more than half of the symbols have of those that are listed then. With
     too few symbols to tell, a long pause is a gap, which is only a note.
     """
-    daily = [each for each in checked if each.sessions is not None]
+    daily = [file for file in checked if file.sessions is not None]
     market = _market(daily)
-    for each in daily:
-        assert each.sessions is not None
-        pauses = np.diff(each.sessions)
-        missed = _missed(each.sessions, market)
-        wrong = (missed > 0) if market is not None else pauses > each.pause
+    for file in daily:
+        assert file.sessions is not None
+        pauses = np.diff(file.sessions)
+        missed = _missed(file.sessions, market)
+        wrong = (missed > 0) if market is not None else pauses > file.pause
         for at in map(int, np.flatnonzero(wrong)):
-            yield _gap(_Rows(source, each), at + 1, int(missed[at]))
+            yield _gap(_Rows(source, file), at + 1, int(missed[at]))
 
 
 def _fault(origin: str, symbol: str, error: DataError) -> Fault:
@@ -189,8 +189,8 @@ def _without(content: bytes, faults: Sequence[Fault]) -> bytes | None:
     """A text file with the last fault's row left blank, so that the others keep their numbers."""
     row = faults[-1].row
     lines = content.split(b"\n")
-    told_before = any(fault.row == row for fault in faults[:-1])
-    if row is None or row < 2 or row > len(lines) or told_before or b"\0" in content:
+    was_reported = any(fault.row == row for fault in faults[:-1])
+    if row is None or row < 2 or row > len(lines) or was_reported or b"\0" in content:
         return None
     lines[row - 1] = b""
     return b"\n".join(lines)
@@ -229,9 +229,9 @@ def _market(daily: Sequence[Checked]) -> Days | None:
     """The sessions that most of the symbols listed then have; None with too few symbols."""
     if len(daily) < MIN_SYMBOLS:
         return None
-    all_sessions = [_days(each) for each in daily]
-    firsts = np.sort([each[0] for each in all_sessions])
-    lasts = np.sort([each[-1] for each in all_sessions])
+    all_sessions = [_days(file) for file in daily]
+    firsts = np.sort([sessions[0] for sessions in all_sessions])
+    lasts = np.sort([sessions[-1] for sessions in all_sessions])
     counts = np.zeros(lasts[-1] - firsts[0] + 1, np.int32)
     for sessions in all_sessions:
         counts[sessions - firsts[0]] += 1
@@ -243,9 +243,9 @@ def _market(daily: Sequence[Checked]) -> Days | None:
     return kept
 
 
-def _days(each: Checked) -> Any:
-    assert each.sessions is not None
-    return each.sessions
+def _days(file: Checked) -> Any:
+    assert file.sessions is not None
+    return file.sessions
 
 
 def _missed(sessions: Days, market: Days | None) -> NDArray[np.int64]:
@@ -258,10 +258,10 @@ def _missed(sessions: Days, market: Days | None) -> NDArray[np.int64]:
 
 
 def _gap(rows: _Rows, at: int, missed: int) -> Fault:
-    each = rows.checked
-    last, following = (_days(each)[place] for place in (at - 1, at))
+    file = rows.checked
+    last, following = (_days(file)[place] for place in (at - 1, at))
     lacking = f"{missed} sessions that other symbols have" if missed else ""
     lacking = lacking or f"{following - last - 1} days"
     words = [np.datetime64(int(day), "D") for day in (last, following)]
     problem = f"a gap: after {words[0]} comes {words[1]}, without {lacking}"
-    return Fault(each.file, each.symbol, rows.of(at), problem, "fault" if missed else "note")
+    return Fault(file.file, file.symbol, rows.of(at), problem, "fault" if missed else "note")

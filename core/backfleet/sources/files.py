@@ -31,6 +31,7 @@ def file_stem(symbol: str) -> str:
     """
     if PLAIN.fullmatch(symbol):
         return symbol
+    # `quote` leaves `~` as it is, which no key of a store may hold.
     return urllib.parse.quote(symbol, safe="", errors="surrogateescape").replace("~", "%7E")
 
 
@@ -50,10 +51,10 @@ class FileSource(Source):
         self._location = location_at(settings.path)
 
     def symbols(self) -> Sequence[str]:
-        found = self._found()
-        for symbol in found:
+        symbols = self._found()
+        for symbol in symbols:
             self.check_symbol(symbol)
-        return found
+        return symbols
 
     def fingerprint(self, symbol: str) -> str | None:
         self.check_symbol(symbol)

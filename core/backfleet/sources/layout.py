@@ -147,23 +147,23 @@ class _Header:
 
     names: Sequence[str]
 
-    def find(self, wanted: str) -> str | None:
+    def find(self, name: str) -> str | None:
         """The column of this name, or else the one that differs in case only."""
-        exact = [name for name in self.names if name == wanted]
-        alike = exact or [name for name in self.names if name.lower() == wanted.lower()]
+        exact = [column for column in self.names if column == name]
+        alike = exact or [column for column in self.names if column.lower() == name.lower()]
         if len(alike) > 1:
-            raise DataError(f"{len(alike)} columns are called {wanted!r}")
+            raise DataError(f"{len(alike)} columns are called {name!r}")
         return alike[0] if alike else None
 
-    def need(self, wanted: str) -> str:
-        found = self.find(wanted)
-        if found is None:
-            raise self.missing(wanted)
-        return found
+    def need(self, name: str) -> str:
+        column = self.find(name)
+        if column is None:
+            raise self.missing(name)
+        return column
 
-    def missing(self, *wanted: str) -> DataError:
-        what = " or ".join(repr(word) for word in wanted)
-        hint = suggestion(wanted[0], self.names)
+    def missing(self, *names: str) -> DataError:
+        what = " or ".join(repr(word) for word in names)
+        hint = suggestion(names[0], self.names)
         return DataError(f"row 1: there is no column {what}{hint}")
 
 

@@ -205,6 +205,7 @@ def _repeats(numbers: NDArray[np.uint64]) -> bool:
     a table under these bits, and where it reads another position there, it is such a number.
     """
     slot = (numbers >> UPPER_BITS).view(np.int64)
+    # 16 bits suffice, since MAX_BLOCK_BARS is below 2**15.
     position = np.arange(len(numbers), dtype=np.int16)
     table = np.empty(1 << TABLE_BITS, np.int16)
     table[slot] = position

@@ -55,8 +55,8 @@ class Table:
     def bad_value(self, name: str, row: int, reason: str) -> DataError:
         """The error that also names the column and its value."""
         value = self.text(name, row)
-        found = f"{name} is {value!r}, {reason}" if value else f"{name} is empty"
-        return self.refusal(row, found)
+        problem = f"{name} is {value!r}, {reason}" if value else f"{name} is empty"
+        return self.refusal(row, problem)
 
 
 def whole(column: Any) -> Any:

@@ -193,8 +193,8 @@ class DirectoryStore(Store):
         """Files and folders that are the store's: neither hidden nor of names that no key has."""
         with read_errors(folder):
             try:
-                with os.scandir(folder) as found:
-                    return [child for child in found if is_key(child.name)]
+                with os.scandir(folder) as entries:
+                    return [child for child in entries if is_key(child.name)]
             except (FileNotFoundError, NotADirectoryError):
                 self._refuse_file_as_root()
                 return []

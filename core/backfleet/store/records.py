@@ -141,6 +141,7 @@ def parse_json(content: bytes, max_bytes: int = MAX_RECORD_BYTES) -> Any:
         )
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    # Exhausts the generator, which raises ValueError at a level that is too deep.
     deque(nested_levels(data, MAX_DEPTH), maxlen=0)
     if _SURROGATE.search(text):
         # Raises UnicodeEncodeError for half a character, which nobody could print.

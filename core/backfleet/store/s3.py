@@ -121,7 +121,7 @@ class S3Store(Store):
             page = s3_client().list_objects_v2(
                 Bucket=self._bucket, Prefix=self._prefix + key, MaxKeys=1
             )
-        return any(found["Key"] == self._prefix + key for found in page.get("Contents", ()))
+        return any(item["Key"] == self._prefix + key for item in page.get("Contents", ()))
 
     def delete(self, key: str) -> None:
         check_key(key)
@@ -213,16 +213,16 @@ class S3Store(Store):
 
     def _entries(self, prefix: str) -> Iterator[Entry]:
         for page in self._pages(prefix):
-            for found in page.get("Contents", ()):
-                key = found["Key"].removeprefix(self._prefix)
+            for item in page.get("Contents", ()):
+                key = item["Key"].removeprefix(self._prefix)
                 if is_key(key):
-                    version, modified = found["ETag"].strip('"'), found["LastModified"].timestamp()
-                    yield Entry(key, found["Size"], version, modified)
+                    version, modified = item["ETag"].strip('"'), item["LastModified"].timestamp()
+                    yield Entry(key, item["Size"], version, modified)
 
     def _folder_names(self, folder: str) -> Iterator[str]:
         for page in self._pages(folder, delimiter="/"):
-            for found in page.get("CommonPrefixes", ()):
-                name = found["Prefix"].removeprefix(self._prefix + folder).removesuffix("/")
+            for item in page.get("CommonPrefixes", ()):
+                name = item["Prefix"].removeprefix(self._prefix + folder).removesuffix("/")
                 if is_key(name):
                     yield name
 

@@ -50,6 +50,7 @@ def s3_client() -> S3Client:
     is missing.
     """
     settings = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
+    # botocore itself reads AWS_DEFAULT_REGION only.
     region = _chosen_region or _region_of_settings() or os.environ.get("AWS_REGION")
     with _lock:
         return _connect(settings, region)

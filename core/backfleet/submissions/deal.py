@@ -28,6 +28,7 @@ def deal_chunks(
     if not chunks:
         return ()
     tasks = sum(len(grid[chunk]) for chunk, _ in chunks)
+    # Rounded up.
     most = -(-len(chunks) // shards)
     is_uneven = most * shards > UNEVEN * len(chunks)
     if len(chunks) < shards or (is_uneven and tasks >= LARGE * len(chunks)):

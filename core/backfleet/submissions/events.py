@@ -27,6 +27,7 @@ def emit(event: str, **facts: Any) -> None:
             hook(**facts)
         except KeyboardInterrupt:
             raise
+        # Also SystemExit: a plugin must not end the client.
         except BaseException as error:
             _warn(f"plugin {plugin!r} failed in backfleet_{event}: {error_line(error)}")
 
@@ -42,10 +43,10 @@ def _warn(message: str) -> None:
 
 @cache
 def _listeners() -> tuple[tuple[str, pluggy.PluginManager], ...]:
-    found = []
+    listeners = []
     for plugin in list_plugins(HOOKS):
         try:
-            found.append((plugin.name, register(plugin)))
+            listeners.append((plugin.name, register(plugin)))
         except PluginError as error:
             _warn(str(error))
-    return tuple(found)
+    return tuple(listeners)

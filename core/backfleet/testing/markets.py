@@ -88,7 +88,7 @@ def _limits(symbol: str, draw: np.random.Generator, bars: int) -> Bars:
     made = _daily(symbol, draw, returns, overnight)
     close = made.raw.close
     at_limit = overnight != 0.0
-    high, low = (np.where(at_limit, close, each) for each in (made.raw.high, made.raw.low))
+    high, low = (np.where(at_limit, close, prices) for prices in (made.raw.high, made.raw.low))
     opened = np.where(at_limit, close, made.raw.open)
     return _bars(symbol, Prices(opened, high, low, close), made.volume)
 
@@ -99,7 +99,7 @@ def _splits(symbol: str, draw: np.random.Generator, bars: int) -> Bars:
     factor[bars // 3 :] *= 2.0
     factor[bars * 2 // 3 :] *= 10.0
     prices = (made.open, made.high, made.low, made.close)
-    raw = Prices(*(np.round(20.0 * each / factor, 2) for each in prices))
+    raw = Prices(*(np.round(20.0 * column / factor, 2) for column in prices))
     adjusted = raw.adjusted(factor)
     return _bars(symbol, raw, made.volume * factor, factor=factor, prices=adjusted)
 

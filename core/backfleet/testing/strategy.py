@@ -50,7 +50,7 @@ class StrategyConformance:
         bars = tuple(synthetic_bars(market, self.bars) for market in self.markets)
         if issubclass(self.strategy, VectorStrategy) and self.strategy.is_cross_sectional():
             return [CheckCase(self.strategy, bars, self.params)]
-        return [CheckCase(self.strategy, (each,), self.params) for each in bars]
+        return [CheckCase(self.strategy, (symbol_bars,), self.params) for symbol_bars in bars]
 
     def test_parameters_can_be_set_by_a_job(self) -> None:
         _assert_passed(check_parameters(self.subjects()[0]))

@@ -210,6 +210,7 @@ def _subset_sums(blocks: NDArray[Any]) -> NDArray[Any]:
     for side in range(2):
         for subset in range(1, 1 << half):
             lowest = (subset & -subset).bit_length() - 1
+            # Without its lowest bit, a subset is a smaller number, whose sum is known already.
             rest = table[side, subset & (subset - 1)]
             table[side, subset] = rest + blocks[side * half + lowest]
     return table

@@ -94,6 +94,7 @@ def _end_with_worker() -> None:
 def _end() -> NoReturn:
     """End this process, and what its tasks have started and left behind."""
     os.killpg(0, signal.SIGKILL)
+    # Never reached: the signal ends this process, too. It tells the type checker so.
     raise SystemExit
 
 
@@ -140,6 +141,7 @@ class TaskLoop:
             printed = self.output.take()
             batch.append(replace(result, log=printed + result.log) if printed else result)
             self.in_flight.end()
+        # If some results are with the worker already, the rest cannot be encoded as one piece.
         if work.generation is None or len(batch) < len(work.tasks):
             self._send(TaskResults(work.chunk, batch, self.clock() - flushed), recorder)
             return

@@ -98,6 +98,7 @@ class ChildProcess:
         except (EOFError, OSError, pickle.UnpicklingError):
             # A child that dies while it sends leaves half a message.
             self._process.join(LAST_SECONDS)
+            # If it still runs, a task has closed the connection.
             self._silent = self._silent or self._process.exitcode is None
 
     def in_flight(self) -> tuple[int, float] | None:
@@ -115,6 +116,7 @@ class ChildProcess:
         if not self.ready:
             return now - self._started > START_SECONDS
         at = self.in_flight()
+        # The child has read the same clock: `time.monotonic()` is system-wide.
         return at is not None and now - at[1] > self._limits.task_timeout
 
     def kill(self) -> None:
@@ -161,7 +163,9 @@ class ChildProcess:
             return TaskCrashed("it closed its process's connection to the worker")
         if code >= 0:
             return TaskCrashed(f"its process ended with exit code {code}")
-        name = next((each.name for each in signal.Signals if each == -code), f"signal {-code}")
+        name = next(
+            (member.name for member in signal.Signals if member == -code), f"signal {-code}"
+        )
         if -code in FROM_OUTSIDE:
             return TaskKilled(f"its process was ended by {name}; was the machine out of memory?")
         return TaskCrashed(f"its process was ended by {name}")

@@ -76,7 +76,7 @@ class ChildPool:
         # A task may so exceed its limit by a quarter before that is noticed.
         ready = wait(list(sources), min(WAIT_SECONDS, self._limits.task_timeout / 4))
         late = {at for at, child in enumerate(self._children) if child.overdue(now)}
-        return sorted({sources[each] for each in ready} | late)
+        return sorted({sources[source] for source in ready} | late)
 
     def _attend(self, position: int, on_results: OnResults) -> None:
         child = self._children[position]
@@ -171,9 +171,12 @@ class ChildPool:
     def _replace(self, position: int) -> None:
         """Put a fresh child in the place of a dead one, and begin with what that one was at."""
         dead = self._children[position]
+        # `extendleft` reverses what it is given, so this keeps the order.
         self._waiting.extendleft(reversed(dead.works))
         dead.close()
         fresh = self._children[position] = ChildProcess(self._builders, self._limits)
+        # `run` could give this work to another child, and a task that killed one must begin in a
+        # fresh one.
         if self._waiting:
             fresh.give(self._waiting.popleft())
 

@@ -60,8 +60,10 @@ class ChunkWriter:
     ) -> None:
         self._setup = setup
         self._target = target
+        # Looking for stored tasks takes requests to the store, which most chunks need not.
         self.todo = self._missing(tasks) if has_parts or setup.retry else tasks
         self._left = len(self.todo)
+        # The other tasks are stored already, or another worker has them.
         self._is_in_parts = self._left < len(target.tasks)
         self._results: dict[int, TaskResult] = {}
         self._returns = self._no_returns()
@@ -111,6 +113,7 @@ class ChunkWriter:
         if not self._is_in_parts:
             return
         parts, target = self._parts(), self._target
+        # Otherwise another worker is not done with its tasks, and commits the chunk when it is.
         if not missing_tasks(parts, target.tasks):
             merged = self._setup.encoder.merge(self._setup.store, target, parts)
             commit_chunk(self._setup.store, merged)

@@ -158,6 +158,7 @@ class InFlight:
     has died."""
 
     def __init__(self, context: ForkServerContext) -> None:
+        # Without locks: a child that died while it held one would block the worker.
         self._task: Any = context.RawValue("q", IDLE)
         self._since: Any = context.RawValue("d", 0.0)
         self._compiling: Any = context.RawValue("i", 0)

@@ -52,6 +52,7 @@ def _text(name: object) -> str:
 def _scalar(name: object, value: object) -> Scalar:
     if isinstance(value, np.floating):
         # numpy's long double has no equivalent in Python, so `item` would return it unchanged.
+        # Raises OverflowError for an integer that no float can hold.
         value = float(value)
     elif isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
         value = value.item()

@@ -23,10 +23,10 @@ def format_ranges(numbers: Sequence[int]) -> str:
 
 def parse_ranges(text: str) -> list[range]:
     """Parse the text that `format_ranges` wrote. Raises ValueError."""
-    found = []
+    ranges = []
     for part in text.split(","):
         match = _RANGE.fullmatch(part)
         if match is None:
             raise ValueError(f"{part!r} must be a number or a range such as 0-9")
-        found.append(range(int(match[1]), int(match[2] or match[1]) + 1))
-    return found
+        ranges.append(range(int(match[1]), int(match[2] or match[1]) + 1))
+    return ranges

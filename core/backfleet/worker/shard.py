@@ -82,7 +82,7 @@ def shard_of_array() -> int:
 
     Raises JobError for what is no number.
     """
-    name = next((each for each in INDEX_VARIABLES if each in os.environ), None)
+    name = next((variable for variable in INDEX_VARIABLES if variable in os.environ), None)
     text = os.environ[name] if name else "0"
     if not text.isdecimal():
         raise errors.JobError(f"{name}={text!r} is no shard")
@@ -95,7 +95,7 @@ def _shard_of(index: int) -> int:
     if ranges is None:
         return index
     try:
-        shards = [shard for each in parse_ranges(ranges) for shard in each]
+        shards = [shard for shard_range in parse_ranges(ranges) for shard in shard_range]
         return shards[index]
     except (ValueError, IndexError) as error:
         raise errors.JobError(f"{SHARDS}={ranges!r} has no worker {index}: {error}") from None

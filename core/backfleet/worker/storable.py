@@ -41,9 +41,9 @@ def describe_error(error: BaseException, package: str) -> str:
 
 
 def _place(trace: TracebackType | None, package: str) -> str:
-    found = ""
+    location = ""
     for frame, line in traceback.walk_tb(trace):
         if str(frame.f_globals.get("__name__")).partition(".")[0] == package:
             code = frame.f_code
-            found = f" ({Path(code.co_filename).name}, line {line}, in {code.co_name})"
-    return found
+            location = f" ({Path(code.co_filename).name}, line {line}, in {code.co_name})"
+    return location

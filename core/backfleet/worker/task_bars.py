@@ -85,6 +85,7 @@ class BarsLoader:
         if bars is None:
             bars = self._load(key.symbols, key.window)
             while len(self._kept) >= TASKS_HELD:
+                # The first key is the oldest one.
                 del self._kept[next(iter(self._kept))]
             self._kept[place] = bars
         return bars

@@ -125,10 +125,10 @@ def denial_in(error: Exception) -> Denial | None:
 
     if not isinstance(error, ClientError) or error_code(error) not in (*_DENIED, "403"):
         return None
-    told = _NOT_AUTHORIZED.search(error.response["Error"].get("Message", ""))
-    if told is None:
+    match = _NOT_AUTHORIZED.search(error.response["Error"].get("Message", ""))
+    if match is None:
         return Denial()
-    return Denial(*(part.strip(" .") for part in told.groups(default="")))
+    return Denial(*(part.strip(" .") for part in match.groups(default="")))
 
 
 def explained(

@@ -71,11 +71,11 @@ def nearest_size(cpus: float, memory: int) -> FargateSize:
 
 def _none_fits(cpus: float, needed: int) -> str:
     largest = FargateSize(max(SIZES), max(SIZES[max(SIZES)]))
-    wanted = f"{cpus:g} CPUs and {needed / GIB:g} GiB"
+    request = f"{cpus:g} CPUs and {needed / GIB:g} GiB"
     if cpus > largest.vcpus:
         advice = (
             f"lower resources.cpus to {largest.vcpus:g} or less; more shards run at once instead"
         )
     else:
         advice = f"lower resources.memory to {largest.memory / GIB:g} GiB or less"
-    return f"resources asks for {wanted}, and the largest size of Fargate is {largest}; {advice}"
+    return f"resources asks for {request}, and the largest size of Fargate is {largest}; {advice}"

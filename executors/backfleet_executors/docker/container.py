@@ -137,8 +137,8 @@ def _host_config(client: APIClient, plan: ContainerPlan) -> dict[str, Any]:
     from docker.types import LogConfig, Mount
 
     mounts = [
-        Mount(each.target, each.source, type="bind", read_only=not each.writable)
-        for each in plan.bindings
+        Mount(binding.target, binding.source, type="bind", read_only=not binding.writable)
+        for binding in plan.bindings
     ]
     groups = [str(group) for group in os.getgroups()] if plan.user else None
     config: dict[str, Any] = client.create_host_config(

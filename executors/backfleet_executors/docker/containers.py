@@ -100,8 +100,8 @@ class Containers:
         for facts in self._listed(f"owner={owner()}", status="exited"):
             kept = _kept_by_labels(facts)
             with contextlib.suppress(ExecutorError), engine_errors("look at a container"):
-                found = self._client.inspect_container(facts["Id"])
-                if _age(found["State"]["FinishedAt"]) > FORGOTTEN:
+                container = self._client.inspect_container(facts["Id"])
+                if _age(container["State"]["FinishedAt"]) > FORGOTTEN:
                     self._read(kept, facts["Id"])
 
     def _of_submission(self, handle: DockerHandle) -> dict[str, Facts]:
@@ -115,10 +115,10 @@ class Containers:
 
     def _listed(self, label: str, **filters: str) -> list[Facts]:
         with engine_errors("list containers"):
-            found: list[Facts] = self._client.containers(
+            containers: list[Facts] = self._client.containers(
                 all=True, filters={"label": LABEL + label, **filters}
             )
-        return found
+        return containers
 
     def _state(
         self, kept: ContainerArchive, container: str, facts: Facts | None

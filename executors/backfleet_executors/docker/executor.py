@@ -178,14 +178,14 @@ class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
             yield from self._containers.lines(stored, container, follow=follow)
 
     def find_orphans(self, run_id: str) -> Iterable[Handle]:
-        found: dict[str, dict[str, Any]] = {}
+        handles: dict[str, dict[str, Any]] = {}
         for facts in self._containers.of_run(run_id):
             labels = facts["Labels"]
             handle = json.loads(labels[LABEL + "handle"])
-            known = found.setdefault(handle["url"], {**handle, "containers": []})
+            known = handles.setdefault(handle["url"], {**handle, "containers": []})
             shards = [int(shard) for shard in labels[LABEL + "shards"].split(",")]
             known["containers"].append([facts["Id"], shards])
-        return list(found.values())
+        return list(handles.values())
 
     # -- ending -------------------------------------------------------------------------------
 

@@ -39,10 +39,10 @@ def is_path(place: str) -> bool:
 def bindings(submission: Submission, mounts: Iterable[str]) -> list[Binding]:
     """The run's own part of the store, writable; its data and what settings name, read-only."""
     run = submission.url.rpartition("/submissions/")[0]
-    found = [Binding(run, run, writable=True)] if is_path(run) else []
+    own = [Binding(run, run, writable=True)] if is_path(run) else []
     data = [os.path.abspath(place) for place in submission.data if is_path(place)]
-    found += [Binding(path, path) for path in data]
-    return [*found, *map(_named, mounts)]
+    own += [Binding(path, path) for path in data]
+    return [*own, *map(_named, mounts)]
 
 
 def _named(mount: str) -> Binding:
@@ -51,7 +51,7 @@ def _named(mount: str) -> Binding:
     return Binding(path, target or path)
 
 
-def mount_problems(found: Sequence[Binding], image: Mapping[str, Any]) -> list[str]:
+def mount_problems(mounts: Sequence[Binding], image: Mapping[str, Any]) -> list[str]:
     """Why some of them cannot be mounted, each a sentence.
 
     Parameters
@@ -61,7 +61,7 @@ def mount_problems(found: Sequence[Binding], image: Mapping[str, Any]) -> list[s
     """
     own = [PurePosixPath(folder) for folder in _folders_of(image)]
     problems = []
-    for binding in found:
+    for binding in mounts:
         if not PurePosixPath(binding.target).is_absolute():
             problems.append(f"mounts: {binding.target} is not an absolute path to mount at")
         elif covered := _covered(PurePosixPath(binding.target), own):
@@ -79,7 +79,7 @@ def _covered(target: PurePosixPath, own: Sequence[PurePosixPath]) -> PurePosixPa
     for folder in map(PurePosixPath, SYSTEM):
         if target == folder or folder in target.parents:
             return folder
-    return next((each for each in own if target == each or target in each.parents), None)
+    return next((place for place in own if target == place or target in place.parents), None)
 
 
 def _folders_of(image: Mapping[str, Any]) -> list[str]:

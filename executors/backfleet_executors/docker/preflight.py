@@ -37,20 +37,20 @@ def problems_of(client: APIClient, settings: DockerSettings, submission: Submiss
 def _image_problems(
     client: APIClient, settings: DockerSettings, submission: Submission
 ) -> Sequence[str]:
-    found = bindings(submission, settings.mounts)
+    mounts = bindings(submission, settings.mounts)
     try:
         facts = find_image(client, settings.image).facts
     except ImageMissing as error:
         if is_in_registry(settings.image):
             # It is pulled when it is needed; what it holds shows then.
-            return mount_problems(found, {})
+            return mount_problems(mounts, {})
         return [str(error)]
     if not (facts.get("Config") or {}).get("Entrypoint"):
         return [
             f"the image {settings.image} does not start backfleet (it has no entrypoint); "
             "'backfleet image build' makes one that does"
         ]
-    return mount_problems(found, facts)
+    return mount_problems(mounts, facts)
 
 
 def _size_problems(engine: Mapping[str, Any], submission: Submission) -> Sequence[str]:
@@ -68,10 +68,10 @@ def _size_problems(engine: Mapping[str, Any], submission: Submission) -> Sequenc
 
 def _place_problems(submission: Submission) -> Sequence[str]:
     host = engine_host()
-    found = bindings(submission, ())
-    if is_local(host) or not found:
+    mounts = bindings(submission, ())
+    if is_local(host) or not mounts:
         return []
     return [
-        f"the engine at {host} runs on another machine, which does not see {found[0].source}; "
+        f"the engine at {host} runs on another machine, which does not see {mounts[0].source}; "
         "data and store must be s3:// there"
     ]

@@ -208,9 +208,9 @@ def requirements(wheels: Iterable[Path]) -> list[str]:
     """Return lines for pip that accept these wheels and no others, by version and SHA-256."""
     lines = []
     for wheel in wheels:
-        found = wheel_distribution(wheel)
+        distribution = wheel_distribution(wheel)
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-        lines.append(f"{found.name}=={found.version} --hash=sha256:{digest}")
+        lines.append(f"{distribution.name}=={distribution.version} --hash=sha256:{digest}")
     return sorted(lines)
 
 

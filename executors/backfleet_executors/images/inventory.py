@@ -119,8 +119,11 @@ def label_of(facts: Mapping[str, Any]) -> Mapping[str, str] | None:
 
 def inventory_label(wheels: Iterable[Path]) -> str:
     """The label's value for an image into which these wheels are installed."""
-    found = map(wheel_distribution, wheels)
-    return json.dumps({each.name: distribution_hash(each) for each in found}, sort_keys=True)
+    distributions = map(wheel_distribution, wheels)
+    return json.dumps(
+        {distribution.name: distribution_hash(distribution) for distribution in distributions},
+        sort_keys=True,
+    )
 
 
 def image_digest(image: str) -> str:

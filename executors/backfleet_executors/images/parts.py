@@ -68,15 +68,15 @@ def collect_parts(extra: Iterable[str], folder: Path) -> Parts:
         Where code cannot be read.
     """
     parts = Parts({}, [])
-    wanted: list[Wanted] = [(OWN, frozenset())]
+    pending: list[Wanted] = [(OWN, frozenset())]
     for text in extra:
         if _is_path(text):
             wheel = _wheel_of(Path(text), folder)
             parts.code.append(wheel)
-            wanted += _required(wheel_distribution(wheel), frozenset())
+            pending += _required(wheel_distribution(wheel), frozenset())
         else:
-            wanted.append((_installed(text, "").name, frozenset()))
-    _add(parts, wanted, folder)
+            pending.append((_installed(text, "").name, frozenset()))
+    _add(parts, pending, folder)
     return parts
 
 
@@ -84,7 +84,7 @@ def wheel_distribution(wheel: Path) -> InstalledDistribution:
     """Return the distribution in a wheel, as if it were installed. Raises ExecutorError if there is
     none."""
     try:
-        (info,) = (each for each in ZipPath(wheel).iterdir() if each.name.endswith(".dist-info"))
+        (info,) = (entry for entry in ZipPath(wheel).iterdir() if entry.name.endswith(".dist-info"))
     except (BadZipFile, OSError, ValueError):
         raise ExecutorError(f"{wheel} is not a wheel") from None
     return InstalledDistribution(metadata.PathDistribution(info))
@@ -108,32 +108,32 @@ def _wheel_of(path: Path, folder: Path) -> Path:
     return build_wheel(path, folder)
 
 
-def _add(parts: Parts, wanted: list[Wanted], folder: Path) -> None:
+def _add(parts: Parts, pending: list[Wanted], folder: Path) -> None:
     """Add distributions, each with the extras asked for of it, and all that they require."""
     given = {wheel_distribution(wheel).name for wheel in parts.code}
     seen: set[Wanted] = set()
-    while wanted:
-        name, extras = wanted.pop()
+    while pending:
+        name, extras = pending.pop()
         if (name, extras) in seen or name in given:
             continue
         seen.add((name, extras))
-        found = _installed(name, "")
-        if not any(name == each for each, other in seen if other != extras):
-            _add_one(parts, found, folder)
-        wanted += _required(found, extras)
+        distribution = _installed(name, "")
+        if not any(name == seen_name for seen_name, other in seen if other != extras):
+            _add_one(parts, distribution, folder)
+        pending += _required(distribution, extras)
 
 
-def _add_one(parts: Parts, found: InstalledDistribution, folder: Path) -> None:
-    package = distribution_package(found.name)
+def _add_one(parts: Parts, distribution: InstalledDistribution, folder: Path) -> None:
+    package = distribution_package(distribution.name)
     assert package is not None
-    if not _brings_plugins(package) and not _is_from_elsewhere(found.name):
-        parts.pins[found.name] = found.version
+    if not _brings_plugins(package) and not _is_from_elsewhere(distribution.name):
+        parts.pins[distribution.name] = distribution.version
     elif package.compiled() is None:
         parts.code.append(_pack(package, folder))
-    elif found.project is not None:
-        parts.code.append(build_wheel(found.project, folder))
+    elif distribution.project is not None:
+        parts.code.append(build_wheel(distribution.project, folder))
     else:
-        parts.pins[found.name] = found.version
+        parts.pins[distribution.name] = distribution.version
 
 
 def _brings_plugins(package: CodePackage) -> bool:
@@ -153,24 +153,24 @@ def _pack(package: CodePackage, folder: Path) -> Path:
 
 
 def _installed(name: str, required_by: str) -> InstalledDistribution:
-    found = find_distribution(name)
-    if found is not None:
-        return found
+    distribution = find_distribution(name)
+    if distribution is not None:
+        return distribution
     if required_by:
         raise ExecutorError(
             f"{required_by} requires {name}, which is not installed here: pip install {name}"
         )
-    known = (each.name for each in list_distributions())
+    known = (distribution.name for distribution in list_distributions())
     hint = suggestion(canonical_name(name), known)
     raise ExecutorError(f"no distribution {name!r} is installed here{hint}")
 
 
-def _required(found: InstalledDistribution, extras: frozenset[str]) -> Iterator[Wanted]:
+def _required(distribution: InstalledDistribution, extras: frozenset[str]) -> Iterator[Wanted]:
     from packaging.requirements import Requirement
 
-    for requirement in map(Requirement, found.requires):
-        environments: Sequence[dict[str, str]] = [{"extra": each} for each in ("", *extras)]
+    for requirement in map(Requirement, distribution.requires):
+        environments: Sequence[dict[str, str]] = [{"extra": extra} for extra in ("", *extras)]
         marker = requirement.marker
-        if marker is None or any(marker.evaluate(each) for each in environments):
-            name = _installed(requirement.name, f"{found.name} {found.version}").name
+        if marker is None or any(marker.evaluate(environment) for environment in environments):
+            name = _installed(requirement.name, f"{distribution.name} {distribution.version}").name
             yield name, frozenset(requirement.extras)

@@ -43,7 +43,7 @@ def push_image(client: APIClient, image: str, target: str) -> str:
             "registry.example.com/research/backfleet"
         )
     try:
-        found = find_image(client, image)
+        local = find_image(client, image)
     except ImageMissing:
         raise ExecutorError(
             f"there is no image {image} to push: 'backfleet image build' makes {DEFAULT_TAG}, and "
@@ -51,9 +51,9 @@ def push_image(client: APIClient, image: str, target: str) -> str:
         ) from None
     repository, tag = _split(target)
     with engine_errors(f"push {target}"):
-        client.tag(found.id, repository, tag)
+        client.tag(local.id, repository, tag)
         digest = _pushed(client, repository, tag)
-    record = record_of(found.facts)
+    record = record_of(local.facts)
     if record is not None:
         remember_record(digest, record)
     return f"{repository}@{digest}"

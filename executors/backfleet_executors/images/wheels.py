@@ -48,8 +48,8 @@ def pinned_wheels(pins: Mapping[str, str], machine: str = "") -> list[Path]:
     folder = cache_folder() / "wheels" / _folder_name(machine)
     folder.mkdir(parents=True, exist_ok=True)
     # Metadata may write a version otherwise than wheels' names do: 2024.07.04 is 2024.7.4.
-    wanted = {(name, Version(version)) for name, version in pins.items()}
-    missing = wanted - dict(_wheels_in(folder)).keys()
+    pinned = {(name, Version(version)) for name, version in pins.items()}
+    missing = pinned - dict(_wheels_in(folder)).keys()
     if missing:
         with tempfile.TemporaryDirectory(dir=folder) as fresh:
             requirements = sorted(f"{name}=={version}" for name, version in missing)
@@ -60,7 +60,7 @@ def pinned_wheels(pins: Mapping[str, str], machine: str = "") -> list[Path]:
             for wheel in Path(fresh).iterdir():
                 os.replace(wheel, folder / wheel.name)
     there = dict(_wheels_in(folder))
-    return sorted(there[pin] for pin in wanted)
+    return sorted(there[pin] for pin in pinned)
 
 
 def build_wheel(project: Path, folder: Path) -> Path:

@@ -11,7 +11,7 @@ from backfleet_executors.aws.batch.arrays import ShardArray, parse_name, split_s
 
 
 def shards_of(text: str) -> list[int]:
-    return [shard for each in parse_ranges(text) for shard in each]
+    return [shard for shard_range in parse_ranges(text) for shard in shard_range]
 
 
 def test_ten_thousand_shards_are_one_array_and_one_more_are_two() -> None:
@@ -23,8 +23,8 @@ def test_ten_thousand_shards_are_one_array_and_one_more_are_two() -> None:
 def test_every_shard_is_in_one_array_that_names_it_briefly(shards: set[int]) -> None:
     arrays = list(split_shards(sorted(shards)))
 
-    assert [shard for each in arrays for shard in shards_of(each)] == sorted(shards)
-    assert all(len(each) <= 4000 and len(shards_of(each)) <= 10_000 for each in arrays)
+    assert [shard for array in arrays for shard in shards_of(array)] == sorted(shards)
+    assert all(len(array) <= 4000 and len(shards_of(array)) <= 10_000 for array in arrays)
 
 
 def test_a_name_leads_back_to_run_and_submission() -> None:

@@ -105,11 +105,11 @@ def test_fault_09_a_job_that_did_not_arrive_is_submitted_again(
     handle = started()
 
     assert gate.calls["SubmitJob"] == 2
-    found = aws_server.client("batch").list_jobs(
+    listing = aws_server.client("batch").list_jobs(
         jobQueue=aws_server.queue,
         filters=[{"name": "JOB_NAME", "values": [handle["arrays"][0]["name"]]}],
     )
-    assert len(found["jobSummaryList"]) == 1
+    assert len(listing["jobSummaryList"]) == 1
 
 
 @pytest.mark.usefixtures("quick_looks")
@@ -372,9 +372,9 @@ def test_fault_19_jobs_that_cannot_start_say_why_and_are_canceled_on_request(
 def test_fault_19_a_sound_queue_passes_on_what_batch_says_of_the_job(
     executor: AwsBatchExecutor, submission: Submit, aws_server: AwsServer, gate: Gate
 ) -> None:
-    def told(answer: Any) -> Any:
-        told_job = {"statusReason": "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - too much"}
-        return {"jobSummaryList": [job | told_job for job in answer["jobSummaryList"]]}
+    def with_reason(answer: Any) -> Any:
+        reason = {"statusReason": "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - too much"}
+        return {"jobSummaryList": [job | reason for job in answer["jobSummaryList"]]}
 
     def as_runnable(answer: Any) -> Any:
         for job in answer["jobs"]:
@@ -391,7 +391,7 @@ def test_fault_19_a_sound_queue_passes_on_what_batch_says_of_the_job(
     )
     handle["submitted"] -= GRACE + 1
     gate.alter("DescribeJobs", as_runnable)
-    gate.alter("ListJobs", told)
+    gate.alter("ListJobs", with_reason)
     (first, *_) = executor.poll(handle)
     executor.cancel(handle)
 
@@ -526,12 +526,12 @@ def test_fault_31_answers_that_come_twice_or_out_of_order_change_nothing(
         return answer
 
     gate.alter("DescribeJobs", next_answer)
-    told = []
+    polled = []
     for _ in range(5):
-        told.append(states(poll.statuses()))
+        polled.append(states(poll.statuses()))
         clock.sleep(30)
 
-    assert told == [["waiting"] * 3, *[["running"] * 3] * 4]
+    assert polled == [["waiting"] * 3, *[["running"] * 3] * 4]
     assert gate.calls["ListJobs"] == 0
 
 

@@ -35,14 +35,14 @@ def by_subject(findings: Any) -> dict[str, Finding]:
 def test_a_sound_deployment_is_told_line_by_line(
     executor: AwsBatchExecutor, aws_server: AwsServer
 ) -> None:
-    found = by_subject(executor.diagnose())
+    findings = by_subject(executor.diagnose())
 
-    assert list(found) == ["identity", "queues", "job definition", "store", "data", "quota"]
-    assert [found[each].status for each in list(found)[:-1]] == [FindingStatus.OK] * 5
-    assert found["identity"].text == "moto in us-east-1"
-    assert aws_server.queue in found["queues"].text
-    assert found["job definition"].text.endswith(":1 runs backfleet:test")
-    assert found["quota"].status is FindingStatus.WARNING
+    assert list(findings) == ["identity", "queues", "job definition", "store", "data", "quota"]
+    assert [findings[subject].status for subject in list(findings)[:-1]] == [FindingStatus.OK] * 5
+    assert findings["identity"].text == "moto in us-east-1"
+    assert aws_server.queue in findings["queues"].text
+    assert findings["job definition"].text.endswith(":1 runs backfleet:test")
+    assert findings["quota"].status is FindingStatus.WARNING
 
 
 def test_a_fault_is_reported_with_its_fix(
@@ -55,12 +55,12 @@ def test_a_fault_is_reported_with_its_fix(
         "job_definition": "neither",
         "store": "s3://no-such-bucket/x",
     }
-    found = by_subject(AwsBatchExecutor(executor.settings.model_copy(update=wrong)).diagnose())
+    findings = by_subject(AwsBatchExecutor(executor.settings.model_copy(update=wrong)).diagnose())
 
-    assert found["queues"].status is FindingStatus.FAILURE
-    assert found["queues"].fix == "run 'backfleet aws deploy'"
-    assert "no active job definition 'neither'" in found["job definition"].text
-    assert "there is no such bucket" in found["store"].text
+    assert findings["queues"].status is FindingStatus.FAILURE
+    assert findings["queues"].fix == "run 'backfleet aws deploy'"
+    assert "no active job definition 'neither'" in findings["job definition"].text
+    assert "there is no such bucket" in findings["store"].text
 
 
 def test_credentials_that_do_not_do_are_told_once(executor: AwsBatchExecutor, gate: Gate) -> None:
@@ -80,9 +80,9 @@ def test_an_executor_that_nobody_set_up_is_not_diagnosed() -> None:
 def test_the_live_check_writes_twice_submits_an_array_and_reads_its_log(
     executor: AwsBatchExecutor, fast_live: None
 ) -> None:
-    found = by_subject(executor.diagnose_live())
+    findings = by_subject(executor.diagnose_live())
 
-    assert list(found) == [
+    assert list(findings) == [
         "conditional writes",
         "unconditional writes",
         "job seen by its id",
@@ -104,8 +104,8 @@ def test_the_live_check_writes_twice_submits_an_array_and_reads_its_log(
         "exit code 64",
         "time-out",
     ]
-    assert {finding.status for finding in found.values()} == {FindingStatus.OK}
-    assert "backfleet" in found["logs"].text
+    assert {finding.status for finding in findings.values()} == {FindingStatus.OK}
+    assert "backfleet" in findings["logs"].text
 
 
 def test_the_live_check_fails_where_workers_can_read_keys(
@@ -117,20 +117,20 @@ def test_the_live_check_fails_where_workers_can_read_keys(
     everything = f"arn:aws:s3:::{aws_server.bucket}/*"
     rules.append({"Effect": "Allow", "Action": "s3:GetObject", "Resource": everything})
     aws_server.enforce(policies | {"roles": policies["roles"] | {WORKER: rules}})
-    found = by_subject(executor.diagnose_live())
+    findings = by_subject(executor.diagnose_live())
 
-    assert found["keys of runs"].status is FindingStatus.FAILURE
-    assert "the container wrote: ObjectMissing" in found["keys of runs"].text
+    assert findings["keys of runs"].status is FindingStatus.FAILURE
+    assert "the container wrote: ObjectMissing" in findings["keys of runs"].text
 
 
 def test_the_live_check_tells_containers_that_do_not_run(
     executor: AwsBatchExecutor, aws_server: AwsServer, fast_live: None
 ) -> None:
     aws_server.register(aws_server.job_definition, image="elsewhere")
-    found = by_subject(executor.diagnose_live())
+    findings = by_subject(executor.diagnose_live())
 
-    assert found["exit codes"].status is FindingStatus.FAILURE
-    assert "the containers ended with [127, 127], not with [0, 0]" in found["exit codes"].text
+    assert findings["exit codes"].status is FindingStatus.FAILURE
+    assert "the containers ended with [127, 127], not with [0, 0]" in findings["exit codes"].text
 
 
 def test_the_live_check_fails_where_its_rules_are_broken(
@@ -145,10 +145,10 @@ def test_the_live_check_fails_where_its_rules_are_broken(
     gate.alter("DescribeJobs", without("tags", "attempts", "shareIdentifier"))
     gate.alter("GetLogEvents", without_words("alive", "version numpy"))
     gate.alter("POST describeschedulingpolicies", with_reservation)
-    found = by_subject(executor.diagnose_live())
+    findings = by_subject(executor.diagnose_live())
 
-    assert found["missing objects"].status is FindingStatus.FAILURE
-    assert "the container wrote: AccessDenied" in found["missing objects"].text
+    assert findings["missing objects"].status is FindingStatus.FAILURE
+    assert "the container wrote: AccessDenied" in findings["missing objects"].text
     broken = (
         "rights of workers",
         "versions",
@@ -158,12 +158,12 @@ def test_the_live_check_fails_where_its_rules_are_broken(
         "exit code 75",
         "time-out",
     )
-    assert {found[subject].status for subject in broken} == {FindingStatus.FAILURE}
-    assert "written doctor-live/" in found["rights of workers"].text
-    assert "had 0 s, and a worker needs up to 20" in found["SIGTERM"].text
-    assert found["fair share"].status is FindingStatus.WARNING
+    assert {findings[subject].status for subject in broken} == {FindingStatus.FAILURE}
+    assert "written doctor-live/" in findings["rights of workers"].text
+    assert "had 0 s, and a worker needs up to 20" in findings["SIGTERM"].text
+    assert findings["fair share"].status is FindingStatus.WARNING
     numpy = f"numpy is {version('numpy')} here and missing in the image: workers refuse runs"
-    assert found["versions"].text.startswith(numpy)
+    assert findings["versions"].text.startswith(numpy)
 
 
 def without(*fields: str) -> Any:
@@ -194,11 +194,11 @@ def test_a_queue_without_fair_share_is_warned_of(
     queue = aws_server.fifo_queue()
     aws_server.lift_roles(queue)
     settings = executor.settings.model_copy(update={"queue": queue})
-    found = by_subject(AwsBatchExecutor(settings).diagnose_live())
+    findings = by_subject(AwsBatchExecutor(settings).diagnose_live())
 
-    assert found["fair share"].status is FindingStatus.WARNING
-    assert "one run can hold back all others" in found["fair share"].text
-    assert "share of a job" not in found
+    assert findings["fair share"].status is FindingStatus.WARNING
+    assert "one run can hold back all others" in findings["fair share"].text
+    assert "share of a job" not in findings
 
 
 def test_the_live_check_fails_where_jobs_are_tried_again_that_must_not_be(
@@ -209,16 +209,16 @@ def test_the_live_check_fails_where_jobs_are_tried_again_that_must_not_be(
     gate.alter("GetLogEvents", without_words("backfleet"))
     monkeypatch.setattr(live, "LOOKS", (0.0,))
     monkeypatch.setattr(BatchCalls, "submit_plain", submit_with_share)
-    found = by_subject(executor.diagnose_live())
+    findings = by_subject(executor.diagnose_live())
 
     failures = ("exit code 64", "time-out", "jobs without a share")
-    assert {found[subject].status for subject in failures} == {FindingStatus.FAILURE}
-    assert found["exit code 75"].status is FindingStatus.OK
-    assert "attempts of the job: 2, not 1" in found["exit code 64"].text
-    assert found["jobs without a share"].text.startswith("AWS Batch took one: ")
-    assert found["job found by its name"].status is FindingStatus.WARNING
-    assert "it would run twice" in found["job found by its name"].text
-    assert found["logs"].status is FindingStatus.WARNING
+    assert {findings[subject].status for subject in failures} == {FindingStatus.FAILURE}
+    assert findings["exit code 75"].status is FindingStatus.OK
+    assert "attempts of the job: 2, not 1" in findings["exit code 64"].text
+    assert findings["jobs without a share"].text.startswith("AWS Batch took one: ")
+    assert findings["job found by its name"].status is FindingStatus.WARNING
+    assert "it would run twice" in findings["job found by its name"].text
+    assert findings["logs"].status is FindingStatus.WARNING
 
 
 def submit_with_share(
@@ -260,9 +260,9 @@ def test_the_live_check_fails_where_containers_never_start(
     monkeypatch.setattr(live_trial, "MAX_WAIT_SECONDS", 0.0)
     gate.alter("DescribeJobs", lambda answer: answer | {"jobs": []})
     monkeypatch.setattr(BatchCalls, "named", lambda *_: [])
-    found = by_subject(executor.diagnose_live())
+    findings = by_subject(executor.diagnose_live())
 
     late = ("job seen by its id", "job found by its name", "two containers", "keys of runs")
     late = (*late, "rights of workers", "SIGTERM", "exit code 75", "exit code 64", "time-out")
-    assert {found[subject].status for subject in late} == {FindingStatus.FAILURE}
-    assert "not within 0 s; the job is " in found["two containers"].text
+    assert {findings[subject].status for subject in late} == {FindingStatus.FAILURE}
+    assert "not within 0 s; the job is " in findings["two containers"].text

@@ -145,13 +145,15 @@ def test_what_spot_interrupted_too_often_goes_to_the_on_demand_queue(
     gate.alter("ListJobs", interrupted)
     again = executor.submit(replace(second, earlier=((asked, handle),)))
     executor.cancel(again)
-    jobs = [aws_server.job(each["job"]) for each in again["arrays"]]
+    jobs = [aws_server.job(array["job"]) for array in again["arrays"]]
 
-    assert [(each["queue"], each["shards"]) for each in again["arrays"]] == [
+    assert [(array["queue"], array["shards"]) for array in again["arrays"]] == [
         (aws_server.queue, "0,2"),
         (aws_server.on_demand_queue, "1"),
     ]
-    environment = {each["name"]: each["value"] for each in jobs[0]["container"]["environment"]}
+    environment = {
+        variable["name"]: variable["value"] for variable in jobs[0]["container"]["environment"]
+    }
     assert environment[SHARDS] == "0,2"
     assert jobs[1]["container"]["command"][-1] == "1"
     assert jobs[0]["arrayProperties"]["size"] == 2

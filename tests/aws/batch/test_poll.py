@@ -120,5 +120,5 @@ def test_stock_moto_takes_the_requests_too(moto_server: Any) -> None:
         job = JobSubmitter(client, calls).submit(submit_request(array, shape))
         assert calls.describe([job])[job]["jobName"] == array.name
         # Stock moto lists children here, too; AWS and the stand-in do not.
-        assert job in {each["jobId"] for each in calls.named(moto_server.queue, array.name)}
+        assert job in {queued["jobId"] for queued in calls.named(moto_server.queue, array.name)}
         calls.terminate(job, "the test is over")

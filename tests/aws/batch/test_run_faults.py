@@ -67,7 +67,9 @@ def worker(tmp_path: Path) -> Worker:
 @pytest.fixture
 def command(tmp_path: Path, options: list[str]) -> Callable[..., subprocess.Popen[str]]:
     """Begin a command of backfleet's in a folder whose backfleet.toml is a deployment's."""
-    lines = [f'{key} = "{value}"' for key, _, value in (each.partition("=") for each in options)]
+    lines = [
+        f'{key} = "{value}"' for key, _, value in (option.partition("=") for option in options)
+    ]
     (tmp_path / "backfleet.toml").write_text("\n".join(["[executors.aws-batch]", *lines]))
 
     def begin(*arguments: object, folder: Path = tmp_path) -> subprocess.Popen[str]:
@@ -157,8 +159,8 @@ def test_fault_14_a_run_whose_rows_are_there_is_complete_although_batch_says_it_
 
     def failed_after_its_commits(answer: Any) -> Any:
         def committed() -> bool:
-            found = s3.list_objects_v2(Bucket=aws_server.bucket, Prefix="runs/")
-            return sum("/chunks/" in each["Key"] for each in found.get("Contents", ())) == 3
+            listing = s3.list_objects_v2(Bucket=aws_server.bucket, Prefix="runs/")
+            return sum("/chunks/" in item["Key"] for item in listing.get("Contents", ())) == 3
 
         until(committed, "the commits")
         (job,) = answer["jobs"]

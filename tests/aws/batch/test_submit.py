@@ -15,7 +15,7 @@ Submit = Callable[..., Submission]
 
 
 def described(aws_server: AwsServer, handle: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [aws_server.job(each["job"]) for each in handle["arrays"]]
+    return [aws_server.job(array["job"]) for array in handle["arrays"]]
 
 
 def test_many_shards_are_one_array_job_with_one_call(
@@ -35,7 +35,10 @@ def test_many_shards_are_one_array_job_with_one_call(
     assert job["timeout"] == {"attemptDurationSeconds": 86_400}
     container = job["container"]
     assert container["command"] == ["worker", asked.url]
-    assert {each["type"]: each["value"] for each in container["resourceRequirements"]} == {
+    assert {
+        requirement["type"]: requirement["value"]
+        for requirement in container["resourceRequirements"]
+    } == {
         "VCPU": "1",
         "MEMORY": "3072",
     }
@@ -72,4 +75,4 @@ def test_one_shard_is_a_plain_job_that_is_told_its_shard(
 
     assert "arrayProperties" not in job
     assert job["container"]["command"] == ["worker", asked.url, "0"]
-    assert SHARDS not in {each["name"] for each in job["container"]["environment"]}
+    assert SHARDS not in {variable["name"] for variable in job["container"]["environment"]}

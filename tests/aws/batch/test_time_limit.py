@@ -105,6 +105,6 @@ def test_workers_get_a_limit_of_their_own_before_the_time_out_of_their_job(
     executor.cancel(handle)
     job = aws_server.job(handle["arrays"][0]["job"])
 
-    given = {each["name"]: each["value"] for each in job["container"]["environment"]}
+    given = {variable["name"]: variable["value"] for variable in job["container"]["environment"]}
     assert given["BACKFLEET_TIME_LIMIT"] == str(58 * 60)
     assert job["timeout"] == {"attemptDurationSeconds": 3600}

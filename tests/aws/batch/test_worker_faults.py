@@ -204,7 +204,7 @@ def test_fault_05_two_workers_of_one_shard_leave_one_commit_and_both_succeed(
     asked = submission(shards=1)
     twins = [worker(asked), worker(asked)]
 
-    assert [finished(each) for each in twins] == [(0, ""), (0, "")]
+    assert [finished(twin) for twin in twins] == [(0, ""), (0, "")]
     run = run_of(asked)
     assert run.summary().missing == 0
     assert {parse_chunk_key(entry.key) for entry in run.store.list("chunks/")} == {

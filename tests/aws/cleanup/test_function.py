@@ -117,10 +117,10 @@ def test_old_revisions_are_retired_unless_a_job_uses_them(
         aws_server.register(name)
     retired = hours_later(1)["retired"]
     assert used not in retired
-    found = aws_server.client("batch").describe_job_definitions(
+    definitions = aws_server.client("batch").describe_job_definitions(
         jobDefinitionName=name, status="ACTIVE"
     )["jobDefinitions"]
-    assert sorted(each["revision"] for each in found) == [2, 4, 5, 6]
+    assert sorted(definition["revision"] for definition in definitions) == [2, 4, 5, 6]
     aws_server.client("batch").terminate_job(jobId=job, reason="seen")
 
 

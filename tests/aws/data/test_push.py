@@ -48,7 +48,7 @@ def stored(aws_bucket: str) -> Stored:
 
     def read() -> dict[str, bytes]:
         listed = s3.list_objects_v2(Bucket=aws_bucket).get("Contents", ())
-        keys = [each["Key"] for each in listed]
+        keys = [item["Key"] for item in listed]
         return {key: s3.get_object(Bucket=aws_bucket, Key=key)["Body"].read() for key in keys}
 
     return read

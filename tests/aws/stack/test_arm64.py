@@ -148,8 +148,8 @@ def test_destroying_the_stack_removes_what_stands_beside_it(
     answer = aws_command("destroy", "--yes")
     assert answer.error is None
     assert f"Deleted before: {stack_name}-arm64, {stack_name}-team-alpha." in answer.output
-    found = aws_server.client("cloudformation").describe_stacks()["Stacks"]
-    assert [one["StackName"] for one in found if one["StackName"].startswith(stack_name)] == []
+    stacks = aws_server.client("cloudformation").describe_stacks()["Stacks"]
+    assert [one["StackName"] for one in stacks if one["StackName"].startswith(stack_name)] == []
 
 
 def test_its_queues_are_removed_unless_they_have_jobs(

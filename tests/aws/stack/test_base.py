@@ -21,9 +21,9 @@ Command = Callable[..., Any]
 @pytest.fixture
 def docker_engine(monkeypatch: pytest.MonkeyPatch) -> EngineStandIn:
     """What `deploy` takes for the Docker engine; it has a base for ARM64 only."""
-    found = EngineStandIn({"arm-base": image_facts("arm64")}, {"arm-base": image_facts("arm64")})
-    monkeypatch.setattr(client, "connect", lambda: found)
-    return found
+    engine = EngineStandIn({"arm-base": image_facts("arm64")}, {"arm-base": image_facts("arm64")})
+    monkeypatch.setattr(client, "connect", lambda: engine)
+    return engine
 
 
 def test_a_base_for_other_machines_than_the_workers_is_refused_and_nothing_is_made(

@@ -21,8 +21,8 @@ Command = Callable[..., Any]
 
 def stacks(server: Any) -> dict[str, str]:
     """Names of all stacks to their states."""
-    found = server.client("cloudformation").describe_stacks()["Stacks"]
-    return {stack["StackName"]: stack["StackStatus"] for stack in found}
+    described = server.client("cloudformation").describe_stacks()["Stacks"]
+    return {stack["StackName"]: stack["StackStatus"] for stack in described}
 
 
 def test_a_plan_shows_every_resource_and_leaves_nothing_behind(
@@ -130,10 +130,13 @@ def test_another_image_is_a_new_revision_and_the_old_one_stays(
 ) -> None:
     other = image[:-1] + "b"
     assert aws_command("deploy", "--yes", "--image", other).error is None
-    found = aws_server.client("batch").describe_job_definitions(
+    definitions = aws_server.client("batch").describe_job_definitions(
         jobDefinitionName=f"{stack_name}-worker", status="ACTIVE"
     )["jobDefinitions"]
-    assert {each["containerProperties"]["image"] for each in found} == {image, other}
+    assert {definition["containerProperties"]["image"] for definition in definitions} == {
+        image,
+        other,
+    }
 
 
 def test_without_spot_both_settings_name_the_on_demand_queue(
@@ -149,7 +152,7 @@ def test_an_existing_network_is_used_and_none_is_made(
 ) -> None:
     subnets = aws_server.client("ec2").describe_subnets()["Subnets"]
     vpc = subnets[0]["VpcId"]
-    names = [each["SubnetId"] for each in subnets if each["VpcId"] == vpc][:2]
+    names = [subnet["SubnetId"] for subnet in subnets if subnet["VpcId"] == vpc][:2]
     options = ("--vpc", vpc, "--subnets", ",".join(names), "--image", image)
     changes = aws_command("plan", *options, "--json").json["changes"]
     kinds = {change["kind"] for change in changes}
@@ -157,7 +160,10 @@ def test_an_existing_network_is_used_and_none_is_made(
     assert "AWS::EC2::SecurityGroup" in kinds
     assert aws_command("deploy", "--yes", *options).error is None
     environments = aws_server.client("batch").describe_compute_environments()
-    used = [each["computeResources"]["subnets"] for each in environments["computeEnvironments"]]
+    used = [
+        environment["computeResources"]["subnets"]
+        for environment in environments["computeEnvironments"]
+    ]
     assert names in used
 
 
@@ -180,7 +186,7 @@ def test_destroying_keeps_the_buckets_and_says_so(
     body = aws_server.client("s3").get_object(Bucket=bucket, Key="runs/1/manifest.json")["Body"]
     assert body.read() == b"{}"
     repositories = aws_server.client("ecr").describe_repositories()["repositories"]
-    assert stack_name not in {each["repositoryName"] for each in repositories}
+    assert stack_name not in {repository["repositoryName"] for repository in repositories}
     settings = tomllib.loads(Path("backfleet.toml").read_text())["executors"]["aws-batch"]
     assert set(settings) == {"region", "store", "data"}
 
@@ -194,10 +200,10 @@ def test_destroying_leaves_no_revision_of_the_job_definition(
 ) -> None:
     assert aws_command("deploy", "--yes", "--image", image[:-1] + "b").error is None
     assert aws_command("destroy", "--yes").error is None
-    found = aws_server.client("batch").describe_job_definitions(
+    definitions = aws_server.client("batch").describe_job_definitions(
         jobDefinitionName=f"{stack_name}-worker", status="ACTIVE"
     )
-    assert found["jobDefinitions"] == []
+    assert definitions["jobDefinitions"] == []
 
 
 def test_a_later_deployment_takes_up_what_was_kept(
@@ -257,9 +263,9 @@ def test_a_notebook_finds_backfleet_and_its_settings(
     outputs = aws_command("status", "--json").json["outputs"]
     events = aws_server.client("cloudformation").describe_stack_events(StackName=stack_name)
     (start,) = {
-        each["PhysicalResourceId"]
-        for each in events["StackEvents"]
-        if (each["LogicalResourceId"], each["ResourceStatus"])
+        event["PhysicalResourceId"]
+        for event in events["StackEvents"]
+        if (event["LogicalResourceId"], event["ResourceStatus"])
         == ("NotebookStart", "CREATE_COMPLETE")
     }
     config = aws_server.client("sagemaker").describe_notebook_instance_lifecycle_config(
@@ -270,8 +276,8 @@ def test_a_notebook_finds_backfleet_and_its_settings(
     assert f"s3://{outputs['ResultsBucket']}/software/backfleet.toml" in script
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
     s3 = aws_server.client("s3")
-    found = s3.list_objects_v2(Bucket=outputs["ResultsBucket"], Prefix="software/")["Contents"]
-    names = {each["Key"].partition("/")[2] for each in found}
+    objects = s3.list_objects_v2(Bucket=outputs["ResultsBucket"], Prefix="software/")["Contents"]
+    names = {item["Key"].partition("/")[2] for item in objects}
     assert "backfleet.toml" in names
     assert any(name.startswith("backfleet-") and name.endswith(".whl") for name in names)
 
@@ -348,10 +354,10 @@ def test_a_budget_is_made_changed_and_removed_with_the_stack(
     budgets = aws_server.client("budgets")
 
     def amounts() -> list[str]:
-        found = budgets.describe_budgets(AccountId="123456789012")["Budgets"]
+        budgets_of_account = budgets.describe_budgets(AccountId="123456789012")["Budgets"]
         return [
             budget["BudgetLimit"]["Amount"]
-            for budget in found
+            for budget in budgets_of_account
             if budget["BudgetName"] == f"{stack_name}-monthly"
         ]
 

@@ -60,11 +60,11 @@ IMPLIED = {"batch:SubmitJob": "batch:TagResource"}
 def _operations() -> Mapping[str, set[str]]:
     """Methods of clients to the actions that they may stand for."""
     session = botocore.session.get_session()
-    found: dict[str, set[str]] = {}
+    actions: dict[str, set[str]] = {}
     for service, prefix in PREFIXES.items():
         for operation in session.get_service_model(service).operation_names:
-            found.setdefault(xform_name(operation), set()).add(f"{prefix}:{operation}")
-    return found
+            actions.setdefault(xform_name(operation), set()).add(f"{prefix}:{operation}")
+    return actions
 
 
 def _methods(tree: ast.AST) -> Iterator[tuple[str, str]]:
@@ -94,7 +94,7 @@ def called(*folders: Path) -> set[str]:
         for method, on in _methods(ast.parse(file.read_text())):
             candidates = _operations().get(method, set())
             prefix = PREFIXES.get(on.replace("_", "-"), "")
-            exact = {each for each in candidates if each.startswith(f"{prefix}:")}
+            exact = {candidate for candidate in candidates if candidate.startswith(f"{prefix}:")}
             for action in exact or candidates:
                 actions.add(NAMED_OTHERWISE.get(action, action))
                 actions |= {IMPLIED[action]} if action in IMPLIED else set()
@@ -145,8 +145,8 @@ def test_nobody_but_the_deployer_may_choose_images_or_roles() -> None:
     choosing = {"batch:RegisterJobDefinition", "iam:PassRole", "s3:DeleteObject"}
     roles = [
         name
-        for name, each in template()["Resources"].items()
-        if each["Type"] == "AWS::IAM::Role" and name != "CuratorRole"
+        for name, resource in template()["Resources"].items()
+        if resource["Type"] == "AWS::IAM::Role" and name != "CuratorRole"
     ]
     assert len(roles) == 5
     for role in roles:
@@ -181,7 +181,7 @@ NOT_USED = (
 @pytest.fixture(scope="module")
 def handled(cfn_lint_data: Path) -> set[str]:
     """Actions that CloudFormation declares to call for the resources of the template."""
-    kinds = {each["Type"] for each in template()["Resources"].values()}
+    kinds = {resource["Type"] for resource in template()["Resources"].values()}
     actions = set()
     for file in (cfn_lint_data / "schemas" / "resources").glob("*.json"):
         schema = json.loads(file.read_text())

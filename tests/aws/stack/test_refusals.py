@@ -25,8 +25,8 @@ DENIED = (
 
 
 def stacks(server: Any) -> set[str]:
-    found = server.client("cloudformation").describe_stacks()["Stacks"]
-    return {stack["StackName"] for stack in found}
+    described = server.client("cloudformation").describe_stacks()["Stacks"]
+    return {stack["StackName"] for stack in described}
 
 
 def refusal(answer: Any) -> str:

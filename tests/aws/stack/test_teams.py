@@ -347,10 +347,10 @@ def test_a_deployment_brings_teams_up_to_date_with_its_image(
     other = image[:-1] + "b"
     answer = aws_command("deploy", "--yes", "--image", other)
     assert "The team alpha is up to date with the stack" in answer.output
-    found = aws_server.client("batch").describe_job_definitions(
+    definitions = aws_server.client("batch").describe_job_definitions(
         jobDefinitionName=f"{stack_name}-team-alpha-worker", status="ACTIVE"
     )["jobDefinitions"]
-    assert {one["containerProperties"]["image"] for one in found} == {image, other}
+    assert {one["containerProperties"]["image"] for one in definitions} == {image, other}
     (stack,) = aws_server.client("cloudformation").describe_stacks(
         StackName=f"{stack_name}-team-alpha"
     )["Stacks"]

@@ -20,8 +20,8 @@ SERVICE = re.compile(r"[a-z-]+\.amazonaws\.com")
 
 @pytest.fixture(scope="module")
 def resources() -> Mapping[str, Any]:
-    found: Mapping[str, Any] = template()["Resources"]
-    return found
+    parsed: Mapping[str, Any] = template()["Resources"]
+    return parsed
 
 
 def _texts(part: Any) -> Iterator[str]:
@@ -29,8 +29,8 @@ def _texts(part: Any) -> Iterator[str]:
         for value in part.values():
             yield from _texts(value)
     elif isinstance(part, list):
-        for each in part:
-            yield from _texts(each)
+        for item in part:
+            yield from _texts(item)
     elif isinstance(part, str):
         yield part
 
@@ -44,8 +44,8 @@ def test_cfn_lint_finds_nothing_in_any_partition() -> None:
     from cfnlint.api import ManualArgs, lint
 
     # An empty list of subnets is the default, with which a condition leaves it unused.
-    found = lint(render(), config=ManualArgs(regions=REGIONS, ignore_checks=["W1033"]))
-    assert found == []
+    matches = lint(render(), config=ManualArgs(regions=REGIONS, ignore_checks=["W1033"]))
+    assert matches == []
     assert json.loads(render()) == template()
 
 
@@ -61,7 +61,10 @@ def test_the_job_definition_keeps_the_limits_of_batch_and_fargate(
 ) -> None:
     properties = resources["JobDefinition"]["Properties"]
     container = properties["ContainerProperties"]
-    needs = {each["Type"]: float(each["Value"]) for each in container["ResourceRequirements"]}
+    needs = {
+        requirement["Type"]: float(requirement["Value"])
+        for requirement in container["ResourceRequirements"]
+    }
     size = nearest_size(needs["VCPU"], int(needs["MEMORY"]) * 2**20)
     assert (size.vcpus, size.memory) == (needs["VCPU"], needs["MEMORY"])
     assert 1 <= properties["RetryStrategy"]["Attempts"] <= 10
@@ -86,8 +89,8 @@ def test_workers_run_confined(resources: Mapping[str, Any]) -> None:
     assert container["User"] == "10001:10001"
     assert container["LinuxParameters"] == {"InitProcessEnabled": True}
     (mount,) = container["MountPoints"]
-    assert {each["Name"] for each in container["Volumes"]} == {mount["SourceVolume"]}
-    names = {each["Name"] for each in container["Environment"]}
+    assert {volume["Name"] for volume in container["Volumes"]} == {mount["SourceVolume"]}
+    names = {variable["Name"] for variable in container["Environment"]}
     assert not any(name.startswith("AWS_") for name in names)
     assert "EnableExecuteCommand" not in container
 
@@ -137,7 +140,9 @@ def test_what_a_store_writes_once_is_never_written_over() -> None:
 
 def test_images_can_be_pulled_through_the_endpoint_of_s3(resources: Mapping[str, Any]) -> None:
     policy = resources["S3Endpoint"]["Properties"]["PolicyDocument"]
-    (layers,) = (each for each in policy["Statement"] if each["Sid"] == "LayersOfImages")
+    (layers,) = (
+        statement for statement in policy["Statement"] if statement["Sid"] == "LayersOfImages"
+    )
     assert layers["Resource"]["Fn::Sub"].endswith(":::prod-${AWS::Region}-starport-layer-bucket/*")
 
 
@@ -176,7 +181,7 @@ def test_the_dashboard_names_what_is_there(resources: Mapping[str, Any]) -> None
 
 
 def test_every_resource_of_spot_goes_without_spot(resources: Mapping[str, Any]) -> None:
-    spot = {name for name, each in resources.items() if each.get("Condition") == "HasSpot"}
+    spot = {name for name, resource in resources.items() if resource.get("Condition") == "HasSpot"}
     assert spot == {"SpotEnvironment", "SpotFairQueue", "SpotNearQuota"}
 
 

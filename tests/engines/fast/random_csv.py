@@ -213,6 +213,6 @@ def _disturbed(random: Random, rows: list[list[str]]) -> list[list[str]]:
     elif way == 4:
         rows.insert(random.randrange(len(rows)), [""])
     else:
-        for each in rows:
-            each[-1] = random.choice(("", each[-1]))
+        for fields in rows:
+            fields[-1] = random.choice(("", fields[-1]))
     return rows

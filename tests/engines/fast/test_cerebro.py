@@ -163,11 +163,11 @@ class Targets(bt.Strategy):
 
     def next(self) -> None:
         for number, (data, average) in enumerate(zip(self.datas, self.averages, strict=True)):
-            wanted = 0.3 if data.close > average else -0.1 if number % 2 else 0.0
+            target = 0.3 if data.close > average else -0.1 if number % 2 else 0.0
             if len(self) % 3 == 0:
-                self.order_target_percent(data, target=wanted)
+                self.order_target_percent(data, target=target)
             elif len(self) % 7 == 0:
-                self.order_target_value(data, target=1000.0 * wanted)
+                self.order_target_value(data, target=1000.0 * target)
 
 
 class Indicators(bt.Strategy):
@@ -205,7 +205,7 @@ class Indicators(bt.Strategy):
 
     def next(self) -> None:
         close, mid, data = self.data.close, self.bands.mid, self.data
-        self.seen += [line[0] for each in self.used for line in each.lines]
+        self.seen += [line[0] for indicator in self.used for line in indicator.lines]
         self.seen += [self.mixed[0], mid[-2], close[-3], close.get(size=4), data.get(size=3)]
         self.seen += [data.datetime.date(0), data.datetime.time(-1), data.num2date(), len(mid)]
         self.seen += [close + 1, 2 * mid, self.rsi / 3, close // 2, 2**self.rsi, close - mid]

@@ -15,6 +15,7 @@ import pytest
 
 import backfleet
 from backfleet.engines.bt import bt
+from backfleet.engines.fast import heap
 from backfleet.engines.fast.broker import FastBroker
 from backfleet.engines.fast.lines import LineMovedError
 from cerebro_runs import make_frame
@@ -42,8 +43,8 @@ class Watching(Crossing):
 
     def next(self) -> None:
         super().next()
-        for each in (self.data, self.data.close, self.average, self.above, self.position):
-            self.met.add((type(each).__name__, type(each).__module__))
+        for part in (self.data, self.data.close, self.average, self.above, self.position):
+            self.met.add((type(part).__name__, type(part).__module__))
         assert isinstance(self.data, bt.feeds.PandasData)
         assert isinstance(self.average, bt.indicators.SMA)
 
@@ -111,10 +112,10 @@ def test_nothing_of_backtraders_own_is_changed(frame: pd.DataFrame) -> None:
         bt.lineseries.LineSeries,
         bt.Analyzer,
     ]
-    before = [dict(vars(each)) for each in classes]
+    before = [dict(vars(kind)) for kind in classes]
     subclasses = set(bt.Strategy._indcol), set(bt.Indicator._indcol)
     script(backfleet.Cerebro, frame)
-    assert [dict(vars(each)) for each in classes] == before
+    assert [dict(vars(kind)) for kind in classes] == before
     assert (set(bt.Strategy._indcol), set(bt.Indicator._indcol)) == subclasses
     cerebro, strategy = script(bt.Cerebro, frame)
     assert type(cerebro.broker) is bt.brokers.BackBroker
@@ -222,7 +223,7 @@ def test_a_plot_has_the_same_curves(frame: pd.DataFrame) -> None:
         def plot(self, strategy: Any, **_: Any) -> Any:
             owners = [*strategy.datas, *strategy.getindicators(), *strategy.getobservers()]
             return [
-                repr(line.plotrange(0, len(strategy))) for each in owners for line in each.lines
+                repr(line.plotrange(0, len(strategy))) for owner in owners for line in owner.lines
             ]
 
         def show(self) -> None:
@@ -243,7 +244,7 @@ def test_a_cerebro_can_be_pickled_as_backtraders_can(frame: pd.DataFrame) -> Non
 
 
 def collector_settings() -> tuple[object, ...]:
-    return gc.get_threshold(), gc.isenabled(), gc.get_freeze_count(), list(gc.callbacks)
+    return gc.get_threshold(), gc.isenabled(), list(gc.callbacks)
 
 
 @pytest.mark.parametrize("thresholds", [gc.get_threshold(), (50, 3, 7), (0, 0, 0)])
@@ -279,3 +280,29 @@ def test_a_run_leaves_the_settings_of_the_garbage_collector_alone(
         gc.set_threshold(*usual)
     assert len(observed) > 100
     assert all(settings == before for settings in observed)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_only_the_first_run_of_a_process_exempts_the_heap_and_gives_it_back(
+    frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, frozen: bool
+) -> None:
+    observed = []
+
+    class Observes(Crossing):
+        def stop(self) -> None:
+            observed.append(gc.get_freeze_count())
+            raise ArithmeticError
+
+    monkeypatch.setattr(heap, "_runs_began", False)
+    if frozen:
+        gc.freeze()
+    try:
+        before = gc.get_freeze_count()
+        for _ in range(2):
+            with pytest.raises(ArithmeticError):
+                script(backfleet.Cerebro, frame, Observes)
+            observed.append(gc.get_freeze_count())
+    finally:
+        gc.unfreeze()
+    assert [count > 0 for count in observed] == [True, frozen, frozen, frozen]
+    assert (before > 0) == frozen

@@ -59,24 +59,24 @@ class Keeps(bt.Strategy):
             self.kept += [order.clone(), copy.copy(order), *self.broker.get_orders_open(safe=True)]
 
     def notify_order(self, order: Any) -> None:
-        order.addinfo(told=order.status)
+        order.addinfo(status=order.status)
         self.seen.append(facts(order))
         self.kept += [order, order.executed]
 
     def stop(self) -> None:
-        for each in self.kept:
-            is_order = isinstance(each, bt.Order)
-            self.seen.append(facts(each) if is_order else [getattr(each, name) for name in DATA])
-            self.seen.append(len(each.executed if is_order else each))
+        for item in self.kept:
+            is_order = isinstance(item, bt.Order)
+            self.seen.append(facts(item) if is_order else [getattr(item, name) for name in DATA])
+            self.seen.append(len(item.executed if is_order else item))
 
 
 class NamesLater(bt.Strategy):
-    """Names an order that came alone, by itself or by what it was told of it, in a later one."""
+    """Names an order that came alone, by itself or by a notification of it, in a later one."""
 
     params = (("come", "filled"), ("by", "parent"), ("copy", False))
 
     def __init__(self) -> None:
-        self.told: list[Any] = []
+        self.notified: list[Any] = []
         self.seen: list[Any] = []
 
     def next(self) -> None:
@@ -92,14 +92,14 @@ class NamesLater(bt.Strategy):
             self.close()
 
     def name_it(self) -> None:
-        named = self.told[0] if self.p.copy and self.told else self.first
+        named = self.notified[0] if self.p.copy and self.notified else self.first
         low, high = self.data.close[0] * 0.99, self.data.close[0] * 1.01
         for kind, price in ((bt.Order.Stop, low), (bt.Order.Limit, high)):
             self.sell(size=5, exectype=kind, price=price, **{self.p.by: named})
         self.sell(size=1, **{self.p.by: named})
 
     def notify_order(self, order: Any) -> None:
-        self.told = [order, *self.told][:4]
+        self.notified = [order, *self.notified][:4]
         self.seen.append([order.ref, order.status, order.executed.size])
 
 
@@ -143,7 +143,9 @@ def test_an_order_can_be_pickled_without_its_surroundings() -> None:
     cerebro = Cerebro()
     with_strategy(make_frame(30), Keeps)(cerebro)
     (strategy,) = cerebro.run()
-    order = next(each for each in strategy._orders if each.status == bt.Order.Completed)
+    order = next(
+        candidate for candidate in strategy._orders if candidate.status == bt.Order.Completed
+    )
     again = pickle.loads(pickle.dumps((order.created, order.executed)))
     assert [getattr(part, name) for part in again for name in DATA] == [
         getattr(part, name) for part in (order.created, order.executed) for name in DATA

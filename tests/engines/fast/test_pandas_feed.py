@@ -81,8 +81,8 @@ def test_a_frame_gives_the_lines_that_backtrader_reads(
     load = bt.feed.AbstractDataBase.load
     monkeypatch.setattr(bt.feed.AbstractDataBase, "load", _counting(load, cells))
     with read_by_the_column([feed]):
-        found = loaded(feed, cerebro)
-    assert found == expected
+        lines = loaded(feed, cerebro)
+    assert lines == expected
     assert (not cells) == at_once
 
 

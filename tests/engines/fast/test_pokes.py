@@ -24,27 +24,27 @@ RUNS: tuple[dict[str, Any], ...] = ({}, {}, {}, {"stdstats": False}, {"runonce":
 COPIES: tuple[Callable[[Any], Any], ...] = (
     copy.copy,
     copy.deepcopy,
-    lambda found: pickle.loads(pickle.dumps(found)),
+    lambda part: pickle.loads(pickle.dumps(part)),
 )
 
 
-def shown(found: Any) -> Any:
+def shown(part: Any) -> Any:
     """All that a script can print of an object, without its address."""
-    text = re.sub(r" at 0x[0-9a-f]+", "", f"{type(found).__module__} {found!r}")
-    if isinstance(found, (bt.Position, bt.order.OrderData, bt.order.OrderExecutionBit)):
-        return [text, {name: shown(value) for name, value in vars(found).items()}, str(found)[:9]]
-    if isinstance(found, bt.Order):
-        names = {name: shown(value) for name, value in vars(found).items() if name not in UNSHOWN}
-        parameters = vars(found.params)
+    text = re.sub(r" at 0x[0-9a-f]+", "", f"{type(part).__module__} {part!r}")
+    if isinstance(part, (bt.Position, bt.order.OrderData, bt.order.OrderExecutionBit)):
+        return [text, {name: shown(value) for name, value in vars(part).items()}, str(part)[:9]]
+    if isinstance(part, bt.Order):
+        names = {name: shown(value) for name, value in vars(part).items() if name not in UNSHOWN}
+        parameters = vars(part.params)
         plain = {name: repr(value) for name, value in parameters.items() if name in PLAIN}
-        return [text, list(vars(found)), names, list(parameters), plain]
-    if isinstance(found, dict):
-        return [type(found).__name__, [shown(value) for value in found.values()]]
-    if isinstance(found, (list, tuple)) or type(found).__name__ == "deque":
-        return [type(found).__name__, *map(shown, found)]
-    if type(found).__module__ in ("builtins", "numpy", "datetime"):
+        return [text, list(vars(part)), names, list(parameters), plain]
+    if isinstance(part, dict):
+        return [type(part).__name__, [shown(value) for value in part.values()]]
+    if isinstance(part, (list, tuple)) or type(part).__name__ == "deque":
+        return [type(part).__name__, *map(shown, part)]
+    if type(part).__module__ in ("builtins", "numpy", "datetime"):
         return text
-    return type(found).__name__
+    return type(part).__name__
 
 
 UNSHOWN = ("params", "p", "comminfo")

@@ -25,8 +25,8 @@ def test_each_sum_is_rounded_once(values: list[float], period: int) -> None:
     sums = rolling_sums(np.array(values), period)
     if sums is None:
         return
-    assert [each.hex() for each in sums.tolist()] == [
-        each.hex() for each in windows(values, period)
+    assert [total.hex() for total in sums.tolist()] == [
+        window.hex() for window in windows(values, period)
     ]
 
 
@@ -58,4 +58,4 @@ def test_what_cannot_be_summed_exactly_is_declined(values: list[float], period: 
 def test_zeros_sum_to_zero() -> None:
     sums = rolling_sums(np.array([0.0, -0.0, 0.0]), 2)
     assert sums is not None
-    assert [str(each) for each in sums.tolist()] == ["0.0", "0.0"]
+    assert [str(total) for total in sums.tolist()] == ["0.0", "0.0"]

@@ -37,8 +37,8 @@ def test_example_of_a_preset_has_its_layout(tmp_path: Path, name: str) -> None:
     shape = shape_of(header, frame)
     if shape:
         names = next(iter(shape.blocks.values()))[1]
-    found, _ = match_layout(names, part, ImportChoices(preset=name), len(frame.columns))
-    assert found == name
+    recognized, _ = match_layout(names, part, ImportChoices(preset=name), len(frame.columns))
+    assert recognized == name
     assert len(frame) >= 1
 
 

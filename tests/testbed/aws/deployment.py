@@ -153,8 +153,8 @@ class AwsServer:
 
     def job(self, job_id: str) -> Mapping[str, Any]:
         """What DescribeJobs says of one job."""
-        (found,) = self.client("batch").describe_jobs(jobs=[job_id])["jobs"]
-        job: Mapping[str, Any] = found
+        (described,) = self.client("batch").describe_jobs(jobs=[job_id])["jobs"]
+        job: Mapping[str, Any] = described
         return job
 
     def wait(self, job_id: str, states: Sequence[str] = ENDED, seconds: float = 60) -> Any:

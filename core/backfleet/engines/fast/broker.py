@@ -33,7 +33,7 @@ from backfleet.engines.fast.orders import (
     fill,
     first_copy_of,
 )
-from backfleet.engines.fast.stocks import changed, is_plain
+from backfleet.engines.fast.stocks import changed, is_free, is_plain
 
 __all__ = ["FastBroker", "replace_plain"]
 
@@ -55,6 +55,7 @@ def replace_plain(broker: Any) -> None:
     has_own_methods = any(
         isinstance(getattr(BackBroker, key, None), FunctionType) for key in fields
     )
+    # The name `schemes` is one more reference.
     if has_own_methods or sys.getrefcount(schemes) > OWN_REFERENCES + 1:
         return
     broker.__class__ = FastBroker
@@ -97,17 +98,22 @@ class FastBroker(ValuingBroker):
     def next(self) -> None:
         terms = self.p
         if self._plain is None:
-            self._plain = all(is_plain(scheme) for scheme in self.comminfo.values())
+            self._plain = all(map(is_plain, self.comminfo.values()))
+            self._free = all(map(is_free, self.comminfo.values()))
         poked = self._poked or self.positions is not self._own_positions
         plain = self._plain and terms.shortcash and not poked
         working = self.submitted or self.pending or self._toactivate
         if working or not plain:
             self._short = plain and terms.filler is None and not terms.coo
             self._at_open = not (terms.coc or terms.coo)
-        if not plain or self._userhist or self._fundhist or self._cash_addition:
+        special = self._userhist or self._fundhist or self._cash_addition
+        if special or not plain:
             self._poked = poked
             self._held = self.exposure = self._flat_with = None
-            self._as_stock(super().next)
+            if special or working or poked or not (self._free and terms.shortcash):
+                self._as_stock(super().next)
+            else:
+                self._rest()
             return
         if working:
             self._work_off()
@@ -132,6 +138,8 @@ class FastBroker(ValuingBroker):
         """Accept what the cash suffices for, order by order, each as if it were filled at once."""
         submitted = self.submitted
         for order in submitted:
+            # One unknown order sends all of them the long way: each is checked against the cash
+            # that those before it leave.
             if not self._short or order.data._compensate is not None:
                 super().check_submitted()
                 return
@@ -172,6 +180,7 @@ class FastBroker(ValuingBroker):
             self.check_submitted()
         self.cash -= 0.0  # the interest, which makes a float of an int
         pending = self.pending
+        # Marks the end of this bar's orders, since those that live on are appended behind it.
         pending.append(None)
         while (order := pending.popleft()) is not None:
             if order.exectype != Order.Market and order.expire():
@@ -243,7 +252,7 @@ class FastBroker(ValuingBroker):
             self.cash, closed_value, closed_fee = terms.after_closing(
                 self.cash, closed, entry, price, pnl
             )
-        wanted = opened
+        needed = opened
         if opened:
             cash, opened_value, opened_fee = terms.after_opening(self.cash, opened, price)
             if cash < 0.0:
@@ -253,6 +262,8 @@ class FastBroker(ValuingBroker):
                 self.cash = cash
         if filled := closed + opened:
             terms.confirm(filled, price)
+            # `held` and `mean` belong to the whole order. backtrader reports them in the execution
+            # bit even if it fills a part.
             if filled == size:
                 position.become(held, mean, opened, closed)
             else:
@@ -272,5 +283,5 @@ class FastBroker(ValuingBroker):
             self.notifs.append(copy_of(order))
             if order.ref in self._ocos:
                 self._ococheck(order)
-        if wanted and not opened:
+        if needed and not opened:
             self._refuse(order)

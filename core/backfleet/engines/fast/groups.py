@@ -51,7 +51,7 @@ class GroupingBroker(BackBroker):
         if ref in self._ocos:
             return
         # A strategy may name an order by a copy, whose status is an old one.
-        order = next((each for each in reversed(self.orders) if each.ref == ref), None)
+        order = next((order for order in reversed(self.orders) if order.ref == ref), None)
         if order is None:
             return
         self._ocos[ref] = ref

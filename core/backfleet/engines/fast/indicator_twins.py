@@ -101,6 +101,7 @@ def _exponential(indicator: Any, start: int, end: int) -> bool:
     if not isinstance(source, array) or len(source) < end or start < 1:
         return False
     alpha, rest = indicator.alpha, indicator.alpha1
+    # Every value is rounded before the next one is computed, so numpy has no equal form of this.
     steps = accumulate(
         source[start:end], lambda last, new: last * rest + new * alpha, initial=target[start - 1]
     )

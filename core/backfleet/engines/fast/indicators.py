@@ -22,6 +22,8 @@ from typing import Any
 from backtrader.linebuffer import LineBuffer
 from backtrader.lineiterator import LineIterator
 
+from backfleet.engines.fast.via_next import has_only_next, once_on_a_cursor
+
 __all__ = ["by_the_column"]
 
 MIN_PERIOD = 16
@@ -35,7 +37,7 @@ def by_the_column(strategies: list[Any]) -> Iterator[None]:
     """Compute the strategies' indicators with twins, where there are any."""
     indicators = _indicators(strategies)
     replaced: list[tuple[Any, str]] = []
-    observers = [each for strategy in strategies for each in strategy.getobservers()]
+    observers = [observer for strategy in strategies for observer in strategy.getobservers()]
     for owner in (*strategies, *indicators, *observers):
         for line in owner.lines:
             if type(line).forward is LineBuffer.forward and "forward" not in line.__dict__:
@@ -66,24 +68,28 @@ def _forward(line: Any, value: float = math.nan, size: int = 1) -> None:
 
 def _indicators(owners: list[Any]) -> list[Any]:
     """All indicators below the owners, each once."""
-    found: dict[int, Any] = {}
+    indicators: dict[int, Any] = {}
     rest = list(owners)
     while rest:
         for indicator in getattr(rest.pop(), "_lineiterators", {}).get(LineIterator.IndType, ()):
-            if id(indicator) not in found:
-                found[id(indicator)] = indicator
+            if id(indicator) not in indicators:
+                indicators[id(indicator)] = indicator
                 rest.append(indicator)
-    return list(found.values())
+    return list(indicators.values())
 
 
 def _twins(strategies: list[Any], indicators: list[Any]) -> Callable[[Any], Any]:
     """Return the function that finds an indicator's twin."""
-    bars = max((data.buflen() for each in strategies for data in each.datas), default=0)
+    bars = max((data.buflen() for strategy in strategies for data in strategy.datas), default=0)
     if "numpy" not in sys.modules and len(indicators) * bars < MIN_VALUES:
-        return lambda indicator: None
+        return _twin_without_numpy
     from backfleet.engines.fast.indicator_twins import twin_of
 
-    return twin_of
+    return lambda indicator: _twin_without_numpy(indicator) or twin_of(indicator)
+
+
+def _twin_without_numpy(indicator: Any) -> Any:
+    return once_on_a_cursor if has_only_next(indicator) else None
 
 
 def _once(indicator: Any, twin: Any) -> Callable[[int, int], None]:

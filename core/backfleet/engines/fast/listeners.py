@@ -184,16 +184,16 @@ def _own_period_step(analyzer: Any) -> Step:
 
 def event_listeners(analyzers: Any, event: str) -> list[Callable[[Any], Any]]:
     """Return the calls that the analyzers' `_notify_order` or `_notify_trade` make."""
-    found: list[Callable[[Any], Any]] = []
+    listeners: list[Callable[[Any], Any]] = []
     for analyzer in analyzers:
         inner = f"_notify_{event}"
         if getattr(type(analyzer), inner) is not getattr(Analyzer, inner):
-            found.append(getattr(analyzer, inner))
+            listeners.append(getattr(analyzer, inner))
             continue
-        found += event_listeners(analyzer._children, event)
+        listeners += event_listeners(analyzer._children, event)
         if not _inherits(analyzer, f"notify_{event}"):
-            found.append(method_of(analyzer, f"notify_{event}"))
-    return found
+            listeners.append(method_of(analyzer, f"notify_{event}"))
+    return listeners
 
 
 # The account
@@ -201,22 +201,22 @@ def event_listeners(analyzers: Any, event: str) -> list[Callable[[Any], Any]]:
 
 def account_listeners(analyzers: Any) -> list[Listener]:
     """Return the calls of the analyzers' `_notify_cashvalue` and `_notify_fund`, in turns."""
-    found: list[Listener] = []
+    listeners: list[Listener] = []
     for analyzer in analyzers:
         for name, count in (("cashvalue", 2), ("fund", 4)):
-            _add_listeners(analyzer, name, count, found)
-    return found
+            _add_listeners(analyzer, name, count, listeners)
+    return listeners
 
 
-def _add_listeners(analyzer: Any, name: str, count: int, found: list[Listener]) -> None:
+def _add_listeners(analyzer: Any, name: str, count: int, listeners: list[Listener]) -> None:
     inner = f"_notify_{name}"
     if getattr(type(analyzer), inner) is not getattr(Analyzer, inner):
-        found.append(take_first(getattr(analyzer, inner), count))
+        listeners.append(take_first(getattr(analyzer, inner), count))
         return
     for child in analyzer._children:
-        _add_listeners(child, name, count, found)
+        _add_listeners(child, name, count, listeners)
     if not _inherits(analyzer, f"notify_{name}"):
-        found.append(_own_listener(analyzer, name, count))
+        listeners.append(_own_listener(analyzer, name, count))
 
 
 def take_first(listener: Any, count: int) -> Listener:

@@ -16,61 +16,76 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from backfleet.engines.fast.broker import FastBroker
+from backfleet.engines.fast.feed_conditions import LATE_MOMENTS
 from backfleet.engines.fast.lines import BarCursor, CursorBindings
 from backfleet.engines.fast.notifications import deliver
 from backfleet.engines.fast.strategy import StrategyRun
 
-__all__ = ["LATE_MOMENTS", "run_lean"]
-
-LATE_MOMENTS = "_late_moments"
-"""The attribute with the moments of a feed whose bars come later than they say."""
+__all__ = ["go_through", "look_as_stock", "look_by_the_bar", "run_lean"]
 
 
 def run_lean(cerebro: Any, strategies: list[Any]) -> None:
     """Take the strategies through all bars of the cerebro's preloaded feeds."""
     bindings = CursorBindings()
     broker = cerebro._broker
+    # `Cerebro._runonce` asks the feeds in this order.
     feeds = sorted(cerebro.datas, key=lambda feed: (feed._timeframe, feed._compression))
     try:
         cursors = _bind_feeds(feeds, bindings)
-        runs = [StrategyRun(each, bindings) for each in strategies]
-        if isinstance(broker, FastBroker):
-            broker.finite = all(_is_finite(feed.close.array) for feed in feeds)
-            broker.by_the_bar = True
-        own = isinstance(broker, FastBroker)
-        advance = runs[0].step if len(runs) == 1 and not cerebro.runwriters else _all(cerebro, runs)
-        cheat, timers = _before_broker(cerebro, runs), _timers(cerebro, runs, cheat=False)
-        for moment in _moments(feeds, cursors):
-            if cheat is not None:
-                cheat(moment)
-                if cerebro._event_stop and cerebro.p.cheat_on_open:
-                    break
-            broker.next()
-            notifications = broker.notifs if own else _notifications(broker)
-            if notifications:
-                deliver(notifications, strategies[0])
-            if cerebro._event_stop:
-                break
-            if timers is not None:
-                timers(moment)
-            advance(moment)
-            if cerebro._event_stop:
-                break
+        runs = [StrategyRun(strategy, bindings) for strategy in strategies]
+        look_by_the_bar(broker, feeds)
+        go_through(cerebro, runs, _moments(feeds, cursors))
     finally:
         bindings.restore()
-        if isinstance(broker, FastBroker):
-            broker.finite = broker.by_the_bar = False
+        look_as_stock(broker)
     for run in runs:
         run.finish()
+
+
+def look_by_the_bar(broker: Any, feeds: Sequence[Any]) -> None:
+    """Let a fast broker read the feeds' arrays, since they are on cursors."""
+    if isinstance(broker, FastBroker):
+        broker.finite = all(_is_finite(feed.close.array) for feed in feeds)
+        broker.by_the_bar = True
+
+
+def look_as_stock(broker: Any) -> None:
+    """Take back `look_by_the_bar`."""
+    if isinstance(broker, FastBroker):
+        broker.finite = broker.by_the_bar = False
+
+
+def go_through(cerebro: Any, runs: Sequence[StrategyRun], moments: Iterator[float]) -> None:
+    """Call broker, timers, strategies and writers for each moment that the feeds reach."""
+    broker, strategies = cerebro._broker, [run.strategy for run in runs]
+    own = isinstance(broker, FastBroker)
+    advance = runs[0].step if len(runs) == 1 and not cerebro.runwriters else _all(cerebro, runs)
+    cheat, timers = _before_broker(cerebro, runs), _timers(cerebro, runs, cheat=False)
+    for moment in moments:
+        if cheat is not None:
+            cheat(moment)
+            if cerebro._event_stop and cerebro.p.cheat_on_open:
+                break
+        broker.next()
+        notifications = broker.notifs if own else _notifications(broker)
+        if notifications:
+            deliver(notifications, strategies[0])
+        if cerebro._event_stop:
+            break
+        if timers is not None:
+            timers(moment)
+        advance(moment)
+        if cerebro._event_stop:
+            break
 
 
 def _bind_feeds(feeds: Sequence[Any], bindings: CursorBindings) -> list[BarCursor]:
     """Put every feed on a cursor, all of them on one where their times are the same."""
     # A view of memory compares doubles in C, and needs no numpy.
     times = [memoryview(_moments_of(feed)) for feed in feeds]
-    same = all(times[0] == each for each in times[1:])
-    for each in times:
-        each.release()
+    same = all(times[0] == feed_times for feed_times in times[1:])
+    for feed_times in times:
+        feed_times.release()
     shared = BarCursor()
     cursors = [shared if same else BarCursor() for _ in feeds]
     for feed, cursor in zip(feeds, cursors, strict=True):
@@ -93,6 +108,7 @@ def _moments(feeds: Sequence[Any], cursors: Sequence[BarCursor]) -> Iterator[flo
     times = [_moments_of(feed).tolist() for feed, _ in zip(feeds, cursors, strict=False)]
     if len(cursors) == 1:
         cursor = cursors[0]
+        # The loop itself writes to the cursor, which saves a statement per bar.
         for cursor.bar, moment in enumerate(times[0]):
             yield moment
     else:
@@ -101,7 +117,7 @@ def _moments(feeds: Sequence[Any], cursors: Sequence[BarCursor]) -> Iterator[flo
 
 def _merged(times: Sequence[list[float]], cursors: Sequence[BarCursor]) -> Iterator[float]:
     """The earliest next time of all feeds, again and again; every feed that has it moves on."""
-    upcoming = [each[0] if each else math.inf for each in times]
+    upcoming = [feed_times[0] if feed_times else math.inf for feed_times in times]
     while (moment := min(upcoming)) < math.inf:
         for feed, cursor in enumerate(cursors):
             if upcoming[feed] <= moment:
@@ -158,7 +174,7 @@ def _all(cerebro: Any, runs: Sequence[StrategyRun]) -> Callable[[float], None]:
             if cerebro._event_stop:
                 return
             if cerebro.runwriters:
-                cerebro._next_writers([each.strategy for each in runs])
+                cerebro._next_writers([run.strategy for run in runs])
 
     return advance
 

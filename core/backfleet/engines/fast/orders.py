@@ -78,6 +78,7 @@ class LazyParams:
     accepted: bool
 
     def __reduce_ex__(self, protocol: Any) -> Any:
+        # A copy is an object of backtrader's class, which comes next in the order of bases.
         return object.__new__, (type(self).__mro__[1],), self.__dict__.copy()
 
     def __getattr__(self, name: str) -> Any:
@@ -110,9 +111,9 @@ def _lazy(plain: Any) -> Any:
 
 
 def _unfilled(params: LazyParams) -> UnfilledData:
-    found = object.__new__(UnfilledData)
-    found.source, found.remsize = params.filled, params.created.size
-    return found
+    data = object.__new__(UnfilledData)
+    data.source, data.remsize = params.filled, params.created.size
+    return data
 
 
 def _end_of_session(params: LazyParams) -> Any:

@@ -74,12 +74,12 @@ def _times(feed: Any, frame: Any) -> Floats | None:
     column = feed._colmapping["datetime"]
     if column is not None and (type(column) is not int or not 0 <= column < frame.shape[1]):
         return None
-    found = frame.index if column is None else frame.iloc[:, column]
-    if getattr(found.dtype, "tz", None) is not None:
-        found = (found if column is None else found.dt).tz_convert(None)
-    if found.dtype.kind != "M":
+    times = frame.index if column is None else frame.iloc[:, column]
+    if getattr(times.dtype, "tz", None) is not None:
+        times = (times if column is None else times.dt).tz_convert(None)
+    if times.dtype.kind != "M":
         return None
-    values = found.to_numpy()
+    values = times.to_numpy()
     moments = values.astype("datetime64[us]")
     # pandas warns of the nanoseconds that a datetime cannot hold.
     if len(moments) and not (moments.min() > FIRST and moments.max() < LAST):

@@ -51,4 +51,4 @@ class FinishedRun:
             return [0]
         broker = strategy.broker
         parts = (strategy, broker, broker.orders, strategy._orders, strategy._trades)
-        return [sys.getrefcount(each) for each in parts]
+        return [sys.getrefcount(part) for part in parts]

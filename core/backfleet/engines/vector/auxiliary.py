@@ -71,4 +71,6 @@ def _picked(feed: Bars, rows: _Rows) -> Bars:
 
 
 def _prices(prices: Prices, rows: _Rows) -> Prices:
-    return Prices(*(rows.of(each) for each in (prices.open, prices.high, prices.low, prices.close)))
+    return Prices(
+        *(rows.of(column) for column in (prices.open, prices.high, prices.low, prices.close))
+    )

@@ -63,22 +63,22 @@ class BacktraderAdapter(bt.Strategy):
             targets = panel_targets(self.vector, panel)
             check_panel_targets(self.vector, panel, targets, self.rules.target)
             self.bars = panel.bars
-            self.wanted = [targets[at, column].tolist() for column, at in enumerate(panel.steps)]
+            self.targets = [targets[at, column].tolist() for column, at in enumerate(panel.steps)]
         else:
             self.bars = (tradable_bars(given[0]),)
             alone = targets_of(self.vector, self.bars[0])
             check_targets(self.vector, self.bars[0], alone, self.rules.target)
-            self.wanted = [alone.tolist()]
+            self.targets = [alone.tolist()]
         for data in self.datas:
             if data.buflen():
                 # The first access to a position decides its place in the account's value.
                 self.getposition(data)
 
     def next(self) -> None:
-        wanted = {feed: self._wanted(feed) for feed in self._fresh()}
-        ordered = {feed for feed in self._sorted(wanted) if self._order(feed, wanted[feed])}
+        targets = {feed: self._target(feed) for feed in self._fresh()}
+        ordered = {feed for feed in self._sorted(targets) if self._order(feed, targets[feed])}
         if self.rules.is_protected:
-            for feed in wanted:
+            for feed in targets:
                 if feed not in ordered and not self._alive(feed):
                     self._protect(feed)
             if len(self.datas) > 1:
@@ -99,68 +99,68 @@ class BacktraderAdapter(bt.Strategy):
                     fresh.append(feed)
         return fresh
 
-    def _wanted(self, feed: int) -> float:
+    def _target(self, feed: int) -> float:
         """Return the target of a feed's bar, or the position that a reversal still has to enter."""
-        wanted: float = self.wanted[feed][len(self.datas[feed]) - 1]
+        target: float = self.targets[feed][len(self.datas[feed]) - 1]
         reversal, self._pending_reversal[feed] = self._pending_reversal[feed], math.nan
-        return reversal if math.isnan(wanted) else wanted
+        return reversal if math.isnan(target) else target
 
-    def _sorted(self, wanted: Mapping[int, float]) -> Sequence[int]:
+    def _sorted(self, targets: Mapping[int, float]) -> Sequence[int]:
         """The order in which the feeds' orders are made."""
         if not self.is_portfolio or not self.vector.sells_first:
-            return list(wanted)
-        return sorted(wanted, key=lambda feed: not self._sells(self.datas[feed], wanted[feed]))
+            return list(targets)
+        return sorted(targets, key=lambda feed: not self._sells(self.datas[feed], targets[feed]))
 
-    def _sells(self, data: Any, wanted: float) -> bool:
+    def _sells(self, data: Any, target: float) -> bool:
         """Whether an order, if there is one, is a sale."""
         held: float = self.getposition(data).size
         if self.rules.target == TargetRule.POSITION:
-            return held > 0 or (held == 0 and wanted < 0)
+            return held > 0 or (held == 0 and target < 0)
         if self.rules.target == TargetRule.SIZE:
-            return wanted < held
-        if held and not wanted:
+            return target < held
+        if held and not target:
             return held > 0
-        money = wanted * self.broker.getvalue()
+        money = target * self.broker.getvalue()
         worth: float = self.broker.getvalue([data])
-        return (money if self.rules.target == TargetRule.PERCENT else wanted) < worth
+        return (money if self.rules.target == TargetRule.PERCENT else target) < worth
 
-    def _order(self, feed: int, wanted: float) -> bool:
+    def _order(self, feed: int, target: float) -> bool:
         """Place the order of a target, if it needs one, and cancel the protective orders. Returns
         whether it does."""
-        if math.isnan(wanted) or not self._follow(feed, wanted):
+        if math.isnan(target) or not self._follow(feed, target):
             return False
         for order in self._alive(feed):
             self.cancel(order)
         held = self.getposition(self.datas[feed]).size
-        if self.rules.target == TargetRule.POSITION and wanted * held < 0:
-            self._pending_reversal[feed] = wanted
+        if self.rules.target == TargetRule.POSITION and target * held < 0:
+            self._pending_reversal[feed] = target
         return True
 
-    def _follow(self, feed: int, wanted: float) -> Any:
+    def _follow(self, feed: int, target: float) -> Any:
         data = self.datas[feed]
         if self.rules.target == TargetRule.POSITION:
-            return self._enter_or_leave(feed, wanted)
+            return self._enter_or_leave(feed, target)
         if self.rules.target == TargetRule.SIZE:
-            return self._change_size(data, wanted)
+            return self._change_size(data, target)
         if self.rules.target == TargetRule.PERCENT:
-            wanted *= self.broker.getvalue()
-        self._exact(feed, wanted)
-        return self.order_target_value(data, target=wanted)
+            target *= self.broker.getvalue()
+        self._exact(feed, target)
+        return self.order_target_value(data, target=target)
 
-    def _enter_or_leave(self, feed: int, wanted: float) -> Any:
+    def _enter_or_leave(self, feed: int, target: float) -> Any:
         data = self.datas[feed]
         held = self.getposition(data).size
         if held:
-            return self.close(data) if not wanted or (wanted > 0) != (held > 0) else None
-        if not wanted:
+            return self.close(data) if not target or (target > 0) != (held > 0) else None
+        if not target:
             return None
         size = self._entry_size(feed)
-        return self.buy(data, size=size) if wanted > 0 else self.sell(data, size=size)
+        return self.buy(data, size=size) if target > 0 else self.sell(data, size=size)
 
-    def _change_size(self, data: Any, wanted: float) -> Any:
+    def _change_size(self, data: Any, target: float) -> Any:
         held = self.getposition(data).size
-        change = wanted - held
-        if wanted * held < 0:
+        change = target - held
+        if target * held < 0:
             # The size that the two legs of a reversal sum up to in floats: backtrader would take
             # the rounding error of another for an order that is not filled yet.
             change = -held + (held + change)

@@ -61,6 +61,7 @@ def event_rows(bars: Sequence[Bars], session: NDArray[np.datetime64]) -> EventRo
         events = symbol.events
         if events is None:
             continue
+        # An event on a day without a step happens at the next step, and is never paid before it.
         at = np.searchsorted(session, events.day, "left")
         pay = np.maximum(np.searchsorted(session, events.pay, "left"), at)
         columns = (
@@ -72,6 +73,7 @@ def event_rows(bars: Sequence[Bars], session: NDArray[np.datetime64]) -> EventRo
         tables.append(_delisting(symbol, number, session))
     rows = np.concatenate(tables, axis=1) if tables else np.empty((ROWS, 0))
     rows = rows[:, rows[AT] < len(session)]
+    # A stable sort keeps the order of the symbols within a step.
     return np.ascontiguousarray(rows[:, np.argsort(rows[AT], kind="stable")])
 
 
@@ -85,6 +87,7 @@ def _delisting(bars: Bars, number: int, session: NDArray[np.datetime64]) -> Even
     if not len(closes):
         return np.empty((ROWS, 0))
     row = np.zeros((ROWS, 1))
+    # The ratio stays 0, so that no share is left.
     row[[AT, SYMBOL, PAY, CASH, MOVE], 0] = step, number, step, closes[-1], 1.0
     return row
 

@@ -141,6 +141,8 @@ def with_position(
     """The value of some positions and of one more (`BackBroker._get_value`)."""
     worth = size * close
     if worth > 0.0:
+        # backtrader takes the gain off, divides the rest by the leverage, and adds the gain again.
+        # With a leverage of 1, this changes only the rounding.
         gain = size * (close - price) * multiplier
         return total + (worth - gain) + gain
     return total + worth
@@ -175,6 +177,7 @@ def fill_or_reject(
     order: Pending, account: Account, open: float, high: float, low: float, broker: BrokerParams
 ) -> tuple[Account, Execution]:
     """Reject a market order or fill it at the open (`_try_exec_market`)."""
+    # The negation also rejects NaN, as backtrader's `if cash >= 0.0` does.
     if not cash_after(account, order.size, order.price, broker) >= 0.0:
         return account, Execution(0.0, 0.0, 0.0, 0.0, REJECTED_AT_SUBMISSION)
     return execute(account, order.size, open_fill(order.size, open, high, low, broker), broker)
@@ -226,5 +229,6 @@ def limit_fill(
             return open_fill(size, open, limit if limit < high else high, low, broker)
         return limit if limit >= low else math.nan
     if limit <= open:
+        # backtrader bounds the slippage of a sale by the limit alone, even if the low is above it.
         return open_fill(size, open, high, limit, broker)
     return limit if limit <= high else math.nan

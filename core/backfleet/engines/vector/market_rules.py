@@ -84,6 +84,7 @@ def market_rows(bars: Bars) -> MarketRows | None:
 def terms_at(market: MarketRows, bar: int) -> BarTerms:
     """Return the rules at a bar."""
     return BarTerms(
+        # numba cannot unpack an array into arguments, so each row is written out.
         market[0, bar],
         market[1, bar],
         market[2, bar],
@@ -185,6 +186,8 @@ def rejection_at_open(size: float, held: float, fresh: float, terms: BarTerms) -
     if size < 0.0:
         if terms.shorts == 0.0 and held + size < 0.0:
             return SHORT
+        # An order that closes the whole position is kept if some of it can be sold: `allowed_size`
+        # sells that part.
         if fresh > 0.0 and -size > held - fresh and not (-size == held and held > fresh):
             return SAME_SESSION
     return NOT_REJECTED

@@ -42,7 +42,11 @@ def panel_of(bars: Sequence[Bars]) -> Panel:
     )
     time = united.first([symbol.time for symbol in kept])
     session = united.first([symbol.session for symbol in kept])
-    starts = [int(each.time[each.warmup]) for each in bars if each.warmup < len(each)]
+    starts = [
+        int(symbol_bars.time[symbol_bars.warmup])
+        for symbol_bars in bars
+        if symbol_bars.warmup < len(symbol_bars)
+    ]
     warmup = int(np.searchsorted(time, min(starts))) if starts else len(time)
     return Panel(kept, time, session, united.steps, warmup)
 

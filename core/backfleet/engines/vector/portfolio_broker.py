@@ -97,7 +97,9 @@ def fill(
     kept = len(fill_bars[:0])
     for place in range(waiting):
         entry = state.queue[place]
+        # A negative entry is the complement of its symbol. The larger of the two is the symbol.
         symbol = max(entry, ~entry)
+        # The protective orders of this entry were canceled since it was queued.
         if entry < 0 and state.protective.size[symbol] == 0.0:
             continue
         if market.has_bar[step, symbol]:

@@ -48,6 +48,7 @@ def book_panel_events(
         account = book_row(before, events, event_count, booked, state.bars[symbol])
         cash = account.cash
         state.size[symbol], state.price[symbol] = account.size, account.price
+        # The position is valued at the symbol's last close, which does not know of the event yet.
         if not market.has_bar[step, symbol]:
             state.close[symbol] = state.close[symbol] * events[MOVE, event_count]
         move_order(state, symbol, before, account, events, event_count, rules, orders)
@@ -74,6 +75,7 @@ def move_order(
 ) -> None:
     """Let the waiting market order of a symbol follow an event."""
     order = orders[state.order[symbol]]
+    # The state keeps the symbol's last order also after it has ended.
     if state.order_size[symbol] == 0.0 or order["closed"] != NOT_YET:
         return
     size = moved_size(

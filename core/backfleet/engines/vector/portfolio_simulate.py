@@ -137,6 +137,7 @@ def simulate_portfolio(
             rules_of_market,
         )
         value = value_at(state, cash, receivable, curve, step, rules_of_market, broker.multiplier)
+        # A step adds one market order or two protective ones for each symbol.
         if order_count + 2 * len(sizes) > len(orders):
             return FULL, 0, order_count, fill_count, 0
         wrong = size_orders(

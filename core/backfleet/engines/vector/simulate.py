@@ -162,6 +162,7 @@ def is_possible(target: float, rule: int) -> bool:
     """Return whether `check_targets` would accept a target."""
     size = abs(target)
     if rule == TargetRule.POSITION:
+        # NaN, which keeps the position, is the only number that differs from itself.
         return size == 0.0 or size == 1.0 or size != size
     return size != math.inf
 
@@ -210,6 +211,7 @@ def run_bars(
                 state, bars, bar, costs, output, fill_count, market, bought
             )
         elif not reverses and not (is_protected and state.account.size != 0.0):
+            # A bar at which an event is booked is not idle.
             idle = closes if events is None else closes[:stop]
             bar = skip_idle_bars(
                 targets,
@@ -234,10 +236,13 @@ def run_bars(
         if not is_possible(targets[bar], rules.target):
             return WRONG_TARGETS, order_count, fill_count
         if bar >= first:
+            # A bar adds one market order or the two protective ones.
             if order_count + 2 > len(orders):
                 return FULL, order_count, fill_count
+            # NaN keeps the position, unless the second order of a reversal is still to be placed.
             target = targets[bar] if targets[bar] == targets[bar] else state.pending_reversal
             size = order_size(target, account, value, close, rules, costs)
+            # Also true for NaN, which `order_size` returns if it cannot count the shares.
             if not abs(size) < math.inf:
                 return bar, order_count, fill_count
             if market is not None:
@@ -281,6 +286,7 @@ def no_op_target(account: Account, rules: Rules) -> float:
         return account.size
     if rules.target == TargetRule.POSITION:
         return 1.0 if account.size > 0.0 else -1.0 if account.size < 0.0 else 0.0
+    # The size of a position that is worth a given amount changes with every close.
     return math.nan
 
 

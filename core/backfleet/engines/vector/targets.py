@@ -39,6 +39,7 @@ def tradable_bars(bars: Bars) -> Bars:
         bars,
         time=bars.time[keep],
         session=bars.session[keep],
+        # Without an adjustment, both are one object, and stay one.
         prices=raw if bars.prices is bars.raw else bars.prices[keep],
         raw=raw,
         volume=bars.volume[keep],
@@ -76,6 +77,7 @@ def frozen_answer(
             f"{_who(strategy, method)} must return one number per {axes}, shape {shape}, "
             f"not {answer.shape}"
         )
+    # A view, so that the strategy's own array can still be written to.
     targets: Floats = np.ascontiguousarray(answer)[:]
     targets.setflags(write=False)
     return targets

@@ -135,6 +135,7 @@ def fill(
     output.fill_bars[fill_count] = bar
     fill_count = write_execution(output.orders, number, output.fills, fill_count, done, time)
     if market is not None and terms_at(market, bar).locked != 0.0:
+        # Shares that only close a short position are not held, and so not locked.
         more = max(account.size, 0.0) - max(held, 0.0)
         bought = Bought(fresh + max(more, 0.0), terms_at(market, bar).session)
     return LoopState(account, pending, protective, state.pending_reversal), fill_count, bought

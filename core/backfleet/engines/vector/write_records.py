@@ -67,6 +67,7 @@ def write_execution(
     order["closed"] = time
     order["status"] = OrderStatus.COMPLETED
     if done.reason != RejectReason.NONE:
+        # The two reasons of insufficient cash have the lowest numbers of `RejectReason`.
         is_cash = done.reason <= REJECTED_AT_FILL
         order["status"] = OrderStatus.MARGIN if is_cash else OrderStatus.REJECTED
         order["reason"] = done.reason

@@ -14,14 +14,14 @@
   };
 
   const number = (text) => {
-    const found = /^(-?[\d_.]+(?:e[+-]?\d+)?)\s*(%?)$/i.exec(text);
-    return found ? Number(found[1]) / (found[2] ? 100 : 1) : Number.NaN;
+    const match = /^(-?[\d_.]+(?:e[+-]?\d+)?)\s*(%?)$/i.exec(text);
+    return match ? Number(match[1]) / (match[2] ? 100 : 1) : Number.NaN;
   };
 
   const columnOf = (columns, name) => {
-    const wanted = name.toLowerCase();
+    const lower = name.toLowerCase();
     return columns.find(
-      (column) => column.name.toLowerCase() === wanted || column.label.toLowerCase() === wanted,
+      (column) => column.name.toLowerCase() === lower || column.label.toLowerCase() === lower,
     );
   };
 
@@ -38,9 +38,9 @@
   };
 
   const anywhere = (columns, text) => {
-    const wanted = text.toLowerCase();
+    const lower = text.toLowerCase();
     const texts = columns.filter((column) => !column.isNumber || column.name === "task");
-    return (row) => texts.some((column) => String(column.at(row) ?? "").toLowerCase().includes(wanted));
+    return (row) => texts.some((column) => String(column.at(row) ?? "").toLowerCase().includes(lower));
   };
 
   // A predicate over row numbers; throws an Error in words.

@@ -11,11 +11,11 @@
     try {
       const answer = await fetch(`/api/runs/${place.dataset.run}`);
       if (answer.ok) {
-        const found = await answer.json();
-        bar.value = found.done;
-        const failed = found.error ? `, ${number(found.error)} failed` : "";
-        words.textContent = `${number(found.done)} of ${number(found.tasks)} tasks are done${failed}.`;
-        if (found.state !== "running") return location.reload();
+        const state = await answer.json();
+        bar.value = state.done;
+        const failed = state.error ? `, ${number(state.error)} failed` : "";
+        words.textContent = `${number(state.done)} of ${number(state.tasks)} tasks are done${failed}.`;
+        if (state.state !== "running") return location.reload();
       }
     } catch {
       words.textContent = "The server does not answer.";

@@ -17,13 +17,18 @@ from backfleet.errors import DataError
 from backfleet.sources.importing.notes import Notes
 from backfleet.sources.importing.rows import NAIVE, Rows
 
-__all__ = ["Placed", "bar_length", "place", "stamped_by_close"]
+__all__ = ["Placed", "bar_length", "is_irregular", "place", "stamped_by_close"]
 
 HOUR = DAY_NS // 24
 MINUTE = HOUR // 60
-MIN_SUNDAYS = 0.15
-MAX_FRIDAYS = 0.05
+MIN_SUNDAYS, MAX_FRIDAYS = 0.15, 0.05
+"""Shares of the days. With more Sundays and fewer Fridays, daily bars have the day before their
+session."""
+
 MIN_WEEKENDS = 0.05
+"""Share of weekends from which on a market may be open on the day after a Friday."""
+
+MIN_ON_GRID = 0.5
 EVENING, LAST_MINUTE = 17 * HOUR, DAY_NS - MINUTE
 """Times of daily bars, from and to, that may be the beginning of the next session."""
 
@@ -119,6 +124,7 @@ def _sessions(wall: Integers, offset: Integers, stamp: Stamp | None, notes: Note
     if np.any(offset > 0) | np.any((offset < 0) & (offset != NAIVE)) and not np.any(utc % DAY_NS):
         notes.tell("daily bars begin at midnight in UTC: the session is the date in UTC")
         return utc // DAY_NS
+    # 0 is Monday: 1970-01-01 was a Thursday.
     weekday = (np.unique(days) + 3) % 7
     clock = _clock_words(int(clocks[0]))
     if np.mean(weekday == 6) >= MIN_SUNDAYS and np.mean(weekday == 4) < MAX_FRIDAYS:
@@ -159,6 +165,7 @@ def _zone_of(wall: Integers, offset: Integers) -> str | None:
     if len(hours) > 1:
         return "America/New_York" if set(hours) <= {-5.0, -4.0} else "UTC"
     if hours[0] == int(hours[0]):
+        # The signs in these names are reversed: Etc/GMT-8 is ahead of UTC.
         return f"Etc/GMT{'-' if hours[0] > 0 else '+'}{abs(int(hours[0]))}"
     return "UTC"
 
@@ -193,6 +200,7 @@ def _localized(piece: Rows, zone: str) -> Integers:
         raise _bad_local_time(piece, zone, error) from None
     utc = early.copy()
     for place_ in np.flatnonzero(early != late):
+        # The hour has begun again if its first reading is not later than the time before.
         if place_ and utc[place_] <= utc[place_ - 1]:
             utc[place_] = late[place_]
     return utc
@@ -238,12 +246,19 @@ def bar_length(placed: Placed) -> str:
     steps = steps[steps > 0]
     if not len(steps):
         return "1d" if placed.daily else "unknown"
-    steps, counts = np.unique(steps, return_counts=True)
-    step = int(steps[np.argmax(counts)]) * (DAY_NS if placed.daily else 1)
+    step = _most_frequent(steps) * (DAY_NS if placed.daily else 1)
     for length, word in _LENGTHS:
         if step >= length:
             return word if word[0].isdigit() else f"{step // length}{word}"
     return "ticks"
+
+
+def is_irregular(placed: Placed) -> bool:
+    """Whether most times of intraday rows lie on no grid, as those of ticks and snapshots do."""
+    steps = np.diff(placed.key)
+    if placed.daily or not len(steps):
+        return False
+    return bool(np.mean(steps % _most_frequent(steps) == 0) < MIN_ON_GRID)
 
 
 def stamped_by_close(bars: Bars) -> bool:

@@ -13,7 +13,7 @@ class Notes:
 
     Attributes
     ----------
-    told
+    certain
         Readings that are certain, and changes that were made to the rows.
     assumed
         Readings that fit best while another one fits too; they need the user's consent.
@@ -21,7 +21,7 @@ class Notes:
         Numbers of rows that something was done to, and the first of them, by what was done.
     """
 
-    told: dict[str, None] = field(default_factory=dict)
+    certain: dict[str, None] = field(default_factory=dict)
     assumed: dict[str, None] = field(default_factory=dict)
     counts: dict[str, tuple[int, str]] = field(default_factory=dict)
 
@@ -32,7 +32,7 @@ class Notes:
             f"{count:,} rows {what}; the first is {first}"
             for what, (count, first) in self.counts.items()
         ]
-        return [*self.told, *counted]
+        return [*self.certain, *counted]
 
     @property
     def assumptions(self) -> list[str]:
@@ -41,7 +41,7 @@ class Notes:
 
     def tell(self, sentence: str) -> None:
         """Add a fact."""
-        self.told.setdefault(sentence)
+        self.certain.setdefault(sentence)
 
     def assume(self, sentence: str) -> None:
         """Add an assumption."""

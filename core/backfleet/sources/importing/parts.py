@@ -262,6 +262,7 @@ def _explain(error: Exception, encoding: str) -> str:
 
 
 def _decode(origin: str, content: bytes, encoding: str) -> str:
+    # The bytes can end within a character, which has up to four of them.
     for shorter in range(4):
         try:
             return content[: len(content) - shorter].decode(encoding)

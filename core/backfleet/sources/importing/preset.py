@@ -83,7 +83,8 @@ class FileLayout(_Model):
     timezone
         The zone of times without an offset and of sessions; `required` if the user must name it.
     date_format
-        `day-first`, `month-first`, `s`, `ms`, `us`, `ns`, `day-ms` or a format of `strptime`.
+        `day-first`, `month-first`, `year-first`, `roc` (years of Taiwan), `s`, `ms`, `us`, `ns`,
+        `day-ms` or a format of `strptime`.
     stamp
         Whether an intraday bar is stamped by its open or its close.
     daily
@@ -104,7 +105,7 @@ class FileLayout(_Model):
         A regular expression with the group `symbol`, for the name of the file without its suffix.
     flat_is_closed
         Whether flat bars with no volume are closed hours, to be counted.
-    told
+    notes
         Sentences that an import prints.
     """
 
@@ -130,7 +131,7 @@ class FileLayout(_Model):
     adjust_values: dict[str, Rule] = Field(default_factory=dict)
     symbol: Pattern | None = None
     flat_is_closed: bool = False
-    told: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Preset(_Model):
@@ -149,7 +150,7 @@ class Preset(_Model):
     title: str
     example: str
     timezone: str | None = None
-    told: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     layouts: tuple[FileLayout, ...] = Field(min_length=1)
 
     def all_layouts(self) -> tuple[FileLayout, ...]:
@@ -158,7 +159,7 @@ class Preset(_Model):
             layout.model_copy(
                 update={
                     "timezone": layout.timezone or self.timezone,
-                    "told": (*self.told, *layout.told),
+                    "notes": (*self.notes, *layout.notes),
                 }
             )
             for layout in self.layouts
@@ -209,8 +210,8 @@ def parse_preset(origin: str, content: Mapping[str, Any]) -> Preset:
                 ZoneInfo(layout.timezone)
     except ValidationError as error:
         lines = [
-            f"{origin}: {'.'.join(map(str, each['loc']))}: {each['msg']}"
-            for each in error.errors(include_url=False)
+            f"{origin}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+            for fault in error.errors(include_url=False)
         ]
         raise DataError("\n".join(lines)) from None
     except (ValueError, ZoneInfoNotFoundError) as error:

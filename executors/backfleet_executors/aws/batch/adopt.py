@@ -28,16 +28,18 @@ def handles_of_run(
     Where a name occurs twice, because an answer came too late to be waited for, the first job is
     taken; the other does the same work again, and its commits are equal.
     """
-    found: dict[tuple[int, str], dict[str, tuple[str, JobDetailTypeDef]]] = {}
+    jobs_by_submission: dict[tuple[int, str], dict[str, tuple[str, JobDetailTypeDef]]] = {}
     for queue in queues:
         summaries = list(calls.named(queue, f"{name_prefix(run)}*"))
         jobs = calls.describe([summary["jobId"] for summary in summaries])
-        for job in sorted(jobs.values(), key=lambda each: each.get("createdAt", 0)):
+        for job in sorted(jobs.values(), key=lambda job: job.get("createdAt", 0)):
             parsed = parse_name(job["jobName"])
             if parsed is not None and parsed[0] == run:
                 submission = parsed[1], _url(job)
-                found.setdefault(submission, {}).setdefault(job["jobName"], (queue, job))
-    for (number, url), named in sorted(found.items()):
+                jobs_by_submission.setdefault(submission, {}).setdefault(
+                    job["jobName"], (queue, job)
+                )
+    for (number, url), named in sorted(jobs_by_submission.items()):
         yield {"url": url, **_handle(run, number, list(named.values()), settings)}
 
 
@@ -76,7 +78,9 @@ def _url(job: JobDetailTypeDef) -> str:
 def _shards(job: JobDetailTypeDef) -> str:
     """The shards of a job: as it was told, or all from 0, or the one that its command names."""
     container = job.get("container", {})
-    environment = {each["name"]: each["value"] for each in container.get("environment", ())}
+    environment = {
+        variable["name"]: variable["value"] for variable in container.get("environment", ())
+    }
     if SHARDS in environment:
         return str(environment[SHARDS])
     size = job.get("arrayProperties", {}).get("size")
@@ -89,4 +93,4 @@ def _memory(job: JobDetailTypeDef) -> int:
 
 
 def _count(arrays: Sequence[Mapping[str, str]]) -> int:
-    return 1 + max(int(each["shards"].replace(",", "-").rpartition("-")[2]) for each in arrays)
+    return 1 + max(int(array["shards"].replace(",", "-").rpartition("-")[2]) for array in arrays)

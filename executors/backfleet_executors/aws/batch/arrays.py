@@ -44,7 +44,7 @@ class ShardArray:
     @cached_property
     def indices(self) -> Sequence[int]:
         """The shard of each child."""
-        return [shard for each in parse_ranges(self.shards) for shard in each]
+        return [shard for shard_range in parse_ranges(self.shards) for shard in shard_range]
 
     @property
     def size(self) -> int:
@@ -79,8 +79,8 @@ class ShardArray:
     def of_handle(cls, handle: Mapping[str, Any]) -> list[ShardArray]:
         """The arrays that a submission's handle tells of."""
         return [
-            cls(handle["run"], handle["number"], each["shards"], each["queue"], each["job"])
-            for each in handle["arrays"]
+            cls(handle["run"], handle["number"], array["shards"], array["queue"], array["job"])
+            for array in handle["arrays"]
         ]
 
 

@@ -39,14 +39,14 @@ class BatchCalls:
 
     def describe(self, jobs: Sequence[str]) -> dict[str, JobDetailTypeDef]:
         """Jobs by their ids; what AWS Batch does not know is not among them."""
-        found: dict[str, JobDetailTypeDef] = {}
+        described: dict[str, JobDetailTypeDef] = {}
         with aws_errors("asking AWS Batch about the run's jobs"):
             for first in range(0, len(jobs), DESCRIBED_AT_ONCE):
                 part = list(jobs[first : first + DESCRIBED_AT_ONCE])
                 answer = self.clients.batch.describe_jobs(jobs=part)
                 self.note_time(answer)
-                found.update((job["jobId"], job) for job in answer["jobs"])
-        return found
+                described.update((job["jobId"], job) for job in answer["jobs"])
+        return described
 
     def children(self, array: str, status: JobStatusType) -> Iterator[JobSummaryTypeDef]:
         """The children of an array that are in a status."""
@@ -103,7 +103,7 @@ class BatchCalls:
     def environments(self, queue: JobQueueDetailTypeDef) -> list[ComputeEnvironmentDetailTypeDef]:
         """The compute environments of a queue."""
         order = queue.get("computeEnvironmentOrder", ())
-        names = [each["computeEnvironment"] for each in order]
+        names = [item["computeEnvironment"] for item in order]
         with aws_errors("looking at the compute environments of a job queue"):
             answer = self.clients.batch.describe_compute_environments(computeEnvironments=names)
         return answer["computeEnvironments"]
@@ -111,16 +111,24 @@ class BatchCalls:
     def definition(self, name: str) -> JobDefinitionTypeDef | None:
         """The newest active revision of a job definition, or the one that the name pins."""
         pinned = ":" in name
-        wanted: Mapping[str, Any] = (
+        query: Mapping[str, Any] = (
             {"jobDefinitions": [name]}
             if pinned
             else {"jobDefinitionName": name, "status": "ACTIVE"}
         )
         with aws_errors(f"looking at the job definition {name}"):
             pages = self.clients.batch.get_paginator("describe_job_definitions")
-            found = [each for page in pages.paginate(**wanted) for each in page["jobDefinitions"]]
-        active = [each for each in found if each.get("status", "ACTIVE") == "ACTIVE"]
-        return max(active, key=lambda each: each["revision"], default=None)
+            definitions = [
+                definition
+                for page in pages.paginate(**query)
+                for definition in page["jobDefinitions"]
+            ]
+        active = [
+            definition
+            for definition in definitions
+            if definition.get("status", "ACTIVE") == "ACTIVE"
+        ]
+        return max(active, key=lambda definition: definition["revision"], default=None)
 
     def note_time(self, answer: Mapping[str, Any]) -> None:
         """Take AWS's time from an answer."""

@@ -180,8 +180,8 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         job = BatchHandle.read(handle).compaction
         if job is None:
             return False
-        found = self._calls_of(handle).describe([job]).get(job)
-        return found is not None and not state_of(found["status"]).ended
+        compaction = self._calls_of(handle).describe([job]).get(job)
+        return compaction is not None and not state_of(compaction["status"]).ended
 
     def finished_workers(self, handle: Handle) -> int | None:
         """Return how many children AWS Batch counted as succeeded at the last look."""
@@ -247,8 +247,8 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
     def find_orphans(self, run_id: str) -> Iterable[Handle]:
         """Jobs of this run among those that AWS Batch still knows, by their names."""
         queues = [self._settings.queue, self._settings.on_demand_queue]
-        wanted = list(dict.fromkeys(filter(None, queues)))
-        return handles_of_run(self._calls, run_id, wanted, inherited(self._settings))
+        queue_names = list(dict.fromkeys(filter(None, queues)))
+        return handles_of_run(self._calls, run_id, queue_names, inherited(self._settings))
 
     # -- doctor ------------------------------------------------------------------------------
 

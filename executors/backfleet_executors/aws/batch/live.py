@@ -78,14 +78,14 @@ def _followed(trial: LiveTrial) -> Iterator[Finding]:
     yield _log(trial)
 
 
-def _in_time(found: Finding, trial: LiveTrial) -> Finding:
+def _in_time(finding: Finding, trial: LiveTrial) -> Finding:
     """A warning where a lost job would have been looked for in vain, and submitted again."""
     looked = sum(LOOKS)
-    if found.status is FindingStatus.FAILURE or trial.seconds() <= looked:
-        return found
-    text = f"{found.text}, and a lost job is looked for {looked:.0f} s: it would run twice"
+    if finding.status is FindingStatus.FAILURE or trial.seconds() <= looked:
+        return finding
+    text = f"{finding.text}, and a lost job is looked for {looked:.0f} s: it would run twice"
     return Finding(
-        found.subject, FindingStatus.WARNING, text, "results are the same; it costs twice"
+        finding.subject, FindingStatus.WARNING, text, "results are the same; it costs twice"
     )
 
 

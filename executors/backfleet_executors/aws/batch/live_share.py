@@ -34,11 +34,13 @@ def share_findings(trial: LiveTrial) -> Iterator[Finding]:
 
 
 def _policy(trial: LiveTrial) -> Finding:
-    found = trial.account.calls.fair_share_policy(trial.array.queue)
+    policy = trial.account.calls.fair_share_policy(trial.array.queue)
     expected = {name[0].lower() + name[1:]: value for name, value in FAIR_SHARE.items()}
-    wrong = {name: found.get(name) for name, value in expected.items() if found.get(name) != value}
-    if wrong or found.get("shareDistribution"):
-        text = f"the scheduling policy has {dict(found)}, and the stack's has {expected}"
+    wrong = {
+        name: policy.get(name) for name, value in expected.items() if policy.get(name) != value
+    }
+    if wrong or policy.get("shareDistribution"):
+        text = f"the scheduling policy has {dict(policy)}, and the stack's has {expected}"
         return Finding(SUBJECT, FindingStatus.WARNING, text, DEPLOY)
     text = "use fades within an hour, all shares weigh the same, and no capacity is kept idle"
     return Finding(SUBJECT, FindingStatus.OK, text)

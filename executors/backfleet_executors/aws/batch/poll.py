@@ -169,12 +169,12 @@ class SubmissionPoll:
         """Raises ExecutorError where AWS cannot be asked."""
         if self._is_due():
             self._ask()
-        found = {
+        known = {
             status.shard: status for view in self.views for status in view.statuses(self._waiting)
         }
         gone = ShardStatus(0, ShardState.FAILED, None, NEVER_SUBMITTED)
         return [
-            found.get(shard) or ShardStatus(shard, gone.state, None, gone.reason)
+            known.get(shard) or ShardStatus(shard, gone.state, None, gone.reason)
             for shard in range(self.handle["shards"])
         ]
 

@@ -57,35 +57,37 @@ def is_interrupted(reason: str) -> bool:
 def _reason(shard: int, job: Mapping[str, Any], limits: Mapping[str, Any]) -> str:
     """Why a job failed, and what to do about it."""
     container = job.get("container") or {}
-    told = (
+    reason = (
         "; ".join(filter(None, [job.get("statusReason", ""), container.get("reason", "")]))
         or "AWS Batch gives no reason"
     )
-    advice = _advice(shard, container, told, limits)
-    return f"{told}: {advice}" if advice else told
+    advice = _advice(shard, container, reason, limits)
+    return f"{reason}: {advice}" if advice else reason
 
 
-def _advice(shard: int, container: Mapping[str, Any], told: str, limits: Mapping[str, Any]) -> str:
-    if "OutOfMemoryError" in told:
+def _advice(
+    shard: int, container: Mapping[str, Any], reason: str, limits: Mapping[str, Any]
+) -> str:
+    if "OutOfMemoryError" in reason:
         memory = limits.get("memory", 0) / 1024
         return (
             f"the container of {memory:g} GiB was too small; raise resources.memory in the job. "
             "It was not tried again at this size"
         )
-    if TIMED_OUT in told:
+    if TIMED_OUT in reason:
         return (
             f"shard {shard} took longer than {limits.get('timeout', 0) / 60:g} minutes, although a "
             "worker stops earlier by itself: it hangs. See 'backfleet logs'; 'backfleet resume' "
             "continues after the last stored part"
         )
-    if is_interrupted(told):
+    if is_interrupted(reason):
         return (
             "Spot took its machine away each time; 'backfleet resume' runs it on the on-demand "
             "queue where one is set"
         )
-    if "CannotPullContainer" in told:
+    if "CannotPullContainer" in reason:
         return "the image cannot be pulled; push it ('backfleet image push'), and check the network"
-    if "ResourceInitializationError" in told:
+    if "ResourceInitializationError" in reason:
         return "the container cannot reach ECR, CloudWatch or its role; check the subnets and roles"
     if container.get("exitCode") == 137:
         return "it was killed; if it ran out of memory, raise resources.memory in the job"

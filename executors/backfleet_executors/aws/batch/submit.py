@@ -71,9 +71,9 @@ class JobSubmitter:
             elif is_refused(error):
                 raise explained(error, doing) from error
             else:
-                found = self._look_for(request, error)
-                if found is not None:
-                    return found
+                existing = self._look_for(request, error)
+                if existing is not None:
+                    return existing
         raise explained(error, f"{doing}, tried {TRIES} times") from error
 
     def _look_for(self, request: Mapping[str, Any], error: Exception) -> str | None:

@@ -44,7 +44,9 @@ def queue_faults(
     if queue.get("status", "VALID") not in ("VALID", "UPDATING"):
         yield f"it is {queue.get('status')}: {queue.get('statusReason', 'no reason is given')}"
     environments = calls.environments(queue)
-    faults = [fault for each in environments for fault in _environment_faults(each, vcpus)]
+    faults = [
+        fault for environment in environments for fault in _environment_faults(environment, vcpus)
+    ]
     if not environments:
         yield "it has no compute environment"
     elif len(faults) >= len(environments):
@@ -75,9 +77,9 @@ def _told(calls: BatchCalls, array: ShardArray) -> Iterator[str]:
     """Yield the reason that AWS Batch writes on a job that it cannot place."""
     if array.is_array:
         waiting = next(iter(calls.children(array.job, "RUNNABLE")), None)
-        told = waiting.get("statusReason", "") if waiting else ""
+        reason = waiting.get("statusReason", "") if waiting else ""
     else:
         job = calls.describe([array.job]).get(array.job)
-        told = job.get("statusReason", "") if job else ""
-    if told:
-        yield told
+        reason = job.get("statusReason", "") if job else ""
+    if reason:
+        yield reason

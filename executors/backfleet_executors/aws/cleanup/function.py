@@ -51,7 +51,7 @@ def live_jobs(batch: Any, queues: list[str]) -> list[Any]:
     there = batch.describe_job_queues(jobQueues=queues)["jobQueues"]
     ids = [
         job["jobId"]
-        for queue in (found["jobQueueName"] for found in there)
+        for queue in (queue["jobQueueName"] for queue in there)
         for status in LIVE
         for page in pages.paginate(jobQueue=queue, jobStatus=status)
         for job in page["jobSummaryList"]
@@ -94,7 +94,9 @@ def over_limit(batch: Any, job: Any, now: float) -> str:
 
 def charged(job: Any, now: float) -> float:
     """The seconds of all attempts, with 40 s to start a container, and at least a minute each."""
-    times = [(each.get("startedAt"), each.get("stoppedAt")) for each in job.get("attempts", ())]
+    times = [
+        (attempt.get("startedAt"), attempt.get("stoppedAt")) for attempt in job.get("attempts", ())
+    ]
     if job["status"] in ("STARTING", "RUNNING"):
         times.append((job.get("startedAt"), now))
     return float(sum(max((end - start) / 1000 + 40, 60) for start, end in times if start and end))
@@ -113,9 +115,12 @@ def old_definitions(batch: Any, in_use: set[str]) -> list[str]:
     pages = batch.get_paginator("describe_job_definitions").paginate(
         jobDefinitionName=os.environ["JOB_DEFINITION"], status="ACTIVE"
     )
-    found = [definition for page in pages for definition in page["jobDefinitions"]]
-    found.sort(key=lambda definition: definition["revision"], reverse=True)
-    arns = [each["jobDefinitionArn"] for each in found[int(os.environ["KEPT_REVISIONS"]) :]]
+    definitions = [definition for page in pages for definition in page["jobDefinitions"]]
+    definitions.sort(key=lambda definition: definition["revision"], reverse=True)
+    arns = [
+        definition["jobDefinitionArn"]
+        for definition in definitions[int(os.environ["KEPT_REVISIONS"]) :]
+    ]
     return [arn for arn in arns if arn not in in_use]
 
 

@@ -81,11 +81,11 @@ def _chosen(files: LocalFiles, symbols: Iterable[str]) -> list[str]:
         by_symbol.setdefault(_symbol(name), []).append(name)
     chosen: dict[str, None] = {}
     for symbol in symbols:
-        matches = [each for each in by_symbol if _fits(each, symbol)]
+        matches = [name for name in by_symbol if _fits(name, symbol)]
         if not matches:
             hint = suggestion(symbol, by_symbol)
             raise DataError(f"symbol {symbol!r}: {files.path} has no file of it{hint}")
-        chosen.update((name, None) for each in matches for name in by_symbol[each])
+        chosen.update((name, None) for match in matches for name in by_symbol[match])
     return sorted(chosen)
 
 
@@ -94,5 +94,7 @@ def _symbol(name: str) -> str:
     return symbol_of_stem(name.rpartition(".")[0] or name)
 
 
-def _fits(symbol: str, wanted: str) -> bool:
-    return fnmatchcase(symbol, wanted) if any(mark in wanted for mark in WILD) else symbol == wanted
+def _fits(symbol: str, pattern: str) -> bool:
+    return (
+        fnmatchcase(symbol, pattern) if any(mark in pattern for mark in WILD) else symbol == pattern
+    )

@@ -62,17 +62,17 @@ class RemoteFiles:
         """By name, as they were when this was first asked; folders below are left out."""
         with s3_errors(self.url):
             pages = s3_client().get_paginator("list_objects_v2")
-            found = [
+            files = [
                 RemoteFile(
-                    each["Key"].removeprefix(self._prefix),
-                    each["Size"],
-                    each["LastModified"],
-                    each["ETag"].strip('"'),
+                    item["Key"].removeprefix(self._prefix),
+                    item["Size"],
+                    item["LastModified"],
+                    item["ETag"].strip('"'),
                 )
                 for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix, Delimiter="/")
-                for each in page.get("Contents", ())
+                for item in page.get("Contents", ())
             ]
-        return {file.name: file for file in found if file.name}
+        return {file.name: file for file in files if file.name}
 
     def digest(self, name: str) -> str | None:
         """The SHA-256 that S3 computed of an object; None where it was not asked to.

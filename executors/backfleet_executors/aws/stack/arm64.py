@@ -113,10 +113,10 @@ def _main_queue(clients: Clients, stack: Stack) -> tuple[Mapping[str, Any], str]
     """The network of the main compute environment, and the scheduling policy of its queue."""
     name = stack.outputs["OnDemandQueue"]
     with aws_errors(f"looking at the job queue {name}"):
-        (found,) = clients.batch.describe_job_queues(jobQueues=[name])["jobQueues"]
-        names = [one["computeEnvironment"] for one in found["computeEnvironmentOrder"]]
+        (queue,) = clients.batch.describe_job_queues(jobQueues=[name])["jobQueues"]
+        names = [one["computeEnvironment"] for one in queue["computeEnvironmentOrder"]]
         answer = clients.batch.describe_compute_environments(computeEnvironments=names)
-    policy = found.get("schedulingPolicyArn", "")
+    policy = queue.get("schedulingPolicyArn", "")
     if not policy:
         raise ExecutorError(
             f"the job queue {name} has no scheduling policy; run 'backfleet aws deploy' first"

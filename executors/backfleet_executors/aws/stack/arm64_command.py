@@ -65,13 +65,13 @@ def remove_command(name: str, region: str | None, yes: bool) -> None:
     from backfleet_executors.aws.stack.teams import refresh_teams
 
     clients = clients_for(region)
-    found = existing_stack(clients, arm64_name(name))
-    jobs = count_live_jobs(clients, found)
+    stack = existing_stack(clients, arm64_name(name))
+    jobs = count_live_jobs(clients, stack)
     if jobs:
         raise ExecutorError(
             f"{jobs:,} jobs or arrays on ARM64 have not ended, and without their queue they are "
             "stopped. Wait for them, or cancel the runs"
         )
     confirm(f"Remove the queues on ARM64 of the stack {name} in {clients.region}?", yes)
-    destroy(clients, found, show_event)
+    destroy(clients, stack, show_event)
     refresh_teams(clients, existing_stack(clients, name))

@@ -150,30 +150,30 @@ def delete_review(clients: Clients, stack_id: str) -> None:
 def _settled(clients: Clients, change_set: ChangeSet) -> tuple[str, str]:
     """Status and reason of the change set once CloudFormation has worked it out."""
     while True:
-        found = clients.cloudformation.describe_change_set(
+        description = clients.cloudformation.describe_change_set(
             ChangeSetName=change_set.id, StackName=change_set.stack_id
         )
-        if found["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
-            return found["Status"], found.get("StatusReason", "")
+        if description["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
+            return description["Status"], description.get("StatusReason", "")
         time.sleep(PAUSE)
 
 
 def _changes(clients: Clients, change_set: ChangeSet) -> Iterator[Change]:
     pages = clients.cloudformation.get_paginator("describe_change_set")
     for page in pages.paginate(ChangeSetName=change_set.id, StackName=change_set.stack_id):
-        for each in page.get("Changes", ()):
-            yield _change(each["ResourceChange"])
+        for change in page.get("Changes", ()):
+            yield _change(change["ResourceChange"])
 
 
-def _change(found: ResourceChangeTypeDef) -> Change:
+def _change(change: ResourceChangeTypeDef) -> Change:
     replaced = {"True": "yes", "False": "no", "Conditional": "perhaps"}
-    targets = (detail.get("Target", {}) for detail in found.get("Details", ()))
+    targets = (detail.get("Target", {}) for detail in change.get("Details", ()))
     names = dict.fromkeys(target.get("Name") or target.get("Attribute", "") for target in targets)
     return Change(
-        action=found.get("Action", ""),
-        resource=found.get("LogicalResourceId", ""),
-        kind=found.get("ResourceType", ""),
-        replaced=replaced.get(found.get("Replacement", ""), ""),
+        action=change.get("Action", ""),
+        resource=change.get("LogicalResourceId", ""),
+        kind=change.get("ResourceType", ""),
+        replaced=replaced.get(change.get("Replacement", ""), ""),
         why=", ".join(filter(None, names)),
     )
 

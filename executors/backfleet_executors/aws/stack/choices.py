@@ -88,7 +88,7 @@ class StackChoices:
 
     def parameters(self, current: Mapping[str, str]) -> dict[str, str]:
         """All parameters: those chosen, else as they are now, else the template's defaults."""
-        defaults = {name: str(each["Default"]) for name, each in PARAMETERS.items()}
+        defaults = {name: str(parameter["Default"]) for name, parameter in PARAMETERS.items()}
         kept = {name: value for name, value in current.items() if name in defaults}
         return defaults | kept | self._chosen()
 

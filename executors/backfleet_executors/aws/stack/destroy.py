@@ -77,5 +77,7 @@ def _deregister(clients: Clients, stack: Stack) -> None:
     pages = clients.batch.get_paginator("describe_job_definitions")
     with aws_errors(f"deregistering the job definition {name}"):
         for page in pages.paginate(jobDefinitionName=name, status="ACTIVE"):
-            for found in page["jobDefinitions"]:
-                clients.batch.deregister_job_definition(jobDefinition=found["jobDefinitionArn"])
+            for definition in page["jobDefinitions"]:
+                clients.batch.deregister_job_definition(
+                    jobDefinition=definition["jobDefinitionArn"]
+                )

@@ -22,17 +22,17 @@ CUSTOMER = "CUSTOMER"
 
 def check_key(clients: Clients, key: str) -> str:
     """Return the ARN of a key that can encrypt what a stack stores. Raises ExecutorError."""
-    found = _describe(clients, key, f"--kms-key {key}")
+    facts = _describe(clients, key, f"--kms-key {key}")
     fault = ""
-    if found.get("KeyState") != USABLE:
-        fault = f"the key is {found.get('KeyState')}; enable it, or choose another"
-    elif found.get("KeySpec", "SYMMETRIC_DEFAULT") != "SYMMETRIC_DEFAULT":
+    if facts.get("KeyState") != USABLE:
+        fault = f"the key is {facts.get('KeyState')}; enable it, or choose another"
+    elif facts.get("KeySpec", "SYMMETRIC_DEFAULT") != "SYMMETRIC_DEFAULT":
         fault = "S3 needs a symmetric key; choose another"
-    elif found.get("KeyManager") != CUSTOMER:
+    elif facts.get("KeyManager") != CUSTOMER:
         fault = "AWS manages this key, and nobody can change its policy; create a key of your own"
     if fault:
         raise ExecutorError(f"--kms-key {key}: {fault}")
-    return found.get("Arn", "")
+    return facts.get("Arn", "")
 
 
 def bucket_keys(clients: Clients, buckets: Iterable[str], others: Iterable[str]) -> list[str]:
@@ -50,8 +50,8 @@ def bucket_keys(clients: Clients, buckets: Iterable[str], others: Iterable[str])
     ExecutorError
         If the encryption of a bucket cannot be read, or its key cannot be used.
     """
-    found = (_key_of(clients, bucket) for bucket in dict.fromkeys(buckets))
-    return sorted({*filter(None, found), *filter(None, others)})
+    keys = (_key_of(clients, bucket) for bucket in dict.fromkeys(buckets))
+    return sorted({*filter(None, keys), *filter(None, others)})
 
 
 def _key_of(clients: Clients, bucket: str) -> str:
@@ -70,14 +70,14 @@ def _key_of(clients: Clients, bucket: str) -> str:
     key = next((one.get("KMSMasterKeyID", "") for one in defaults), "")
     if not key:
         return ""
-    found = _describe(clients, key, f"the bucket {bucket}")
-    if found.get("KeyState") != USABLE:
+    facts = _describe(clients, key, f"the bucket {bucket}")
+    if facts.get("KeyState") != USABLE:
         raise ExecutorError(
-            f"the bucket {bucket} is encrypted by the key {found.get('Arn')}, which is "
-            f"{found.get('KeyState')}: nothing in it can be read or written. Enable the key, or "
+            f"the bucket {bucket} is encrypted by the key {facts.get('Arn')}, which is "
+            f"{facts.get('KeyState')}: nothing in it can be read or written. Enable the key, or "
             "choose another bucket"
         )
-    return found.get("Arn", "") if found.get("KeyManager") == CUSTOMER else ""
+    return facts.get("Arn", "") if facts.get("KeyManager") == CUSTOMER else ""
 
 
 def _describe(clients: Clients, key: str, option: str) -> KeyMetadataTypeDef:

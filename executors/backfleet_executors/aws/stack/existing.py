@@ -34,7 +34,7 @@ def _check_network(clients: Clients, vpc: str, subnets: str) -> None:
     names = subnets.split(",")
     with aws_errors("looking for the subnets"):
         try:
-            found = clients.ec2.describe_subnets(SubnetIds=names)["Subnets"]
+            described = clients.ec2.describe_subnets(SubnetIds=names)["Subnets"]
         except ClientError as error:
             if error_code(error) == "InvalidSubnetID.NotFound":
                 raise ExecutorError(
@@ -42,7 +42,7 @@ def _check_network(clients: Clients, vpc: str, subnets: str) -> None:
                     f"{clients.region}; correct it, or --region"
                 ) from error
             raise
-    strangers = [each["SubnetId"] for each in found if each["VpcId"] != vpc]
+    strangers = [subnet["SubnetId"] for subnet in described if subnet["VpcId"] != vpc]
     if strangers:
         raise ExecutorError(f"--subnets: {', '.join(strangers)} does not belong to the VPC {vpc}")
 

@@ -96,7 +96,7 @@ def _graph(title: str, x: int, y: int, metrics: list[list[str]]) -> dict[str, An
 
 def _usage(kind: str) -> list[str]:
     metric = _fargate_metric(kind)
-    dimensions = [text for each in metric["Dimensions"] for text in each.values()]
+    dimensions = [text for dimension in metric["Dimensions"] for text in dimension.values()]
     return [metric["Namespace"], metric["MetricName"], *dimensions]
 
 

@@ -49,5 +49,5 @@ def _facts(preparation: Preparation) -> dict[str, Any]:
         "parameters": dict(preparation.parameters),
         "adopted": asdict(preparation.adopted),
         "service_roles": list(preparation.service_roles),
-        "changes": [asdict(each) for each in change_set.changes] if change_set else [],
+        "changes": [asdict(change) for change in change_set.changes] if change_set else [],
     }

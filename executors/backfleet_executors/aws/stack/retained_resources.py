@@ -83,12 +83,14 @@ def _retained_repository(clients: Clients, name: str) -> str:
 
     with aws_errors(f"looking for the repository {name}"):
         try:
-            (found,) = clients.ecr.describe_repositories(repositoryNames=[name])["repositories"]
+            (repository,) = clients.ecr.describe_repositories(repositoryNames=[name])[
+                "repositories"
+            ]
         except ClientError as error:
             if error_code(error) == "RepositoryNotFoundException":
                 return ""
             raise
-        tags = clients.ecr.list_tags_for_resource(resourceArn=found["repositoryArn"])["tags"]
+        tags = clients.ecr.list_tags_for_resource(resourceArn=repository["repositoryArn"])["tags"]
     if {"Key": STACK_TAG, "Value": name} not in tags:
         raise ExecutorError(_taken(f"repository {name}", "repository"))
     return name

@@ -34,8 +34,8 @@ def show_preparation(clients: Clients, preparation: Preparation) -> None:
 def show_changes(change_set: ChangeSet) -> None:
     """The changes of a stack as a table."""
     rows = [
-        [each.action, each.resource, each.kind, each.replaced, each.why]
-        for each in change_set.changes
+        [change.action, change.resource, change.kind, change.replaced, change.why]
+        for change in change_set.changes
     ]
     columns = ["action", "resource", "type", "replaced", "because of"]
     filled = [at for at, _ in enumerate(columns) if any(row[at] for row in rows)]
@@ -77,8 +77,8 @@ def _notes(preparation: Preparation) -> Iterator[str]:
 
 def _queue(queue: Mapping[str, Any]) -> str:
     environments = ", ".join(
-        f"{each['kind']} up to {each['max_vcpus']} vCPU, {each['status']}"
-        + (f" ({each['reason']})" if each["status"] == "INVALID" else "")
-        for each in queue["environments"]
+        f"{environment['kind']} up to {environment['max_vcpus']} vCPU, {environment['status']}"
+        + (f" ({environment['reason']})" if environment["status"] == "INVALID" else "")
+        for environment in queue["environments"]
     )
     return f"{queue['name']}: {queue['state']}, {queue['status']}; {environments}"

@@ -101,12 +101,12 @@ def find_stack(clients: Clients, name: str) -> Stack | None:
 
     with aws_errors(f"looking for the stack {name} in {clients.region}"):
         try:
-            found = clients.cloudformation.describe_stacks(StackName=name)["Stacks"]
+            stacks = clients.cloudformation.describe_stacks(StackName=name)["Stacks"]
         except ClientError as error:
             if is_missing(error):
                 return None
             raise
-    return _stack(found[0]) if found else None
+    return _stack(stacks[0]) if stacks else None
 
 
 def check_settled(stack: Stack) -> None:
@@ -137,17 +137,19 @@ def is_missing(error: ClientError) -> bool:
     return answer["Code"] == "ValidationError" and "does not exist" in answer.get("Message", "")
 
 
-def _stack(found: Any) -> Stack:
+def _stack(description: Any) -> Stack:
     return Stack(
-        id=found["StackId"],
-        name=found["StackName"],
-        status=found["StackStatus"],
-        reason=found.get("StackStatusReason", ""),
+        id=description["StackId"],
+        name=description["StackName"],
+        status=description["StackStatus"],
+        reason=description.get("StackStatusReason", ""),
         parameters={
-            each["ParameterKey"]: each.get("ParameterValue", "")
-            for each in found.get("Parameters", ())
+            parameter["ParameterKey"]: parameter.get("ParameterValue", "")
+            for parameter in description.get("Parameters", ())
         },
-        outputs={each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", ())},
-        tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", ())},
-        role=found.get("RoleARN", ""),
+        outputs={
+            output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", ())
+        },
+        tags={tag["Key"]: tag["Value"] for tag in description.get("Tags", ())},
+        role=description.get("RoleARN", ""),
     )

@@ -37,34 +37,37 @@ def _queues(clients: Clients, stack: Stack) -> list[dict[str, Any]]:
     with aws_errors("looking at the job queues"):
         queues = clients.batch.describe_job_queues(jobQueues=names)["jobQueues"]
         arns = [
-            each["computeEnvironment"]
+            item["computeEnvironment"]
             for queue in queues
-            for each in queue.get("computeEnvironmentOrder", ())
+            for item in queue.get("computeEnvironmentOrder", ())
         ]
         answer = clients.batch.describe_compute_environments(computeEnvironments=arns)
-    environments = {each["computeEnvironmentArn"]: each for each in answer["computeEnvironments"]}
+    environments = {
+        environment["computeEnvironmentArn"]: environment
+        for environment in answer["computeEnvironments"]
+    }
     return [
         {
             "name": queue["jobQueueName"],
             "state": queue["state"],
             "status": queue.get("status", ""),
             "environments": [
-                _environment(environments[each["computeEnvironment"]])
-                for each in queue.get("computeEnvironmentOrder", ())
-                if each["computeEnvironment"] in environments
+                _environment(environments[item["computeEnvironment"]])
+                for item in queue.get("computeEnvironmentOrder", ())
+                if item["computeEnvironment"] in environments
             ],
         }
         for queue in queues
     ]
 
 
-def _environment(found: Any) -> dict[str, Any]:
-    resources = found.get("computeResources", {})
+def _environment(environment: Any) -> dict[str, Any]:
+    resources = environment.get("computeResources", {})
     return {
-        "name": found["computeEnvironmentName"],
+        "name": environment["computeEnvironmentName"],
         "kind": resources.get("type", ""),
         "max_vcpus": resources.get("maxvCpus"),
-        "state": found.get("state", ""),
-        "status": found.get("status", ""),
-        "reason": found.get("statusReason", ""),
+        "state": environment.get("state", ""),
+        "status": environment.get("status", ""),
+        "reason": environment.get("statusReason", ""),
     }

@@ -67,7 +67,7 @@ def remove_command(team: str, name: str, region: str | None, yes: bool) -> None:
 
     clients = clients_for(region)
     stack = existing_stack(clients, name)
-    found = find_team(clients, stack, team)
+    team_stack = find_team(clients, stack, team)
     jobs = count_live_jobs(clients, stack, team)
     if jobs:
         raise ExecutorError(
@@ -75,4 +75,4 @@ def remove_command(team: str, name: str, region: str | None, yes: bool) -> None:
             "they fail. Wait for them, or cancel the runs"
         )
     confirm(f"Remove the team {team} of the stack {name} in {clients.region}?", yes)
-    destroy(clients, found, show_event)
+    destroy(clients, team_stack, show_event)

@@ -38,14 +38,14 @@ def teams_of(clients: Clients, stack: Stack) -> list[str]:
 def find_team(clients: Clients, stack: Stack, name: str) -> Stack:
     """Return the stack of a team. Raises ExecutorError if there is none."""
     check_team(name)
-    found = find_stack(clients, team_name(stack.name, name))
-    if found is None or found.is_review:
+    team_stack = find_stack(clients, team_name(stack.name, name))
+    if team_stack is None or team_stack.is_review:
         known = ", ".join(teams_of(clients, stack)) or "none"
         raise ExecutorError(
             f"the stack {stack.name} has no team {name!r}; it has {known}. Add it with 'backfleet "
             f"aws team add {name} --name {stack.name}'"
         )
-    return found
+    return team_stack
 
 
 def team_request(clients: Clients, stack: Stack, name: str, github: str | None) -> StackRequest:

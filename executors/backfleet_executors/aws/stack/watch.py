@@ -94,8 +94,10 @@ class StackWatch:
             yield from page["StackEvents"]
 
     def _what_failed(self, stack: Stack) -> str:
-        told = [f"{each.resource} ({each.kind}): {each.reason}" for each in self._failures]
-        reasons = "; ".join(told) or stack.reason or "CloudFormation does not say why"
+        failures = [
+            f"{failure.resource} ({failure.kind}): {failure.reason}" for failure in self._failures
+        ]
+        reasons = "; ".join(failures) or stack.reason or "CloudFormation does not say why"
         if stack.status == "UPDATE_ROLLBACK_COMPLETE":
             advice = "the stack is as it was before; fix this and deploy again"
         else:

@@ -103,7 +103,7 @@ def _snapshot(self: BatchResponse) -> str:
 def _describe_jobs(self: BatchBackend, jobs: list[str] | None) -> list[dict[str, Any]]:
     if len(jobs or ()) > DESCRIBED:
         raise ClientException(f"At most {DESCRIBED} jobs can be described at once")
-    known = (self.get_job_by_id(each.rpartition("job/")[2]) for each in jobs or ())
+    known = (self.get_job_by_id(job_id.rpartition("job/")[2]) for job_id in jobs or ())
     return [job.describe() for job in known if job is not None]
 
 
@@ -116,8 +116,8 @@ def _list_jobs(
 ) -> list[Any]:
     """RUNNING jobs where nothing else is asked for; a queue's without the children of arrays."""
     status = job_status if job_status or filters else "RUNNING"
-    found: list[Any] = [*_list(self, job_queue_name, array_job_id, status, filters)]
-    return found if array_job_id else [job for job in found if job.index is None]
+    listed: list[Any] = [*_list(self, job_queue_name, array_job_id, status, filters)]
+    return listed if array_job_id else [job for job in listed if job.index is None]
 
 
 def _list_jobs_page(self: BatchResponse) -> str:

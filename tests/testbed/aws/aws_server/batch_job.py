@@ -94,7 +94,7 @@ class BatchJob(DescribedJob):
             self._queue()
 
     def _wait_for_others(self) -> None:
-        others = [each for each in map(self.all_jobs.get, self._awaited()) if each]
+        others = [job for job in map(self.all_jobs.get, self._awaited()) if job]
         while not self.job_stopped and any(job.status not in DONE for job in others):
             time.sleep(LOOK_SECONDS)
         if any(job.status == "FAILED" for job in others):
@@ -104,14 +104,14 @@ class BatchJob(DescribedJob):
 
     def _awaited(self) -> Sequence[str]:
         ids = []
-        for each in self.depends_on or ():
-            if each.get("type") == "SEQUENTIAL":
+        for dependency in self.depends_on or ():
+            if dependency.get("type") == "SEQUENTIAL":
                 if self.index:
                     ids.append(f"{self.job_id.rpartition(':')[0]}:{self.index - 1}")
-            elif each.get("type") == "N_TO_N" and self.index is not None:
-                ids.append(f"{each['jobId']}:{self.index}")
+            elif dependency.get("type") == "N_TO_N" and self.index is not None:
+                ids.append(f"{dependency['jobId']}:{self.index}")
             else:
-                ids.append(each["jobId"])
+                ids.append(dependency["jobId"])
         return ids
 
     def _queue(self) -> None:
@@ -214,7 +214,7 @@ class BatchJob(DescribedJob):
     def _environment(self) -> dict[str, str]:
         given = self._get_container_property("environment", [])
         environment = dict(self.surroundings.environment) | self._role()
-        environment |= {each["name"]: each["value"] for each in given}
+        environment |= {variable["name"]: variable["value"] for variable in given}
         environment |= {
             "AWS_BATCH_JOB_ID": self.job_id,
             "AWS_BATCH_JOB_ATTEMPT": str(len(self.attempts)),

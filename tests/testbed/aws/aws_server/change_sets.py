@@ -26,7 +26,7 @@ def _difference(change_set: ChangeSet) -> Difference:
     """What changes, seen as AWS does: by conditions, and by parameters that are referred to."""
     stack, template = change_set.stack, change_set.template_dict
     live = _live(stack)
-    wanted = _wanted(change_set)
+    planned = _planned(change_set)
     changed = {
         name
         for name, value in change_set.parameters.items()
@@ -34,10 +34,10 @@ def _difference(change_set: ChangeSet) -> Difference:
     }
     old, new = stack.template_dict.get("Resources", {}), template["Resources"]
     return {
-        "Add": [name for name in wanted if name not in live],
+        "Add": [name for name in planned if name not in live],
         "Modify": [
             name
-            for name in wanted
+            for name in planned
             if name in live
             and (
                 old.get(name) != new[name]
@@ -45,7 +45,7 @@ def _difference(change_set: ChangeSet) -> Difference:
                 or (new[name]["Type"] == TAGS_REPLACE and _new_tags(change_set))
             )
         ],
-        "Remove": [name for name in live if name not in wanted],
+        "Remove": [name for name in live if name not in planned],
     }
 
 
@@ -61,7 +61,7 @@ def _live(stack: Stack) -> list[str]:
     return _LIVE.get(stack.stack_id, [])
 
 
-def _wanted(change_set: ChangeSet) -> list[str]:
+def _planned(change_set: ChangeSet) -> list[str]:
     """The resources whose condition holds."""
     stack = change_set.stack
     fresh = ResourceMap(
@@ -94,8 +94,8 @@ def _references(part: Any, template: Mapping[str, Any]) -> Iterator[str]:
                 yield from _references(template["Conditions"][value], template)
             yield from _references(value, template)
     elif isinstance(part, list):
-        for each in part:
-            yield from _references(each, template)
+        for item in part:
+            yield from _references(item, template)
 
 
 def _parse(self: ChangeSet) -> None:
@@ -137,9 +137,9 @@ def _execute(
     self: CloudFormationBackend, change_set_name: str, stack_name: str | None = None
 ) -> None:
     change_set = next(
-        each
-        for each in self.change_sets.values()
-        if change_set_name in (each.change_set_id, each.change_set_name)
+        candidate
+        for candidate in self.change_sets.values()
+        if change_set_name in (candidate.change_set_id, candidate.change_set_name)
     )
     stack, verb = change_set.stack, change_set.change_set_type
     stack.role_arn = change_set.role_arn or stack.role_arn

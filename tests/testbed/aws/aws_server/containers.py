@@ -72,8 +72,8 @@ def _options(attempt: Attempt, declared: Collection[str]) -> dict[str, Any]:
 
 
 def _linux(properties: Mapping[str, Any]) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = properties.get("linuxParameters") or {}
-    return found
+    parameters: Mapping[str, Any] = properties.get("linuxParameters") or {}
+    return parameters
 
 
 def _mounts(properties: Mapping[str, Any], declared: Collection[str]) -> list[Any]:

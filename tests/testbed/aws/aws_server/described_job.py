@@ -54,20 +54,20 @@ class DescribedJob(Job):
     @property
     def index(self) -> int | None:
         """Of a child in its array."""
-        found: int | None = self.array_properties.get("index")
-        return found
+        index: int | None = self.array_properties.get("index")
+        return index
 
     @property
     def parent(self) -> DescribedJob | None:
-        found = self.all_jobs.get(self.job_id.rpartition(":")[0])
-        return found if isinstance(found, DescribedJob) else None
+        parent = self.all_jobs.get(self.job_id.rpartition(":")[0])
+        return parent if isinstance(parent, DescribedJob) else None
 
     def _get_container_property(self, p: str, default: Any) -> Any:
         """The override, or what the job definition says."""
         definition = self.job_definition.container_properties or {}
         if p == "environment":
             given = [*definition.get(p, ()), *self.container_overrides.get(p, ())]
-            values = {each["name"]: each["value"] for each in given}
+            values = {variable["name"]: variable["value"] for variable in given}
             return [{"name": name, "value": value} for name, value in values.items()]
         if p in ("vcpus", "memory"):
             return self._resource({"vcpus": "VCPU", "memory": "MEMORY"}[p], p, default)

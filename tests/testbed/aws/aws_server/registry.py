@@ -23,9 +23,9 @@ def mend_registry(address: str) -> None:
 
     def token(self: ECRResponse) -> Any:
         answer = _token(self)
-        for each in answer.result["authorizationData"]:  # type: ignore[index]  # typed as object
-            each["proxyEndpoint"] = f"http://{address}"
-            each["expiresAt"] = datetime.now(UTC) + timedelta(hours=12)
+        for authorization in answer.result["authorizationData"]:  # type: ignore[index]  # typed as object
+            authorization["proxyEndpoint"] = f"http://{address}"
+            authorization["expiresAt"] = datetime.now(UTC) + timedelta(hours=12)
         return answer
 
     setattr(Repository, "__init__", make)  # noqa: B010

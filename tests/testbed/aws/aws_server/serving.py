@@ -79,9 +79,9 @@ def _job(job: str) -> BatchJob:
 
     for backends in batch_backends.values():
         for backend in backends.values():
-            found = backend.get_job_by_id(job)
-            if isinstance(found, BatchJob):
-                return found
+            known = backend.get_job_by_id(job)
+            if isinstance(known, BatchJob):
+                return known
     raise LookupError(f"there is no job {job}")
 
 
