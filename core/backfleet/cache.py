@@ -112,7 +112,9 @@ def write_quietly(path: str | Path, *content: bytes | memoryview) -> None:
 def _write_rest(handle: int, parts: Sequence[bytes | memoryview], written: int) -> None:
     """Write what a first call has left out, which writes less than all on a full disk, too."""
     # Empty views cannot be cast.
-    for part in filter(None, parts):
+    for part in parts:
+        if not len(part):
+            continue
         view = memoryview(part).cast("B")
         skipped = min(written, len(view))
         written -= skipped
