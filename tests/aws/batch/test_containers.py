@@ -10,7 +10,6 @@ import pytest
 
 import backfleet as bf
 from backfleet.runs.run import Run
-from sample_job import SAMPLE_FACTS
 from stored_rows import stored_rows
 
 pytestmark = pytest.mark.testbed
@@ -27,10 +26,7 @@ def run_in_containers(
     server = aws_server_with_containers
     settings = server.settings | {"image": server.image}
 
-    def run(
-        strategy: str, params: Mapping[str, Any], facts: Path | None = None
-    ) -> tuple[Run, bf.Job]:
-        traded = {} if facts is None else {"market": {"rules": "cn-a"}}
+    def run(strategy: str, params: Mapping[str, Any]) -> tuple[Run, bf.Job]:
         job = bf.Job(
             strategy=strategy,
             params=params,
@@ -39,11 +35,9 @@ def run_in_containers(
                 "path": str(sample_data),
                 "symbols": list(GOLDEN),
                 "timezone": "Asia/Shanghai",
-                "facts": None if facts is None else str(facts),
             },
-            broker={"cash": 100_000 if facts is None else 1_000_000, "commission": 0.0002},
+            broker={"cash": 100_000, "commission": 0.0002},
             results={"store": str(tmp_path / "runs")},
-            **traded,
         )
         options = [f"{key}={value}" for key, value in settings.items()]
         return bf.run(job, "aws-batch", [*options, "workers=2"], progress=None), job
@@ -59,20 +53,6 @@ def test_fault_25_a_read_only_root_and_another_user_are_enough_for_the_golden_nu
     frame = run.results()
 
     assert dict(zip(frame["symbol"], frame["final_value"].round(2), strict=True)) == GOLDEN
-    assert run.id == local.id
-    assert stored_rows(run) == stored_rows(local)
-    assert [dict(header.blobs) for header in run.chunk_index.headers()] == [
-        dict(header.blobs) for header in local.chunk_index.headers()
-    ]
-
-
-def test_facts_of_this_machine_reach_containers_and_give_the_rows_of_local(
-    run_in_containers: Callable[..., tuple[Run, bf.Job]],
-) -> None:
-    run, job = run_in_containers("sma-crossover", {"period": 15}, facts=SAMPLE_FACTS)
-    local = bf.run(job, progress=None)
-
-    assert set(run.results()["symbol"]) == set(GOLDEN)
     assert run.id == local.id
     assert stored_rows(run) == stored_rows(local)
     assert [dict(header.blobs) for header in run.chunk_index.headers()] == [
