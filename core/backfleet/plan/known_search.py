@@ -95,6 +95,9 @@ class _Search:
         # Of equal points in a table of points, one is reused and the others are computed.
         earlier, at = np.unique(numbers, return_index=True)
         earlier, at = earlier[earlier >= 0], at[earlier >= 0]
+        if not len(at):
+            # The tasks that both runs have came from a newer run.
+            return
         chunks, starts = np.unique(earlier // reader.manifest.chunk_size, return_index=True)
         groups = np.split(np.arange(len(at)), starts[1:])
         is_left = np.ones(len(self.tasks), dtype=np.bool_)
