@@ -28,8 +28,8 @@ from sweeps import Sweep, peak_memory, seconds_of, write_prices
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 SYMBOLS, BARS, LONG = 500, 2_520, 100_000
 PARTS = ("one", "long", "sweep", "run", "growth")
-PAGE_PARTS = (*PARTS, "validation")
-"""All parts of the page. That of the validation is written by hand."""
+PAGE_PARTS = (*PARTS, "validation", "scripts")
+"""All parts of the page. The last two are written by hand."""
 
 TOO_SLOW = {"long": ("zipline-reloaded",)}
 
