@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sample_job import SAMPLE_FACTS, SAMPLE_SYMBOLS
 from waiting import until
 
 if TYPE_CHECKING:
     from tests.docker.conftest import Yard
 
 pytestmark = [pytest.mark.testbed]
+
+PAIR = """
+import backtrader as bt
+
+
+class Pair(bt.Strategy):
+    def next(self):
+        second, index, weekly, first = self.datas
+        for stock in (second, first):
+            rises = stock.close[0] > stock.close[-1] and len(weekly) > 1
+            hold = rises and weekly.close[0] > weekly.close[-1] and index.close[0] > index.open[0]
+            self.order_target_size(stock, target=10 if hold else 0)
+"""
 
 GOLDEN = {"600519": 164109.44, "600559": 106285.36, "600560": 100000.00}
 
@@ -43,6 +58,30 @@ def test_rows_and_details_equal_those_of_local_to_the_last_bit(yard: Yard) -> No
     assert blobs(yard) == details
 
 
+def test_feeds_of_one_strategy_and_tables_of_analyzers_equal_those_of_local(yard: Yard) -> None:
+    (yard.folder / "pair.py").write_text(PAIR)
+    feeds = 'feeds = ["600559", "index", "600519.weekly", "600519"]'
+    job = yard.write_job("pair.py:Pair", "")
+    text = job.read_text().replace(f"symbols = {json.dumps(SAMPLE_SYMBOLS)}", feeds)
+    text += '\n[data.auxiliary.index]\nsymbols = ["600560"]\n'
+    text += '\n[data.auxiliary.weekly]\nresample = "1w"\n'
+    text += '\n[results.analyzers]\nmonths = { class = "TimeReturn", timeframe = 7 }\n'
+    text += 'transactions = "Transactions"\n'
+    job.write_text(text)
+    done = yard.run("-o", "workers=1")
+    assert done.returncode == 0, done.stderr
+    there, details = yard.rows(), blobs(yard)
+    assert [row["trades"] > 10 for row in there] == [True]
+    assert len(yard.opened().analyzers(0)) > 100
+
+    yard.store = yard.folder / "local"
+    job.write_text(text.replace(str(yard.folder / "runs"), str(yard.store)))
+    here = yard.call("run", "job.toml")
+    assert here.returncode == 0, here.stderr
+    assert yard.rows() == there
+    assert blobs(yard) == details
+
+
 def test_the_compiled_engine_gives_the_same_bits(yard: Yard) -> None:
     # On this machine the first task of a worker compiles the engine.
     params = "period = { start = 2, stop = 60, step = 1 }"
@@ -54,6 +93,24 @@ def test_the_compiled_engine_gives_the_same_bits(yard: Yard) -> None:
     job.write_text(job.read_text().replace(str(yard.folder / "runs"), str(yard.store)))
     assert yard.call("run", "job.toml").returncode == 0
     assert yard.rows() == there
+
+
+def test_facts_reach_containers_and_give_the_rows_of_local(yard: Yard, tmp_path: Path) -> None:
+    facts = shutil.copytree(SAMPLE_FACTS, tmp_path / "facts")
+    job = yard.write_job("sma-crossover", "period = 15", task_timeout="5 min")
+    market = f'facts = "{facts}"\n\n[market]\nrules = "cn-a"\n\n[broker]\ncash = 1_000_000\n'
+    job.write_text(job.read_text().replace("\n[broker]\ncash = 100_000\n", market))
+    done = yard.run("-o", "workers=1")
+    assert done.returncode == 0, done.stderr
+    there, details = yard.rows(), blobs(yard)
+    assert {row["symbol"] for row in there if row["error"] is None} == set(GOLDEN)
+
+    yard.store = yard.folder / "local"
+    job.write_text(job.read_text().replace(str(yard.folder / "runs"), str(yard.store)))
+    here = yard.call("run", "job.toml")
+    assert here.returncode == 0, here.stderr
+    assert yard.rows() == there
+    assert blobs(yard) == details
 
 
 def test_what_is_stored_belongs_to_the_caller_and_no_container_is_left(yard: Yard) -> None:
