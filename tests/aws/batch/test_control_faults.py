@@ -19,8 +19,8 @@ from backfleet_executors.aws.batch import poll as poll_module
 from backfleet_executors.aws.batch import submit as submit_module
 from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
-from backfleet_executors.aws.batch.poll import GRACE, VANISHED, SubmissionPoll
-from backfleet_executors.aws.batch.request import OVERRIDES_LIMIT, PAYLOAD_LIMIT
+from backfleet_executors.aws.batch.poll import GRACE_SECONDS, VANISHED, SubmissionPoll
+from backfleet_executors.aws.batch.request import MAX_OVERRIDES_CHARS, MAX_PAYLOAD_BYTES
 from backfleet_executors.aws.batch.submit import JobSubmitter
 from backfleet_executors.aws.clients import Clients
 from stored_rows import run_of
@@ -224,7 +224,7 @@ def test_fault_12_a_job_that_is_not_seen_yet_waits_and_later_the_store_decides(
     handle = started()
     gate.alter("DescribeJobs", lambda answer: {"jobs": []})
     young = poll_of(handle).statuses()
-    handle["submitted"] -= GRACE + 1
+    handle["submitted"] -= GRACE_SECONDS + 1
     old = poll_of(handle).statuses()
 
     assert states(young) == ["waiting"] * 3
@@ -353,7 +353,7 @@ def test_fault_19_jobs_that_cannot_start_say_why_and_are_canceled_on_request(
     )
     handle = dict(executor.submit(asked))
     early = list(executor.poll(handle))
-    handle["submitted"] -= GRACE + 1
+    handle["submitted"] -= GRACE_SECONDS + 1
     monkeypatch.setattr(poll_module, "MIN_PAUSE_SECONDS", 0.0)
     statuses = list(executor.poll(handle))
     executor.cancel(handle)
@@ -389,7 +389,7 @@ def test_fault_19_a_sound_queue_passes_on_what_batch_says_of_the_job(
     aws_server.client("batch").update_compute_environment(
         computeEnvironment=aws_server.compute_environment, state="ENABLED"
     )
-    handle["submitted"] -= GRACE + 1
+    handle["submitted"] -= GRACE_SECONDS + 1
     gate.alter("DescribeJobs", as_runnable)
     gate.alter("ListJobs", with_reason)
     (first, *_) = executor.poll(handle)
@@ -537,7 +537,7 @@ def test_fault_31_answers_that_come_twice_or_out_of_order_change_nothing(
 
 @pytest.mark.parametrize(
     ("length", "limits"),
-    [(OVERRIDES_LIMIT, ["8,192"]), (PAYLOAD_LIMIT, ["30,720", "8,192"])],
+    [(MAX_OVERRIDES_CHARS, ["8,192"]), (MAX_PAYLOAD_BYTES, ["30,720", "8,192"])],
 )
 def test_fault_32_a_request_over_the_limits_is_refused_before_it_is_sent(
     executor: AwsBatchExecutor, gate: Gate, length: int, limits: list[str]

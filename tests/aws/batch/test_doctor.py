@@ -22,10 +22,10 @@ from testbed.aws.server import WORKER
 @pytest.fixture
 def fast_live(monkeypatch: pytest.MonkeyPatch) -> None:
     """Times that suit containers which start at once."""
-    monkeypatch.setattr(live_trial, "PAUSE", 0.1)
-    monkeypatch.setattr(live_containers, "GRACE", 2.0)
-    monkeypatch.setattr(live_containers, "MIN_TIMEOUT", 2)
-    monkeypatch.setattr(live_share, "PAUSE", 0.05)
+    monkeypatch.setattr(live_trial, "PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(live_containers, "GRACE_SECONDS", 2.0)
+    monkeypatch.setattr(live_containers, "MIN_TIMEOUT_SECONDS", 2)
+    monkeypatch.setattr(live_share, "PAUSE_SECONDS", 0.05)
 
 
 def by_subject(findings: Any) -> dict[str, Finding]:

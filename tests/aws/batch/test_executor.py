@@ -168,7 +168,7 @@ def test_where_one_of_two_jobs_is_refused_the_other_is_stopped(
 ) -> None:
     from backfleet_executors.aws.batch import arrays
 
-    monkeypatch.setattr(arrays, "ARRAY_LIMIT", 2)
+    monkeypatch.setattr(arrays, "MAX_ARRAY_SHARDS", 2)
     asked = submission(shards=4)
 
     def refuse_the_next() -> None:

@@ -564,7 +564,7 @@ SCENARIOS: dict[str, Scenario] = {
         (Targets,), frames="one missing", params={"runonce": False}, fallback=STEPWISE
     ),
 }
-USUAL = (
+DEFAULT_CASES = (
     "reference",
     "bracket orders",
     "oco orders",
@@ -633,7 +633,7 @@ def build(scenario: Scenario, frames: list[pd.DataFrame]) -> Callable[[Any], Non
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=() if name in USUAL else pytest.mark.exhaustive)
+        pytest.param(name, marks=() if name in DEFAULT_CASES else pytest.mark.exhaustive)
         for name in SCENARIOS
     ],
 )

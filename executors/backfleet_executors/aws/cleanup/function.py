@@ -16,7 +16,7 @@ PRICE_TAG = "backfleet:price"
 LIMIT_TAG = "backfleet:max-cost"
 LIVE = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 WAITING = ("SUBMITTED", "PENDING", "RUNNABLE")
-DESCRIBED_AT_ONCE = 100
+MAX_DESCRIBED_JOBS = 100
 HOUR = 3_600_000
 
 
@@ -57,8 +57,8 @@ def live_jobs(batch: Any, queues: list[str]) -> list[Any]:
         for job in page["jobSummaryList"]
     ]
     jobs = []
-    for first in range(0, len(ids), DESCRIBED_AT_ONCE):
-        jobs += batch.describe_jobs(jobs=ids[first : first + DESCRIBED_AT_ONCE])["jobs"]
+    for first in range(0, len(ids), MAX_DESCRIBED_JOBS):
+        jobs += batch.describe_jobs(jobs=ids[first : first + MAX_DESCRIBED_JOBS])["jobs"]
     return [job for job in jobs if RUN_TAG in job.get("tags", {})]
 
 
@@ -79,7 +79,7 @@ def over_limit(batch: Any, job: Any, now: float) -> str:
         return ""
     hour, limit = float(tags[PRICE_TAG].split()[0]), float(tags[LIMIT_TAG])
     size = job.get("arrayProperties", {}).get("size", 0)
-    count = min(size, DESCRIBED_AT_ONCE)
+    count = min(size, MAX_DESCRIBED_JOBS)
     # A hundred children at equal distances stand for all of an array.
     names = [f"{job['jobId']}:{number * size // count}" for number in range(count)]
     jobs = batch.describe_jobs(jobs=names)["jobs"] if names else [job]
