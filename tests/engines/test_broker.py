@@ -107,7 +107,7 @@ class Watched(RandomOrders):
         self.account: list[tuple[float, float]] = []
         self.filled: dict[int, tuple[float, float]] = {}
 
-    def notify_order(self, order: Any) -> None:
+    def notify_order(self, order: bt.Order) -> None:
         if order.executed.size:
             self.filled[order.ref] = (order.executed.size, order.executed.comm)
 

@@ -119,7 +119,7 @@ def in_data(**values: Any) -> dict[str, Any]:
     return {"data": DATA | values}
 
 
-def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> None:
+def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = tmp_path / "elsewhere"
     here.mkdir()
     monkeypatch.chdir(here)
@@ -218,7 +218,7 @@ def test_every_key_of_the_job_file_is_read(tmp_path: Path, monkeypatch: Any) -> 
     }
 
 
-def test_only_strategy_and_data_are_needed(monkeypatch: Any, tmp_path: Path) -> None:
+def test_only_strategy_and_data_are_needed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     job = Job(strategy="sma-crossover", data=DATA)
     assert (job.name, job.engine, job.seed, job.params) == ("sma-crossover", "auto", 0, {})
@@ -276,7 +276,7 @@ def test_a_single_symbol_or_glob_needs_no_list() -> None:
 
 
 def test_paths_in_a_file_start_at_its_folder_and_others_here(
-    tmp_path: Path, monkeypatch: Any
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, here = tmp_path / "jobs", tmp_path / "here"
     folder.mkdir()
@@ -505,7 +505,9 @@ def test_a_suggestion_lists_few_names(names: list[str], hint: str) -> None:
         ),
     ],
 )
-def test_a_wrong_value_is_one_line_with_path_value_and_reason(values: Any, line: str) -> None:
+def test_a_wrong_value_is_one_line_with_path_value_and_reason(
+    values: dict[str, Any], line: str
+) -> None:
     lines = refused(**values)
     assert len(lines) == 1
     assert lines[0].startswith(line)

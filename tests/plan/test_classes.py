@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from backfleet.job import Job
 from backfleet.plan.plan import plan_job
 from backfleet.runs.run_task import run_task
 from sample_job import SAMPLE_DATA
+
+SetUp = Callable[[bt.Cerebro, dict[str, Any]], object]
 
 ENGINES = ("backtrader", "backtrader-stock")
 
@@ -98,7 +101,7 @@ def final_values(folder: Path, **more: Any) -> set[float]:
     return {row["final_value"] for row in rows}
 
 
-def script_value(folder: Path, set_up: Any) -> float:
+def script_value(folder: Path, set_up: SetUp) -> float:
     """The final value of a plain script that sets the same classes."""
     text = "\n".join((folder / name).read_text() for name in ("rates.py", "cross.py", "fees.py"))
     names: dict[str, Any] = {"__name__": __name__}
@@ -130,7 +133,7 @@ def test_a_sizer_of_the_strategys_own_file_sizes_orders(folder: Path) -> None:
 
 
 def test_a_commission_scheme_of_another_file_charges_orders(folder: Path) -> None:
-    def set_up(cerebro: Any, names: Any) -> None:
+    def set_up(cerebro: bt.Cerebro, names: dict[str, Any]) -> None:
         cerebro.addsizer(names["Half"])
         cerebro.broker.addcommissioninfo(names["Stamp"](floor=5.0))
 
@@ -146,7 +149,7 @@ def test_a_commission_scheme_of_another_file_charges_orders(folder: Path) -> Non
 def test_a_volume_filler_limits_fills(folder: Path, own: bool) -> None:
     table = {"class": "fees.py:Tenth"} if own else {"class": "FixedBarPerc", "perc": 0.001}
 
-    def set_up(cerebro: Any, names: Any) -> None:
+    def set_up(cerebro: bt.Cerebro, names: dict[str, Any]) -> None:
         cerebro.addsizer(names["Half"])
         filler = names["Tenth"]() if own else bt.fillers.FixedBarPerc(perc=0.001)
         cerebro.broker.set_filler(filler)
@@ -156,7 +159,7 @@ def test_a_volume_filler_limits_fills(folder: Path, own: bool) -> None:
 
 
 def test_signals_trade_as_those_of_cerebro(folder: Path) -> None:
-    def set_up(cerebro: Any, names: Any) -> None:
+    def set_up(cerebro: bt.Cerebro, names: dict[str, Any]) -> None:
         cerebro.add_signal(bt.SIGNAL_LONGSHORT, names["Rise"], period=15)
         cerebro.add_signal(bt.SIGNAL_LONGSHORT, names["Rise"], period=5)
         cerebro.add_signal(bt.SIGNAL_LONGEXIT, bt.ind.MACD)
@@ -173,7 +176,7 @@ def test_signals_trade_as_those_of_cerebro(folder: Path) -> None:
 
 
 def test_signals_need_no_strategy_of_ones_own(folder: Path) -> None:
-    def set_up(cerebro: Any, names: Any) -> None:
+    def set_up(cerebro: bt.Cerebro, names: dict[str, Any]) -> None:
         cerebro.add_signal(bt.SIGNAL_LONG, bt.ind.MACD, period_me1=9)
 
     macd = {"class": "MACD", "period_me1": 9}

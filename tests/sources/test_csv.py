@@ -461,7 +461,7 @@ def test_splits_and_dividends_adjust_what_lies_before_them(
         ("10,0,-2", {"splits": "splits"}, "row 3: splits is '-2', not a positive number"),
     ],
 )
-def test_impossible_events_are_refused(row: str, options: Any, message: str) -> None:
+def test_impossible_events_are_refused(row: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         parse(EVENTS + f"2020-01-01,10,10,10,10,0,0\n2020-01-02,10,10,10,{row}\n", **options)
 

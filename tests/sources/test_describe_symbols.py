@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from backfleet.bars import BarsWindow
 from backfleet.errors import DataError
@@ -12,12 +11,13 @@ from backfleet.plan.data import open_source
 from backfleet.source import SourceSettings
 from backfleet.sources.bar_cache import BarCache, SymbolData
 from backfleet.sources.describe_symbols import describe_symbols
+from sources.conftest import Counted
 
 HEADER = "date,open,high,low,close\n"
 
 
 def test_bad_files_cost_only_their_own_symbols_and_the_order_stays(
-    data: Path, tmp_path: Path, settle: Callable[[Path], None], counted: Any
+    data: Path, tmp_path: Path, settle: Callable[[Path], None], counted: Counted
 ) -> None:
     names = [f"S{number:02}" for number in range(40)]
     for number, name in enumerate(names):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pytest
 
 import backfleet as bf
 from backfleet.errors import ExecutorError, StoreError
-from backfleet.executor import ShardState, Submission, trial_submission
+from backfleet.executor import ShardState, ShardStatus, Submission, trial_submission
 from backfleet_executors.aws.batch import poll as poll_module
 from backfleet_executors.aws.batch import submit as submit_module
 from backfleet_executors.aws.batch.calls import BatchCalls
@@ -26,6 +26,9 @@ from backfleet_executors.aws.clients import Clients
 from stored_rows import run_of
 from testbed.aws.deployment import SHARE, AwsServer
 from testbed.aws.gate import Gate
+
+Answered = dict[str, Any]
+"""An answer of AWS as JSON."""
 
 Submit = Callable[..., Submission]
 EXPIRED = "ExpiredTokenException"
@@ -79,7 +82,7 @@ def started(
     return start
 
 
-def states(statuses: Any) -> list[str]:
+def states(statuses: Iterable[ShardStatus]) -> list[str]:
     return [str(status.state) for status in statuses]
 
 
@@ -205,7 +208,7 @@ def test_fault_11_a_minute_of_throttling_leaves_a_poll_with_what_it_knew(
         poll.statuses()
 
 
-def as_running(answer: Any) -> Any:
+def as_running(answer: Answered) -> Any:
     for job in answer["jobs"]:
         job["status"] = "PENDING"
         job["arrayProperties"] |= {"statusSummary": {"RUNNING": 2, "RUNNABLE": 1}}
@@ -325,7 +328,7 @@ def test_fault_18_a_container_without_memory_names_its_size_and_is_not_tried_aga
     job = submitted("kill -9 $$", arrayProperties={"size": 2})
     aws_server.wait(job)
 
-    def out_of_memory(answer: Any) -> Any:
+    def out_of_memory(answer: Answered) -> Any:
         for child in answer["jobSummaryList"]:
             child["container"]["reason"] = "OutOfMemoryError: Container killed due to memory usage"
         return answer
@@ -372,11 +375,11 @@ def test_fault_19_jobs_that_cannot_start_say_why_and_are_canceled_on_request(
 def test_fault_19_a_sound_queue_passes_on_what_batch_says_of_the_job(
     executor: AwsBatchExecutor, submission: Submit, aws_server: AwsServer, gate: Gate
 ) -> None:
-    def with_reason(answer: Any) -> Any:
+    def with_reason(answer: Answered) -> Any:
         reason = {"statusReason": "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - too much"}
         return {"jobSummaryList": [job | reason for job in answer["jobSummaryList"]]}
 
-    def as_runnable(answer: Any) -> Any:
+    def as_runnable(answer: Answered) -> Any:
         for job in answer["jobs"]:
             job["status"] = "PENDING"
             job["arrayProperties"] |= {"statusSummary": {"RUNNABLE": 3}}
@@ -517,7 +520,7 @@ def test_fault_31_answers_that_come_twice_or_out_of_order_change_nothing(
     ]
     poll = poll_of(started())
 
-    def next_answer(answer: Any) -> Any:
+    def next_answer(answer: Answered) -> Any:
         for job in answer["jobs"]:
             job["status"] = "PENDING"
             job["arrayProperties"] |= {"statusSummary": seen[0]}

@@ -136,7 +136,7 @@ def test_what_spot_interrupted_too_often_goes_to_the_on_demand_queue(
     submission_log = SubmissionLog(store)
     second = submission_log.append(asked)
 
-    def interrupted(answer: Any) -> Any:
+    def interrupted(answer: dict[str, Any]) -> Any:
         for job in answer["jobSummaryList"]:
             if job["arrayProperties"]["index"] == 1:
                 job["statusReason"] = "Your Spot Task was interrupted."
@@ -176,7 +176,7 @@ def test_where_one_of_two_jobs_is_refused_the_other_is_stopped(
 
     answers: list[Any] = []
 
-    def note(answer: Any) -> Any:
+    def note(answer: dict[str, Any]) -> Any:
         answers.append(answer["jobId"])
         refuse_the_next()
         return answer

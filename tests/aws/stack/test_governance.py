@@ -307,7 +307,7 @@ def test_an_earlier_key_stays_readable_and_the_repository_keeps_its_own(
     assert parameters["RepositoryKey"] == ""
 
 
-def encrypt(server: Any, bucket: str, key: str) -> None:
+def encrypt(server: AwsServer, bucket: str, key: str) -> None:
     rule = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
     rules = {"Rules": [{"ApplyServerSideEncryptionByDefault": rule}]}
     server.client("s3").put_bucket_encryption(

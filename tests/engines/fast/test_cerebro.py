@@ -77,7 +77,7 @@ class Reference(bt.Strategy):
         elif self.data < self.average:
             self.order = self.sell(size=self.position.size)
 
-    def notify_order(self, order: Any) -> None:
+    def notify_order(self, order: bt.Order) -> None:
         if not order.alive():
             self.order = None
 
@@ -250,10 +250,10 @@ class OwnLines(bt.Strategy):
     def notify_fund(self, cash: float, value: float, fundvalue: float, shares: float) -> None:
         self.seen.append(("fund", fundvalue, shares))
 
-    def notify_order(self, order: Any) -> None:
+    def notify_order(self, order: bt.Order) -> None:
         self.seen.append(("order", order.ref, order.status, order.executed.price))
 
-    def notify_trade(self, trade: Any) -> None:
+    def notify_trade(self, trade: bt.Trade) -> None:
         self.seen.append(("trade", trade.ref, trade.status, trade.pnlcomm))
 
 
@@ -295,7 +295,9 @@ class Timed(Reference):
         self.seen: list[Any] = []
         self.add_timer(when=bt.timer.SESSION_START, weekdays=[1], cheat=True)
 
-    def notify_timer(self, timer: Any, when: Any, *args: Any, **kwargs: Any) -> None:
+    def notify_timer(
+        self, timer: bt.timer.Timer, when: datetime.datetime, *args: object, **kwargs: Any
+    ) -> None:
         # The average has not reached the bar yet, and at first has no value.
         average = self.average[0] if len(self.average) else None
         self.seen += [when, self.broker.getvalue(), len(self.average), average]
@@ -390,67 +392,67 @@ class Scenario:
     fallback: str | None = None
 
 
-def weekly(cerebro: Any) -> None:
+def weekly(cerebro: bt.Cerebro) -> None:
     cerebro.resampledata(cerebro.datas[0], timeframe=bt.TimeFrame.Weeks)
 
 
-def script_timers(cerebro: Any) -> None:
+def script_timers(cerebro: bt.Cerebro) -> None:
     for cheat in (False, True):
         cerebro.add_timer(
             bt.timer.SESSION_END, weekdays=[2, 4], strats=True, cheat=cheat, weekcarry=True
         )
 
 
-def clones(cerebro: Any) -> None:
+def clones(cerebro: bt.Cerebro) -> None:
     for data in list(cerebro.datas)[:2]:
         cerebro.adddata(data.clone())
     cerebro.adddata(cerebro.datas[0].copyas("again"))
     cerebro.adddata(cerebro.datas[-1].copyas("and again"))
 
 
-def filtered_clone(cerebro: Any) -> None:
+def filtered_clone(cerebro: bt.Cerebro) -> None:
     clone = cerebro.datas[0].clone()
     clone.addfilter(bt.filters.HeikinAshi)
     cerebro.adddata(clone)
 
 
-def slipping_broker(cerebro: Any) -> None:
+def slipping_broker(cerebro: bt.Cerebro) -> None:
     cerebro.broker = bt.brokers.BackBroker(slip_perc=0.001, coc=True)
     cerebro.broker.setcash(70_000)
     cerebro.broker.setcommission(commission=0.001)
 
 
-def own_schemes(cerebro: Any) -> None:
+def own_schemes(cerebro: bt.Cerebro) -> None:
     slipping_broker(cerebro)
     ChangesSchemes.schemes = cerebro.broker.comminfo
 
 
-def replayed(cerebro: Any) -> None:
+def replayed(cerebro: bt.Cerebro) -> None:
     cerebro.replaydata(cerebro.datas.pop(), timeframe=bt.TimeFrame.Weeks, compression=1)
 
 
-def observers(cerebro: Any) -> None:
+def observers(cerebro: bt.Cerebro) -> None:
     for name in ("DrawDown", "Value", "TimeReturn", "FundValue", "LogReturns", "Cash"):
         cerebro.addobserver(getattr(bt.observers, name))
 
 
-def fill_three(cerebro: Any) -> None:
+def fill_three(cerebro: bt.Cerebro) -> None:
     cerebro.broker.set_filler(bt.broker.fillers.FixedSize(size=3))
 
 
-def per_feed_fees(cerebro: Any) -> None:
+def per_feed_fees(cerebro: bt.Cerebro) -> None:
     cerebro.broker.setcommission(commission=2.0, margin=500.0, mult=10.0, name="d1")
 
 
-def own_fees(cerebro: Any) -> None:
+def own_fees(cerebro: bt.Cerebro) -> None:
     cerebro.broker.addcommissioninfo(OwnFees())
 
 
-def own_broker(cerebro: Any) -> None:
+def own_broker(cerebro: bt.Cerebro) -> None:
     cerebro.broker = bt.brokers.BackBroker(cash=5000.0)
 
 
-def history(cerebro: Any) -> None:
+def history(cerebro: bt.Cerebro) -> None:
     cerebro.add_order_history([[datetime.datetime(2018, 2, 1), 10, 20.0]], notify=True)
 
 
@@ -610,7 +612,7 @@ def frames() -> dict[str, list[pd.DataFrame]]:
 
 
 def build(scenario: Scenario, frames: list[pd.DataFrame]) -> Callable[[Any], None]:
-    def setup(cerebro: Any) -> None:
+    def setup(cerebro: bt.Cerebro) -> None:
         for number, frame in enumerate(frames):
             cerebro.adddata(bt.feeds.PandasData(dataname=frame, **scenario.feed), name=f"d{number}")
         cerebro.broker.setcash(scenario.cash)

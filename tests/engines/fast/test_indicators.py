@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,7 +56,7 @@ def test_each_value_is_backtraders(rows: list[tuple[float, float]], period: int)
         index=pd.date_range("2020-01-01", periods=len(rows)),
     )
 
-    def setup(cerebro: Any) -> None:
+    def setup(cerebro: bt.Cerebro) -> None:
         cerebro.adddata(bt.feeds.PandasData(dataname=frame))
         cerebro.addstrategy(Uses, period=period)
 
@@ -71,7 +70,7 @@ def test_a_division_by_zero_is_python_s() -> None:
 
     values = np.arange(40.0)
 
-    def setup(cerebro: Any) -> None:
+    def setup(cerebro: bt.Cerebro) -> None:
         frame = pd.DataFrame(
             dict.fromkeys(("open", "high", "low", "close", "volume"), values),
             index=pd.date_range("2020-01-01", periods=40),
@@ -93,7 +92,7 @@ def test_an_own_once_is_called() -> None:
         def __init__(self) -> None:
             self.doubled = Doubled(period=3)
 
-    def setup(cerebro: Any) -> None:
+    def setup(cerebro: bt.Cerebro) -> None:
         cerebro.adddata(bt.feeds.PandasData(dataname=make_frame(40)))
         cerebro.addstrategy(Uses)
 
