@@ -21,6 +21,7 @@ def run_script_here(script: str, arguments: Sequence[str], folder: Path) -> None
 
     Whatever the script raises passes through.
     """
+    # Without the future statements of this file, which the script does not have.
     code = compile(Path(script).read_bytes(), script, "exec", dont_inherit=True)
     module = types.ModuleType(MAIN)
     module.__dict__.update(__file__=script, __builtins__=__builtins__)

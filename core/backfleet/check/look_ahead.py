@@ -85,6 +85,7 @@ class _Search:
         return min(leak, earlier, key=lambda leak: leak.time)
 
     def _choose_cuts(self) -> Sequence[int]:
+        # After the last bar there is nothing to change or to leave out.
         last = len(self._subject.calendar) - 2
         news = np.searchsorted(self._subject.calendar, _news(self._signals))
         chosen = _spread(news, SIGNAL_CUTS)

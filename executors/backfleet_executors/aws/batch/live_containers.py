@@ -53,6 +53,7 @@ class ContainerChecks:
         self._stopped = start("--grace", f"{GRACE_SECONDS:g}")
         self._retried = start("--exit", str(RETRIED), attempts=ATTEMPTS)
         self._final = start("--exit", str(FINAL), attempts=ATTEMPTS)
+        # It waits for SIGTERM much longer than its time-out, which sends one.
         self._hanging = start("--grace", "0.1", attempts=ATTEMPTS, timeout=MIN_TIMEOUT_SECONDS)
 
     def findings(self) -> Iterator[Finding]:
@@ -111,6 +112,7 @@ class ContainerChecks:
             return
         alive = [float(line.split(" ")[1]) for line in trial.lines() if line.startswith("alive ")]
         longest = max(alive, default=0.0)
+        # A container writes every half second, so its last line comes a bit before its end.
         if longest >= GRACE_SECONDS - 1:
             text = f"a stopped container had {longest:.0f} s or more to store what is finished"
             yield Finding(subject, FindingStatus.OK, text)

@@ -180,6 +180,7 @@ class BatchSubmission:
             for array in arrays:
                 job = submitter.submit(submit_request(array, self._shaped(shape, array)))
                 started.append(replace(array, job=job))
+        # Also on Ctrl-C: no handle would name the jobs that were started.
         except BaseException:
             for array in started:
                 with suppress(BackfleetError):

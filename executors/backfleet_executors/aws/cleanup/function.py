@@ -17,7 +17,7 @@ LIMIT_TAG = "backfleet:max-cost"
 LIVE = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 WAITING = ("SUBMITTED", "PENDING", "RUNNABLE")
 MAX_DESCRIBED_JOBS = 100
-HOUR = 3_600_000
+HOUR_MS = 3_600_000
 
 
 def handle(event: Any, context: Any) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def live_jobs(batch: Any, queues: list[str]) -> list[Any]:
 
 def why_stop(job: Any, now: float) -> str:
     """The reason to stop a job, or an empty text. `now` in milliseconds since 1970."""
-    hours = (now - job["createdAt"]) / HOUR
+    hours = (now - job["createdAt"]) / HOUR_MS
     if hours > float(os.environ["MAX_HOURS"]):
         return f"backfleet clean-up: it has not ended in {hours:.0f} hours"
     if hours > float(os.environ["STUCK_HOURS"]) and not has_begun(job):
