@@ -41,7 +41,7 @@ and one more for the process that supervises them, which has most to do while th
 STOP_SECONDS = 20
 """Seconds in which a worker ends after a request to stop."""
 
-LOG_SIZE = "10m"
+MAX_LOG_SIZE = "10m"
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,6 @@ def _host_config(client: APIClient, plan: ContainerPlan) -> dict[str, Any]:
         security_opt=["no-new-privileges"],
         # The first process of a container must gather what hostile ones leave behind.
         init=True,
-        log_config=LogConfig(type=LogConfig.types.JSON, config={"max-size": LOG_SIZE}),
+        log_config=LogConfig(type=LogConfig.types.JSON, config={"max-size": MAX_LOG_SIZE}),
     )
     return config

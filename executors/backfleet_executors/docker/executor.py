@@ -136,6 +136,7 @@ class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
         try:
             with ThreadPoolExecutor(min(MAX_STARTS_AT_ONCE, len(dealt))) as pool:
                 return list(pool.map(start, dealt))
+        # Also on Ctrl-C: no handle would name these containers.
         except BaseException:
             for container in created:
                 self._containers.remove(container)
