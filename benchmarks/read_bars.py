@@ -1,7 +1,8 @@
 """Reading bars for the first time and again, beside pyarrow, polars and pandas.
 
 Each side is a fresh process that reports the CPU time and the clock of the reading itself, without
-imports, and its peak memory. polars is measured if it is installed. Limits are ratios to pyarrow.
+imports, and its peak memory, all with the processes that it starts. polars is measured if it is
+installed. Limits are ratios to pyarrow.
 """
 
 from __future__ import annotations
@@ -10,16 +11,21 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from measure import python_output, workspace
+from measure import workspace
 from synthetic import write_symbols
 
 START = np.datetime64("2015-01-01T00:00", "m")
 FORMAT = "%d.%m.%Y %H:%M"
+SAMPLE_SECONDS = 0.05
 
 REPORT = """
 import json, os, resource, sys, time
@@ -27,12 +33,14 @@ import json, os, resource, sys, time
 def files(folder):
     return [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
 
+def cpu():
+    sides = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(side.ru_utime + side.ru_stime for side in sides)
+
 def report(call):
-    wall, cpu = time.perf_counter(), time.process_time()
+    wall, before = time.perf_counter(), cpu()
     call()
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps([cpu, wall, memory]))
+    print(json.dumps([cpu() - before, time.perf_counter() - wall]))
 
 folder, options = sys.argv[1], json.loads(sys.argv[2])
 """
@@ -109,8 +117,34 @@ def _show(
 
 
 def _take(name: str, folder: Path, options: dict[str, str]) -> Cost:
-    output = python_output("-c", REPORT + SIDES[name], str(folder), json.dumps(options))
-    return Cost(*json.loads(output))
+    command = [sys.executable, "-c", REPORT + SIDES[name], str(folder), json.dumps(options)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        memory = 0.0
+        while process.poll() is None:
+            memory = max(memory, _memory(process.pid))
+            time.sleep(SAMPLE_SECONDS)
+        assert process.stdout is not None
+        cpu, wall = json.loads(process.stdout.read())
+    return Cost(cpu, wall, memory)
+
+
+def _memory(pid: int) -> float:
+    """MiB of a process, and what its children have for themselves; 0 if it has ended."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        own = _sizes(pid)["Rss"]
+    except OSError:
+        return 0.0
+    for child in children:
+        with suppress(OSError):
+            sizes = _sizes(int(child))
+            own += sizes["Private_Clean"] + sizes["Private_Dirty"]
+    return own / 1024
+
+
+def _sizes(pid: int) -> dict[str, int]:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    return {name: int(size.split()[0]) for name, size in (line.split(":") for line in lines)}
 
 
 def _median(costs: list[Cost]) -> Cost:

@@ -8,7 +8,8 @@ checkouts. Repositories that are not there are named and left out.
 Each script runs in fresh processes, alternately with both Cerebros. What it prints, its exit code,
 final values, cash, numbers of orders and bars must be equal; lines that differ between two runs of
 the same Cerebro, such as times, do not count. CPU times are the least of the repetitions, in `run`
-and of the whole process. At the end come medians over the scripts, beside their limits.
+and of the whole process. As after an installation by pip, the processes find bytecode of backfleet
+and need not compile it. At the end come medians over the scripts, beside their limits.
 
 `--adopt` adopts each script instead, and counts those that become a job of the same final value.
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import compileall
 import os
 import re
 import statistics
@@ -31,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+PACKAGE = HERE.parent / "core" / "backfleet"
 TIMEOUT_SECONDS = 300
 ADDRESS = re.compile(rb"0x[0-9a-f]{6,}")
 CSV_FEEDS = {"CSVDataBase"}
@@ -104,6 +107,7 @@ def main() -> int:
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--adopt", action="store_true")
     arguments = parser.parse_intermixed_args()
+    compileall.compile_dir(PACKAGE, quiet=1)
     scripts = list(_scripts(arguments.checkouts.absolute(), arguments.clone))
     if arguments.texts:
         scripts = [s for s in scripts if any(text in s.name for text in arguments.texts)]
@@ -192,13 +196,15 @@ def _process(script: Script, side: str) -> Process:
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report"
         command = [sys.executable, str(HERE / "script_process.py"), side, str(report)]
-        settings = {"MPLBACKEND": "Agg", "PYTHONHASHSEED": "0"}
+        # Both Cerebros are imported as a user does it, from bytecode.
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        environment |= {"MPLBACKEND": "Agg", "PYTHONHASHSEED": "0"}
         output = Path(scratch) / "output"
         with output.open("wb") as stream:
             child = subprocess.Popen(
                 [*command, script.path, *script.arguments],
                 cwd=script.folder,
-                env={**os.environ, **settings},
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.DEVNULL,

@@ -10,12 +10,13 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
 from backfleet.backtest_on_import import backtest_on_import
+from backfleet.class_call import SIGNALS
 from backfleet.errors import BackfleetError, JobError, PluginError, error_line
 from backfleet.file_import import import_file
 from backfleet.home import expand_home
@@ -40,12 +41,14 @@ StrategyKind = Literal["vector", "backtrader"]
 class StrategyDescription:
     """A strategy's parameters, in its own order, and the first line of its doc.
 
-    `kind` is "vector" for a `backfleet.VectorStrategy`, else "backtrader".
+    `kind` is "vector" for a `backfleet.VectorStrategy`, else "backtrader". `has_signals` is True
+    for a `backtrader.SignalStrategy`.
     """
 
     parameters: tuple[Parameter, ...]
     doc: str
     kind: StrategyKind
+    has_signals: bool = False
 
 
 def load_strategy(strategy: StrategyReference) -> type:
@@ -94,7 +97,7 @@ def _named(strategy: StrategyReference) -> str:
 def description_of(cls: type) -> StrategyDescription:
     """Return the description in a strategy's class."""
     kind: StrategyKind = "vector" if issubclass(cls, VectorStrategy) else "backtrader"
-    return StrategyDescription(_parameters(cls), _first_line(cls), kind)
+    return StrategyDescription(_parameters(cls), _first_line(cls), kind, _has_signals(cls))
 
 
 def locate_strategy(reference: str) -> StrategyReference:
@@ -176,14 +179,31 @@ def _where(error: BaseException) -> str:
 
 def _is_backtraders(cls: type) -> bool:
     """Whether it derives from backtrader.Strategy; if so, backtrader is imported by now."""
-    base = getattr(sys.modules.get("backtrader"), "Strategy", None)
-    return base is not None and issubclass(cls, base)
+    return _derives(cls, "Strategy")
+
+
+def _has_signals(cls: type) -> bool:
+    return _derives(cls, "SignalStrategy")
+
+
+def _derives(cls: type, base: str) -> bool:
+    known = getattr(sys.modules.get("backtrader"), base, None)
+    return known is not None and issubclass(cls, known)
 
 
 def _parameters(cls: Any) -> tuple[Parameter, ...]:
     vector = issubclass(cls, VectorStrategy)
     defaults = field_defaults(cls) if vector else cls.params._getpairs()
-    return tuple(Parameter.of(name, default) for name, default in defaults.items())
+    parameters = [Parameter.of(name, default) for name, default in defaults.items()]
+    if _has_signals(cls):
+        parameters = [_of_signal_strategy(one) for one in parameters if one.name != SIGNALS]
+    return tuple(parameters)
+
+
+def _of_signal_strategy(parameter: Parameter) -> Parameter:
+    """Let points leave out what Cerebro sets, such as `_accumulate`, unless the job sets it."""
+    is_internal = parameter.name.startswith("_")
+    return replace(parameter, default=None, describable=False) if is_internal else parameter
 
 
 def _first_line(cls: type) -> str:

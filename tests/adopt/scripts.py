@@ -652,6 +652,14 @@ cerebro.addstrategy(Orders)
 cerebro.addsizer(bt.sizers.PercentSizer, percents=30)
 cerebro.run()
 """,
+    "no strategy": f"""
+import backtrader as bt
+cerebro = bt.Cerebro()
+cerebro.adddata({FEED})
+cerebro.addindicator(bt.ind.SMA, period=9)
+cerebro.broker.setcash(123.5)
+cerebro.run()
+""",
     "a Cerebro of its own class": f"""
 import backtrader as bt
 from backtrader import Cerebro
@@ -706,16 +714,7 @@ for fast in (3, 4):
 """,
         "Choose one with --run N",
     ),
-    "no strategy": (
-        f"""
-import backtrader as bt
-cerebro = bt.Cerebro()
-cerebro.adddata({FEED})
-cerebro.run()
-""",
-        "no strategy was added",
-    ),
-    "no run": ("import backtrader as bt\n", "Cerebro.run was not called"),
+    "no run": ("import backtrader as bt\n", "Cerebro.run was not called, or had no data"),
     "failure": ("import backtrader as bt\n1 / 0\n", "ZeroDivisionError: division by zero"),
     "a strategy within a function": (
         f"""

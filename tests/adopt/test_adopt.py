@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from adopt.conftest import run_here
 from adopt.scripts import CROSS, FEED, SCRIPTS
-from backfleet.adopt.adopt import Adoption
+from backfleet.adopt.adopt import Adoption, Request, adopt
+from backfleet.adopt.script import Script
 from backfleet.backtest_on_import import backtest_on_import
 from backfleet.errors import JobError, UserError
 from backfleet.job import Job
@@ -31,10 +33,10 @@ cerebro.run()
 """
 
 
-def test_script_with_a_value_of_chance_is_said_to_be_unequal(adopt_text: Adopt) -> None:
-    adoption = adopt_text(RANDOM)
-    assert not adoption.is_equal
-    assert "gives another final value each time" in adoption.notes[-1]
+def test_script_with_a_value_of_chance_is_refused(adopt_text: Adopt) -> None:
+    with pytest.raises(UserError, match=r"value was [\d.]+, and [\d.]+ when it ran again"):
+        adopt_text(RANDOM)
+    assert not Path("adopted").exists()
 
 
 def test_strict_refuses_what_has_no_key(adopt_text: Adopt) -> None:
@@ -156,6 +158,27 @@ def test_existing_folder_is_left_alone(adopt_text: Adopt) -> None:
     with pytest.raises(UserError, match="exists already"):
         adopt_text(SCRIPTS["top level with a plot"])
     assert not list(Path("adopted").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "timeout", "reason"),
+    [
+        ("script.py", float("nan"), "--timeout nan must be more than 0 seconds"),
+        ("script.py", 0.0, "--timeout 0 must be more than 0 seconds"),
+        ("script.ipynb", 300.0, "is a notebook"),
+        ("nobody.py", 300.0, "there is no script nobody.py"),
+        ("latin.py", 300.0, "invalid or missing encoding declaration"),
+    ],
+)
+def test_request_that_cannot_be_served_is_refused(
+    workplace: Path, name: str, timeout: float, reason: str
+) -> None:
+    for place in ("script.py", "script.ipynb"):
+        Path(place).write_text("1 / 0\n")
+    Path("latin.py").write_bytes(b"# caf\xe9\n")
+    with pytest.raises(UserError, match=reason):
+        adopt(Request(Script(Path(name), timeout=timeout), Path("adopted")), run_here)
+    assert not Path("adopted").exists()
 
 
 def test_yahoo_prices_are_exported_as_the_strategy_saw_them(adopt_text: Adopt) -> None:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from adopt.scripts import SCRIPTS
 
 
@@ -33,11 +35,18 @@ def test_arguments_go_to_the_script_and_the_job_runs_on_workers(workplace: Path)
     ]  # fmt: skip
 
 
-def test_script_that_asks_for_input_is_refused(workplace: Path) -> None:
-    Path("asks.py").write_text("import backtrader as bt\nname = input('Which stock? ')\n")
-    done = adopt("asks.py", "-o", "job")
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("name = input('Which stock? ')\n", "it asks for input"),
+        ("import os\nos.kill(os.getpid(), 11)\n", "it was ended by signal 11"),
+    ],
+)
+def test_script_that_cannot_run_here_is_refused(workplace: Path, text: str, reason: str) -> None:
+    Path("script.py").write_text(text)
+    done = adopt("script.py", "-o", "job")
     assert done.returncode == 2
-    assert "it asks for input" in done.stderr
+    assert reason in done.stderr
     assert not Path("job").exists()
 
 

@@ -175,6 +175,44 @@ def test_signals_trade_as_those_of_cerebro(folder: Path) -> None:
     assert values == {script_value(folder, set_up)}
 
 
+def test_arguments_of_signals_are_swept_as_parameters(folder: Path) -> None:
+    rises = [{"class": "cross.py:Rise"}, {"class": "cross.py:Rise", "period": 5}]
+    swept = job(
+        folder,
+        strategy=str(folder / "cross.py:BySignals"),
+        params={"longshort_1_period": [9, 15]},
+        signals={"longshort": rises, "longexit": "MACD"},
+    )
+    points = plan_job(swept).manifest.points
+    assert points.names == (
+        "longexit_period_me1", "longexit_period_me2", "longexit_period_signal",
+        "longshort_1_period", "longshort_2_period",
+    )  # fmt: skip
+    for task, period in enumerate((9, 15)):
+
+        def set_up(cerebro: Any, names: Any, period: int = period) -> None:
+            cerebro.add_signal(bt.SIGNAL_LONGSHORT, names["Rise"], period=period)
+            cerebro.add_signal(bt.SIGNAL_LONGSHORT, names["Rise"], period=5)
+            cerebro.add_signal(bt.SIGNAL_LONGEXIT, bt.ind.MACD)
+
+        assert run_task(swept, task).row["final_value"] == script_value(folder, set_up)
+
+
+def test_parameter_of_a_signal_cannot_have_the_name_of_another(folder: Path) -> None:
+    text = STRATEGY.replace("class BySignals(bt.SignalStrategy):\n    pass", """
+class BySignals(bt.SignalStrategy):
+    params = (("long_period", 3),)""")  # fmt: skip
+    (folder / "cross.py").write_text(text)
+    with pytest.raises(JobError, match="'long_period' would be the name of two parameters"):
+        plan_job(
+            job(
+                folder,
+                strategy=str(folder / "cross.py:BySignals"),
+                signals={"long": {"class": "cross.py:Rise"}},
+            )
+        )
+
+
 def test_signals_need_no_strategy_of_ones_own(folder: Path) -> None:
     def set_up(cerebro: bt.Cerebro, names: dict[str, Any]) -> None:
         cerebro.add_signal(bt.SIGNAL_LONG, bt.ind.MACD, period_me1=9)

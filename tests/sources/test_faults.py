@@ -44,14 +44,14 @@ def faults(source: Source, symbol: str) -> Sequence[tuple[int | None, str]]:
 
 
 def gaps(source: Source, *symbols: str) -> list[Fault]:
-    return list(find_gaps([check_symbol(source, symbol) for symbol in symbols]))
+    return list(find_gaps(source, [check_symbol(source, symbol) for symbol in symbols]))
 
 
 def test_sound_files_have_no_faults(samples: Path) -> None:
     source = open_source("cn-daily", SourceSettings(str(samples), "Asia/Shanghai", (), {}))
     checked = [check_symbol(source, symbol) for symbol in source.symbols()]
     assert [file.faults for file in checked] == [[], [], []]
-    assert list(find_gaps(checked)) == []
+    assert list(find_gaps(source, checked)) == []
 
 
 def test_every_bad_row_is_told_not_only_the_first(source: Source, write: Write) -> None:
@@ -140,7 +140,7 @@ def test_intraday_bars_are_not_looked_through_for_gaps(source: Source, write: Wr
     checked = check_symbol(source, "AAA")
     assert isinstance(checked, Checked)
     assert (checked.bars, checked.sessions) == (3, None)
-    assert list(find_gaps([checked])) == []
+    assert list(find_gaps(source, [checked])) == []
 
 
 def test_a_second_bar_of_a_session_among_daily_bars_is_a_fault(

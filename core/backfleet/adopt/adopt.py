@@ -8,6 +8,7 @@ import shlex
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from backfleet.adopt.choice import choose_run
@@ -104,6 +105,13 @@ def _check(request: Request) -> None:
     script, folder = request.script.path, request.folder
     if not script.is_file():
         raise UserError(f"there is no script {script}. Name a Python file that runs a backtest")
+    if script.suffix == ".ipynb":
+        raise UserError(
+            f"{script} is a notebook. Save its code as a Python file, for example with 'jupyter "
+            f"nbconvert --to script {script}', and adopt that"
+        )
+    if not request.script.timeout > 0:
+        raise UserError(f"--timeout {request.script.timeout:g} must be more than 0 seconds")
     if folder.exists() or folder.is_symlink():
         raise UserError(f"{folder} exists already; name another folder with -o, or remove it")
     if not folder.absolute().parent.is_dir():
@@ -132,7 +140,12 @@ class _Work:
         made, data, comparisons = self._proven(run, strategy, writer)
         notes = [*run.notes, *self._notes(ending, writer)]
         if not all(comparison.is_equal for comparison in comparisons):
-            notes += self._why_unequal(script)
+            self._refuse_chance(script)
+            notes.append(
+                "a second run of the script gave the same value. Typical causes are settings that "
+                "the script changes while it runs, and the order of feeds with times of several "
+                "kinds"
+            )
         os.rename(made, self.request.folder)
         reasons = [statement.reason for statement in run.statements]
         return Adoption(run, data, strategy, comparisons, reasons, notes)
@@ -200,16 +213,21 @@ class _Work:
             notes.append(f"{was} is called {after} in the job")
         return notes
 
-    def _why_unequal(self, first: ObservedScript) -> list[str]:
+    def _refuse_chance(self, first: ObservedScript) -> None:
         """Run the script once more: some give another value each time."""
         _, second = self._observe("again")
-        before = [[point.final_value for point in run.points] for run in first.runs]
-        if before != [[point.final_value for point in run.points] for run in second.runs]:
-            return ["the script itself gives another final value each time; give it a fixed seed"]
-        return [
-            "a second run of the script gave the same value. Typical causes are settings that the "
-            "script changes while it runs, and the order of feeds with times of several kinds"
+        values = [
+            [point.final_value for run in script.runs for point in run.points]
+            for script in (first, second)
         ]
+        for before, after in zip_longest(*values):
+            if before != after:
+                self._refuse(
+                    [
+                        f"its final value was {before}, and {after} when it ran again. If it uses "
+                        "random numbers, give them a fixed seed in the strategy's __init__"
+                    ]
+                )
 
 
 def _job_name(script: Path) -> str:

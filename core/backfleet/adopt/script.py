@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -74,6 +75,8 @@ def _failure(output: Path, code: int) -> str:
     text = output.read_text("utf-8", "replace")[-MAX_OUTPUT_CHARS:].strip()
     last = printable_line(text.rpartition("\n")[2])
     # A prompt has no end of a line before it.
+    if code < 0:
+        return f"it was ended by signal {-code}"
     if "Traceback (most recent call last):" not in text:
         return f"it ended with exit code {code}" + (f" after printing {last!r}" if last else "")
     if last.startswith("EOFError"):
@@ -92,9 +95,9 @@ def read_observation(script: Script, folder: Path, ending: Ending) -> ObservedSc
     if ending.failure is not None:
         raise UserError(
             f"{script.path} failed before a backtest had ended: {ending.failure}. Make it run with "
-            f"'python {script.path}' first"
+            f"'python {shlex.join([str(script.path), *script.arguments])}' first"
         )
     raise UserError(
-        f"{script.path} ran no backtest with data: Cerebro.run was not called. Give the arguments "
-        "with which it does, or name the script that does"
+        f"{script.path} ran no backtest: Cerebro.run was not called, or had no data. Give the "
+        "arguments with which it does, or name the script that does"
     )

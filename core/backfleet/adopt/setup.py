@@ -169,8 +169,6 @@ def _refusals(cerebro: Any, iterstrat: Sequence[Any]) -> Iterator[str]:
     if len(iterstrat) > 1:
         names = ", ".join(item[0].__name__ for item in iterstrat)
         yield f"{len(iterstrat)} strategies ({names}) share one account; a job has one"
-    if iterstrat[0][0] is bt.Strategy:
-        yield "no strategy was added, or only bt.Strategy, which does nothing"
     if not _is_strategy(iterstrat[0][0]):
         yield f"{iterstrat[0][0]!r} only makes a strategy; add the strategy itself"
     for name in SWITCHES:
@@ -240,7 +238,9 @@ def _history(cerebro: Any, strategy: Any) -> Iterator[Statement]:
 
 
 def _left_out(cerebro: Any, strategy: Any, tables: Mapping[str, ClassTable]) -> Iterator[str]:
-    """Parts of the script that change no number."""
+    """Parts of the script that change no number, and a strategy that there is not."""
+    if strategy is bt.Strategy:
+        yield "the script has no strategy, so the one in the job does nothing; write yours there"
     observers = [item[1].__name__ for item in cerebro.observers]
     if observers and not _mentions(strategy, "observers", "stats"):
         yield f"observers are left out: {', '.join(observers)}"

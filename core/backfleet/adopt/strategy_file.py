@@ -14,6 +14,8 @@ from backfleet.adopt.strategy_source import ScriptSource, TakenSource
 __all__ = ["StrategyFile", "strategy_file"]
 
 SUBCLASS = "Adopted"
+NO_STRATEGY = "bt.Strategy"
+"""The code of the class that Cerebro runs for a script without a strategy."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def strategy_file(script: Path, run: ObservedRun, names: Mapping[str, str]) -> S
     extra = [line for code in codes for line in code.imports] + list(taken.imports)
     class_name = run.strategy.text
     text = _with_imports(extra, taken)
-    if run.statements:
+    if run.statements or class_name == NO_STRATEGY:
         class_name = _free_name(SUBCLASS, text)
         text = f"{text.rstrip()}\n\n\n{_subclass(class_name, run, names)}"
     text = f'"""Taken from {script.name} by \'backfleet adopt\'."""\n\n{text.lstrip()}'
@@ -97,11 +99,14 @@ def _free_name(name: str, text: str) -> str:
 
 def _subclass(name: str, run: ObservedRun, names: Mapping[str, str]) -> str:
     base = run.strategy.text
+    what = f"`{base}`, with what a job has no key for."
+    if base == NO_STRATEGY:
+        what = "The script has no strategy, so this one does nothing."
     by_place = {
         place: [_renamed(item, names) for item in run.statements if item.place == place]
         for place in ("params", "init", "start")
     }
-    parts = [f"class {name}({base}):", f'    """`{base}`, with what a job has no key for."""']
+    parts = [f"class {name}({base}):", f'    """{what}"""']
     if by_place["params"]:
         pairs = "".join(f"        {pair},\n" for pair in by_place["params"])
         parts.append(f"\n    params = (\n{pairs}    )")

@@ -66,14 +66,15 @@ def check_command(place: str, as_json: bool, **reading: Any) -> None:
     files. A doubt is a sign of a misread file or of wrong prices, such as a jump that looks like a
     split. Exits with 0 if there are at most notes, otherwise with 1.
     """
+    from backfleet.sources.each_symbol import for_each_symbol
     from backfleet.sources.faults import check_symbol, find_gaps
 
     chosen = SymbolSelection.of(place, reading)
-    known: dict[bytes, Any] = {}
-    each_checked = chosen.for_symbols(lambda symbol: check_symbol(chosen.source, symbol))
-    checked = [symbol.sharing(known) for symbol in each_checked]
+    source, known = chosen.source, dict[bytes, Any]()
+    results = for_each_symbol(source, lambda symbol: check_symbol(source, symbol), chosen.symbols)
+    checked = [symbol.sharing(known) for symbol in results]
     faults = [fault for symbol in checked for fault in symbol.faults]
-    faults += find_gaps(checked)
+    faults += find_gaps(source, checked)
     faults.sort(key=lambda fault: (fault.file, fault.row or 0))
     if as_json:
         echo_json([asdict(fault) for fault in faults])

@@ -38,7 +38,8 @@ def _reading_options(command: F) -> F:
         click.option(
             "--date-format",
             metavar="FORMAT",
-            help="day-first, month-first, s, ms, us, ns, excel, or a format of strptime.",
+            help="day-first, month-first, year-first, roc, s, ms, us, ns, excel, or a format of "
+            "strptime.",
         ),
         click.option(
             "--column",
@@ -65,6 +66,13 @@ def _reading_options(command: F) -> F:
             default="refuse",
             show_default=True,
             help="Refuse all, or leave out symbols with bad rows.",
+        ),
+        click.option(
+            "--on-bad-row",
+            type=click.Choice(["refuse", "skip"]),
+            default="refuse",
+            show_default=True,
+            help="Refuse, or leave out rows with bad prices.",
         ),
         click.option("--yes", is_flag=True, help="Accept readings that fit best."),
         click.option(
@@ -115,7 +123,7 @@ def _import_facts(place: str, target: str, as_json: bool, reading: dict[str, Any
     """Import tables of facts, and show what they hold. Raises DataError."""
     from backfleet.sources.importing.fact_import import import_facts
 
-    plain = {"facts", "digits", "on_bad_symbol", "yes"}
+    plain = {"facts", "digits", "on_bad_symbol", "on_bad_row", "yes"}
     given = [name for name, value in reading.items() if value and name not in plain]
     if given:
         raise click.UsageError(f"--facts: --{given[0].replace('_', '-')} is about bars; remove it")
@@ -193,6 +201,7 @@ def _choices(reading: dict[str, Any]) -> ImportChoices:
         stamp=reading["stamp"],
         bar=reading["bar"],
         skip_bad=reading["on_bad_symbol"] == "skip",
+        skip_rows=reading["on_bad_row"] == "skip",
         text=TextSettings(reading["encoding"], delimiter),
     )
 

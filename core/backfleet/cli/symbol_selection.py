@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,11 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SymbolSelection"]
 
-THREADS = 8
 SUFFIXES = {".csv": "csv", ".parquet": "parquet"}
 """The source that reads a directory unless one is named."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -49,18 +45,6 @@ class SymbolSelection:
         )
         source = source_of(section)
         return cls(source, sorted(choose_symbols(source, section.symbols)))
-
-    def for_symbols(self, call: Callable[[str], T]) -> Iterator[T]:
-        """Yield the call's result for every symbol, in order."""
-        self.source.expect(len(self.symbols))
-        from backfleet.sources.turns import taking_turn
-
-        def take_turn(symbol: str) -> T:
-            with taking_turn:
-                return call(symbol)
-
-        with ThreadPoolExecutor(THREADS) as pool:
-            yield from pool.map(take_turn, self.symbols)
 
 
 def _source_for(location: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from backfleet.class_call import SIGNALS, ClassCall
+from backfleet.class_call import ClassCall
 from backfleet.code.imports import missing_modules
 from backfleet.errors import JobError, UserError
 from backfleet.plan.engines import VECTOR
@@ -57,7 +57,7 @@ def with_class_modules(job: Job, strategy: StrategyReference) -> StrategyReferen
 def check_classes(job: Job, strategy: StrategyReference, description: StrategyDescription) -> None:
     """Raise JobError for a class that cannot be used, before any worker starts."""
     kind = description.kind
-    if job.signals and SIGNALS not in {parameter.name for parameter in description.parameters}:
+    if job.signals and not description.has_signals:
         raise JobError(
             f"signals: {job.strategy} is no backtrader.SignalStrategy, which trades by signals. "
             'Use strategy = "backtrader:SignalStrategy" or a subclass of it, or remove [signals]'

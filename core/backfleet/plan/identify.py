@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from backfleet.class_call import ClassCall
+from backfleet.class_call import ClassCall, Signal
 from backfleet.code.hashes import backfleet_hash, strategy_hash
 from backfleet.code.versions import library_versions
 from backfleet.engine import Engine
@@ -38,6 +38,7 @@ def identify(
     points: Points,
     data: PlannedData,
     files: Mapping[str, str],
+    signals: Sequence[Signal],
 ) -> Identity:
     """Return the identity of a job's run; `files` are the hashes of the declared files.
 
@@ -68,11 +69,7 @@ def identify(
         ),
         modules=strategy.modules,
         market=data.market,
-        signals=tuple(
-            (kind, ClassCall.of(table))
-            for kind, tables in sorted(job.signals.items())
-            for table in tables
-        ),
+        signals=tuple(signals),
     )
 
 

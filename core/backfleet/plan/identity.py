@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from backfleet.class_call import ClassCall
+from backfleet.class_call import ClassCall, Signal
 from backfleet.engine import BrokerSettings
 from backfleet.plugins import HOOKS
 from backfleet.store.plain_json import to_plain
@@ -174,7 +174,7 @@ class Identity:
     market
         None for a run without a market.
     signals
-        Pairs of kind and indicator, sorted by the kind.
+        The indicators by which the strategy trades, sorted by their kind.
     """
 
     backfleet: str
@@ -190,7 +190,7 @@ class Identity:
     results: ResultsIdentity
     modules: tuple[str, ...] = ()
     market: MarketIdentity | None = None
-    signals: tuple[tuple[str, ClassCall], ...] = ()
+    signals: tuple[Signal, ...] = ()
 
     @cached_property
     def run_id(self) -> str:

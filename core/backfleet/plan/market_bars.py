@@ -11,7 +11,6 @@ from backfleet.facts import Facts, SymbolFacts
 from backfleet.market import Market, MarketSettings
 from backfleet.plan.identity import MarketIdentity
 from backfleet.plugins import load_plugin
-from backfleet.source import Source
 from backfleet.sources.adjustment import ALREADY_ADJUSTED
 from backfleet.sources.bar_cache import BarCache
 from backfleet.store.plain_json import to_plain
@@ -84,14 +83,6 @@ class BarCacheWithFacts(BarCache):
         super().__init__(code, additions="facts" if rules is None else rules.digest)
         self._facts = facts
         self._rules = rules
-
-    def load(self, source: Source, symbol: str) -> tuple[Bars, str]:
-        bars, digest = super().load(source, symbol)
-        return self._completed(bars), digest
-
-    def reload(self, source: Source, symbol: str) -> tuple[Bars, str]:
-        bars, digest = super().reload(source, symbol)
-        return self._completed(bars), digest
 
     def _completed(self, bars: Bars) -> Bars:
         """Raises DataError for a symbol without facts, MarketError."""

@@ -39,6 +39,7 @@ from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import MANIFEST, read_manifest
 from backfleet.plan.market_notes import check_strict
 from backfleet.plan.origins import planned_distributions
+from backfleet.plan.signals import plan_signals
 from backfleet.plan.task_context import TaskContext
 from backfleet.plan.windows import CutWindows, cut_windows
 from backfleet.store import Store
@@ -92,13 +93,14 @@ def _plan(job: Job) -> Plan:
     strategy = with_class_modules(job, _with_modules(locate_strategy(job.strategy), job.modules))
     description = describe_strategy(strategy)
     engines = engine_candidates(job, description.kind)
-    parameters = description.parameters
     check_plugins(job.plugins, engines)
     files = hash_declared_files(find_declared_files(strategy_root(strategy), job.files))
-    points = _points(job, parameters)
     check_market(job, engines)
     check_broker(job, engines)
     check_classes(job, strategy, description)
+    signals = plan_signals(job, strategy, description.parameters)
+    parameters = (*description.parameters, *signals.parameters)
+    points = _points(job, parameters)
     data = plan_data(job.data, market_identity(job.market))
     names = [symbol.name for symbol in data.symbols]
     check_symbols(job.broker, names, source_of(job.data).symbols)
@@ -109,7 +111,7 @@ def _plan(job: Job) -> Plan:
     is_flat = windows is not None and job.validation.start == "flat"
     if windows is not None and is_flat:
         points, parameters = _with_windows(job, points, parameters, windows, data)
-    identity = identify(job, strategy, engines, points, data, files)
+    identity = identify(job, strategy, engines, points, data, files, signals.signals)
     run_size = RunSize.of(identity, data.symbols, len(points))
     size = chunk_size(run_size)
     # Sums over symbols need the same dates for all points.

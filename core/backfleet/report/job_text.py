@@ -70,8 +70,8 @@ def job_text(run: Run) -> str:
     job["broker"] = broker_table(identity.broker)
     if identity.broker.sizer is not None:
         job["sizer"] = identity.broker.sizer.table()
-    for kind, call in identity.signals:
-        job.setdefault("signals", {}).setdefault(kind, []).append(call.table())
+    for signal in identity.signals:
+        job.setdefault("signals", {}).setdefault(signal.kind, []).append(signal.call.table())
     market = identity.market
     if market is not None:
         job["market"] = {**asdict(market), "rules": market.rules.name, "off": list(market.off)}

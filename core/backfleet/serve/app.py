@@ -158,7 +158,7 @@ def _in_thread(endpoint: Endpoint, pool: Executor) -> Callable[[Request], Awaita
         page = asyncio.get_running_loop().run_in_executor(pool, _answer, endpoint, request)
         left = asyncio.ensure_future(_until_client_left(request))
         await asyncio.wait((page, left), return_when=asyncio.FIRST_COMPLETED)
-        # A task that has ended cannot be cancelled: the client has left.
+        # `cancel` does nothing to a task that has ended: the client has left.
         if not left.cancel():
             # A page that no thread has begun is not computed.
             page.cancel()

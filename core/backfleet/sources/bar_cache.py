@@ -23,9 +23,15 @@ from backfleet.source import Source
 from backfleet.sources.doubts import find_doubts, one_line
 from backfleet.sources.index import Index
 from backfleet.sources.pack import SCHEMA, Days, pack, unpack
-from backfleet.sources.turns import others_run
 
-__all__ = ["BarCache", "SymbolData", "describe_bars", "parse_bars", "sessions_per_year"]
+__all__ = [
+    "BarCache",
+    "Description",
+    "SymbolData",
+    "describe_bars",
+    "parse_bars",
+    "sessions_per_year",
+]
 
 MIN_DAYS_TO_COUNT = 90
 """A window of fewer days says too little about the number of sessions per year."""
@@ -80,6 +86,23 @@ class SymbolData:
     doubt: str = ""
     ex_dates: int = 0
     unexplained: str = ""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the bars of a symbol are, and what the index keeps of their input.
+
+    Attributes
+    ----------
+    input
+        The digest of the input.
+    fingerprint
+        The fingerprint of the input, if it was read and did not change meanwhile.
+    """
+
+    data: SymbolData
+    input: str
+    fingerprint: str | None
 
 
 @dataclass(frozen=True)
@@ -167,17 +190,9 @@ class BarCache:
         DataError
             The symbol has no input, or it is refused.
         """
-        known = self._known_input(source, symbol)
-        if known is not None:
-            bars = self._unpacked(source, symbol, self._shelf(source).bars(symbol, known))
-            if bars is not None:
-                return bars, known
-        content, digest = self._read(source, symbol)
-        path = self._shelf(source).bars(symbol, digest)
-        # Most inputs are new, and to ask costs less than to fail.
-        bars = self._unpacked(source, symbol, path) if os.path.exists(path) else None
-        bars = bars or _parsed(source, symbol, content, path)
-        return bars, digest
+        bars, digest, fingerprint = self._load(source, symbol)
+        self._keep_input(source, symbol, digest, fingerprint)
+        return self._completed(bars), digest
 
     def reload(self, source: Source, symbol: str) -> tuple[Bars, str]:
         """As `load`, from the input itself, whatever the cache holds; renews the cache.
@@ -187,9 +202,10 @@ class BarCache:
         DataError
             The symbol has no input, or it is refused.
         """
-        content, digest = self._read(source, symbol)
+        content, digest, fingerprint = _read(source, symbol)
+        self._keep_input(source, symbol, digest, fingerprint)
         path = self._shelf(source).bars(symbol, digest)
-        return _parsed(source, symbol, content, path), digest
+        return self._completed(_parsed(source, symbol, content, path)), digest
 
     def digest(self, source: Source, symbol: str, window: BarsWindow) -> SymbolData:
         """Return the facts about the bars of a window, without loading the bars if they are known.
@@ -202,12 +218,30 @@ class BarCache:
         known = self.known(source, symbol, window)
         if known is not None:
             return known
-        bars, digest = self.load(source, symbol)
-        data = describe_bars(source, bars, window)
-        self._shelf(source).window(window).put(
-            symbol, _Windowed(self._full_input(symbol, digest), data)
-        )
-        return data
+        description = self.describe(source, symbol, window)
+        self.remember(source, symbol, window, description)
+        return description.data
+
+    def describe(self, source: Source, symbol: str, window: BarsWindow) -> Description:
+        """Load the bars of a window and describe them, without a change of the indexes.
+
+        Raises
+        ------
+        DataError
+            As `digest`.
+        """
+        bars, digest, fingerprint = self._load(source, symbol)
+        data = describe_bars(source, self._completed(bars), window)
+        return Description(data, digest, fingerprint)
+
+    def remember(
+        self, source: Source, symbol: str, window: BarsWindow, description: Description
+    ) -> None:
+        """Keep a description, also of another process, in the indexes."""
+        digest = description.input
+        self._keep_input(source, symbol, digest, description.fingerprint)
+        windowed = _Windowed(self._full_input(symbol, digest), description.data)
+        self._shelf(source).window(window).put(symbol, windowed)
 
     def known(self, source: Source, symbol: str, window: BarsWindow) -> SymbolData | None:
         """Return what the bars of a window are, if that is known without reading anything.
@@ -223,6 +257,10 @@ class BarCache:
         except DataError:
             return None
         return known.data if is_same else None
+
+    def _completed(self, bars: Bars) -> Bars:
+        """Return bars of the cache with all that the job adds to them."""
+        return bars
 
     def _full_input(self, symbol: str, digest: str) -> str:
         """Return a digest of all that the bars follow from, by the digest of their input."""
@@ -256,22 +294,39 @@ class BarCache:
             return None
         return known.digest
 
-    def _read(self, source: Source, symbol: str) -> tuple[bytes, str]:
-        before = source.fingerprint(symbol)
-        with others_run:
-            content = source.read(symbol)
-            digest = hashlib.sha256(content).hexdigest()
-        # An input that changed while it was read has a fingerprint of neither content.
-        if before is not None and source.fingerprint(symbol) == before:
-            self._shelf(source).inputs.put(symbol, _Input(before, digest))
-        return content, digest
+    def _load(self, source: Source, symbol: str) -> tuple[Bars, str, str | None]:
+        """Return the bars in a symbol's input, its digest, and as `_read` its fingerprint."""
+        known = self._known_input(source, symbol)
+        if known is not None:
+            bars = self._unpacked(source, symbol, self._shelf(source).bars(symbol, known))
+            if bars is not None:
+                return bars, known, None
+        content, digest, fingerprint = _read(source, symbol)
+        path = self._shelf(source).bars(symbol, digest)
+        # Most inputs are new, and to ask costs less than to fail.
+        bars = self._unpacked(source, symbol, path) if os.path.exists(path) else None
+        return bars or _parsed(source, symbol, content, path), digest, fingerprint
+
+    def _keep_input(
+        self, source: Source, symbol: str, digest: str, fingerprint: str | None
+    ) -> None:
+        if fingerprint is not None:
+            self._shelf(source).inputs.put(symbol, _Input(fingerprint, digest))
+
+
+def _read(source: Source, symbol: str) -> tuple[bytes, str, str | None]:
+    """Return a symbol's input, its digest, and its fingerprint if it did not change meanwhile."""
+    before = source.fingerprint(symbol)
+    content = source.read(symbol)
+    digest = hashlib.sha256(content).hexdigest()
+    # An input that changed while it was read has a fingerprint of neither content.
+    is_same = before is not None and source.fingerprint(symbol) == before
+    return content, digest, before if is_same else None
 
 
 def _parsed(source: Source, symbol: str, content: bytes, path: Path) -> Bars:
     bars = parse_bars(source, symbol, content)
-    parts = list(pack(bars))
-    with others_run:
-        write_quietly(path, *parts)
+    write_quietly(path, *pack(bars))
     return bars
 
 
@@ -292,11 +347,9 @@ def describe_bars(source: Source, bars: Bars, window: BarsWindow) -> SymbolData:
             f"its sessions go from {bars.session[0]} to {bars.session[-1]}"
         )
     sessions = used.session[used.warmup :]
-    with others_run:
-        digest = used.digest()
     events = Events.none() if used.events is None else used.events
     return SymbolData(
-        digest=digest,
+        digest=used.digest(),
         bars=len(used),
         first=sessions[0].item(),
         last=sessions[-1].item(),

@@ -17,7 +17,6 @@ import pyarrow.csv as pacsv
 from backfleet.errors import DataError
 from backfleet.sources.checks import HAS_TEXT, check_text
 from backfleet.sources.table import Table, whole
-from backfleet.sources.turns import others_run
 
 __all__ = ["CsvFile", "row_lines"]
 
@@ -111,8 +110,7 @@ class CsvFile:
         reader = pacsv.open_csv(pa.BufferReader(self.body), read, parse, convert)
         while True:
             try:
-                with others_run:
-                    batch = reader.read_next_batch()
+                batch = reader.read_next_batch()
             except StopIteration:
                 return
             yield Table(self.origin, dict(zip(kinds, batch.columns, strict=True)), int)
@@ -128,8 +126,7 @@ class CsvFile:
         parse = pacsv.ParseOptions(
             delimiter=self.delimiter, invalid_row_handler=note, newlines_in_values=True
         )
-        with others_run:
-            return pacsv.read_csv(pa.BufferReader(self.body), read, parse, convert)
+        return pacsv.read_csv(pa.BufferReader(self.body), read, parse, convert)
 
     def _row_number(self, row: int) -> int:
         # Only wanted when a row is refused.

@@ -18,7 +18,6 @@ from backfleet.source import Source
 from backfleet.sources.doubts import find_doubts
 from backfleet.sources.session_doubts import longest_pause
 from backfleet.sources.traded_bars import TradedBars
-from backfleet.sources.turns import others_run
 
 __all__ = ["Checked", "Fault", "check_symbol", "find_gaps"]
 
@@ -65,8 +64,6 @@ class Checked:
 
     Attributes
     ----------
-    source
-        The source that reads the file.
     faults
         Rows that the source refuses, and doubts about the others.
     sessions
@@ -80,24 +77,10 @@ class Checked:
     symbol: str
     file: str
     bars: int
-    source: Source
     faults: Sequence[Fault]
     sessions: Days | None = None
     pause: int = 0
     read_rows: Sequence[int] | None = None
-
-    @cached_property
-    def rows(self) -> Sequence[int] | None:
-        """The row of each bar, as the file shows it; None if that cannot be told.
-
-        The file is read again, because the rows of many large files need much memory.
-        """
-        if self.read_rows is not None:
-            return self.read_rows
-        try:
-            return _rows(self.source, self.source.read(self.symbol), self.bars)
-        except DataError:
-            return None
 
     def sharing(self, known: dict[bytes, Days]) -> Checked:
         """Return the same with an array of sessions that equal ones share: most are equal."""
@@ -106,9 +89,31 @@ class Checked:
         key = hashlib.sha256(self.sessions.tobytes()).digest()
         return replace(self, sessions=known.setdefault(key, self.sessions))
 
-    def row(self, bar: int) -> int | None:
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """The rows of a symbol's bars, as the file shows them."""
+
+    source: Source
+    checked: Checked
+
+    @cached_property
+    def _all(self) -> Sequence[int] | None:
+        """The row of each bar; None if that cannot be told.
+
+        The file is read again, because the rows of many large files need much memory.
+        """
+        if self.checked.read_rows is not None:
+            return self.checked.read_rows
+        try:
+            content = self.source.read(self.checked.symbol)
+        except DataError:
+            return None
+        return _rows(self.source, content, self.checked.bars)
+
+    def of(self, bar: int) -> int | None:
         """Return the row of a bar."""
-        return None if self.rows is None else self.rows[bar]
+        return None if self._all is None else self._all[bar]
 
 
 def check_symbol(source: Source, symbol: str) -> Checked:
@@ -121,10 +126,9 @@ def check_symbol(source: Source, symbol: str) -> Checked:
     faults: list[Fault] = []
     bars = None
     try:
-        with others_run:
-            content = source.read(symbol)
+        content = source.read(symbol)
     except DataError as error:
-        return Checked(symbol, origin, 0, source, [_fault(origin, symbol, error)])
+        return Checked(symbol, origin, 0, [_fault(origin, symbol, error)])
     while bars is None and len(faults) < MAX_LISTED:
         try:
             bars = source.parse(symbol, content)
@@ -135,26 +139,28 @@ def check_symbol(source: Source, symbol: str) -> Checked:
                 break
             content = rest
     if bars is None:
-        return Checked(symbol, origin, 0, source, faults)
+        return Checked(symbol, origin, 0, faults)
     # Days as int32: the sessions of all symbols are kept until the gaps are known.
     sessions = bars.session.astype(np.int64).astype(np.int32) if bars.is_daily else None
     rows = _rows(source, content, len(bars)) if faults else None
     pause = longest_pause(TradedBars.of(bars))
-    sound = Checked(symbol, origin, len(bars), source, [], sessions, pause, rows)
-    more = [*_double_sessions(sound, bars), *_doubts(sound, bars)]
+    sound = Checked(symbol, origin, len(bars), [], sessions, pause, rows)
+    numbers = _Rows(source, sound)
+    more = [*_double_sessions(numbers, bars), *_doubts(numbers, bars)]
     return replace(sound, faults=[*faults, *more])
 
 
-def _doubts(checked: Checked, bars: Bars) -> Iterator[Fault]:
+def _doubts(rows: _Rows, bars: Bars) -> Iterator[Fault]:
+    checked = rows.checked
     for doubt in find_doubts(bars):
         # `find_gaps` has them, with the sessions of the other symbols.
         if doubt.kind != "gap":
             level: Literal["doubt", "note"] = "doubt" if doubt.is_serious else "note"
-            row = checked.row(doubt.bar) if doubt.is_serious else None
+            row = rows.of(doubt.bar) if doubt.is_serious else None
             yield Fault(checked.file, checked.symbol, row, doubt.text, level)
 
 
-def find_gaps(checked: Iterable[Checked]) -> Iterator[Fault]:
+def find_gaps(source: Source, checked: Iterable[Checked]) -> Iterator[Fault]:
     """Sessions that a symbol lacks between its first and its last.
 
     A session is one that more than half of the symbols have of those that are listed then. With
@@ -168,7 +174,7 @@ def find_gaps(checked: Iterable[Checked]) -> Iterator[Fault]:
         missed = _missed(file.sessions, market)
         wrong = (missed > 0) if market is not None else pauses > file.pause
         for at in map(int, np.flatnonzero(wrong)):
-            yield _gap(file, at + 1, int(missed[at]))
+            yield _gap(_Rows(source, file), at + 1, int(missed[at]))
 
 
 def _fault(origin: str, symbol: str, error: DataError) -> Fault:
@@ -190,14 +196,14 @@ def _without(content: bytes, faults: Sequence[Fault]) -> bytes | None:
     return b"\n".join(lines)
 
 
-def _double_sessions(checked: Checked, bars: Bars) -> Iterator[Fault]:
+def _double_sessions(rows: _Rows, bars: Bars) -> Iterator[Fault]:
     """Second bars of a session where most sessions have one: a daily file, and not quite."""
     days, count = np.unique(bars.session, return_counts=True)
     if np.count_nonzero(count == 1) * 2 <= len(days):
         return
     for at in map(int, np.flatnonzero(bars.session[1:] == bars.session[:-1])):
         problem = f"session {bars.session[at]} occurs twice, and most sessions have one bar"
-        yield Fault(checked.file, bars.symbol, checked.row(at + 1), problem)
+        yield Fault(rows.checked.file, bars.symbol, rows.of(at + 1), problem)
 
 
 def _rows(source: Source, content: bytes, bars: int) -> Sequence[int] | None:
@@ -251,10 +257,11 @@ def _missed(sessions: Days, market: Days | None) -> NDArray[np.int64]:
     return (before - after).astype(np.int64)
 
 
-def _gap(file: Checked, at: int, missed: int) -> Fault:
+def _gap(rows: _Rows, at: int, missed: int) -> Fault:
+    file = rows.checked
     last, following = (_days(file)[place] for place in (at - 1, at))
     lacking = f"{missed} sessions that other symbols have" if missed else ""
     lacking = lacking or f"{following - last - 1} days"
     words = [np.datetime64(int(day), "D") for day in (last, following)]
     problem = f"a gap: after {words[0]} comes {words[1]}, without {lacking}"
-    return Fault(file.file, file.symbol, file.row(at), problem, "fault" if missed else "note")
+    return Fault(file.file, file.symbol, rows.of(at), problem, "fault" if missed else "note")

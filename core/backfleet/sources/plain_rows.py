@@ -18,7 +18,6 @@ from backfleet.jit import compiled
 from backfleet.sources.csv_file import CsvFile
 from backfleet.sources.date_format import date_pattern, first_days
 from backfleet.sources.table import Table
-from backfleet.sources.turns import others_run
 
 __all__ = ["read_plain_rows"]
 
@@ -63,8 +62,7 @@ def read_plain_rows(
     times, values = np.empty(capacity, np.int64), np.empty((len(numbers), capacity))
     parts = np.zeros(7, np.int64)
     inputs = (body, ord(file.delimiter), form.roles, form.fields, form.literals)
-    with others_run:
-        rows = _read_rows(*inputs, first_days(), POWERS, parts, times, values)
+    rows = _read_rows(*inputs, first_days(), POWERS, parts, times, values)
     if rows == GIVE_UP:
         return None
     stamps = pa.Array.from_buffers(pa.timestamp("ns"), rows, [None, pa.py_buffer(times)])

@@ -146,15 +146,16 @@ class TaskRunner:
         self, key: TaskKey, bars: TaskBars, calendar: Calendar | None = None
     ) -> Simulation:
         identity = self.manifest.identity
+        of_signals = {name for signal in identity.signals for name in signal.columns}
         return Simulation(
             self.strategy,
-            key.params,
+            {name: value for name, value in key.params.items() if name not in of_signals},
             bars.bars,
             self.manifest.broker,
             calendar,
             identity.results.analyzers,
             identity.data.feeds,
-            identity.signals,
+            tuple((signal.kind, signal.at(key.params)) for signal in identity.signals),
         )
 
     def _summarized(self, key: TaskKey, bars: TaskBars) -> TaskResult:

@@ -56,7 +56,9 @@ def read_both_ways(case: CsvCase, folder: Path) -> tuple[Any, Any, bool]:
     fill = csv_feed.fill
     feed = case.feed(folder / "data.csv")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_feed, "fill", lambda feed: filled.append(fill(feed)) or filled[-1])
+        patch.setattr(
+            csv_feed, "fill", lambda feed, **how: filled.append(fill(feed, **how)) or filled[-1]
+        )
         with read_by_the_column([feed]):
             actual = seen(feed, cerebro)
     return expected, actual, any(filled)

@@ -15,6 +15,7 @@ import pytest
 
 import backfleet
 from backfleet.engines.bt import bt
+from backfleet.engines.fast import heap
 from backfleet.engines.fast.broker import FastBroker
 from backfleet.engines.fast.lines import LineMovedError
 from cerebro_runs import make_frame
@@ -246,7 +247,7 @@ def test_a_cerebro_can_be_pickled_as_backtraders_can(frame: pd.DataFrame) -> Non
 
 
 def collector_settings() -> tuple[object, ...]:
-    return gc.get_threshold(), gc.isenabled(), gc.get_freeze_count(), list(gc.callbacks)
+    return gc.get_threshold(), gc.isenabled(), list(gc.callbacks)
 
 
 @pytest.mark.parametrize("thresholds", [gc.get_threshold(), (50, 3, 7), (0, 0, 0)])
@@ -282,3 +283,29 @@ def test_a_run_leaves_the_settings_of_the_garbage_collector_alone(
         gc.set_threshold(*usual)
     assert len(observed) > 100
     assert all(settings == before for settings in observed)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_only_the_first_run_of_a_process_exempts_the_heap_and_gives_it_back(
+    frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, frozen: bool
+) -> None:
+    observed = []
+
+    class Observes(Crossing):
+        def stop(self) -> None:
+            observed.append(gc.get_freeze_count())
+            raise ArithmeticError
+
+    monkeypatch.setattr(heap, "_runs_began", False)
+    if frozen:
+        gc.freeze()
+    try:
+        before = gc.get_freeze_count()
+        for _ in range(2):
+            with pytest.raises(ArithmeticError):
+                script(backfleet.Cerebro, frame, Observes)
+            observed.append(gc.get_freeze_count())
+    finally:
+        gc.unfreeze()
+    assert [count > 0 for count in observed] == [True, frozen, frozen, frozen]
+    assert (before > 0) == frozen

@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -98,3 +99,66 @@ def test_an_own_once_is_called() -> None:
 
     (strategy,) = same_as_stock(setup, witness=False).strategies
     assert strategy.doubled[0] == strategy.data.close[0] * 2
+
+
+class Streak(bt.Indicator):
+    """Has only a `next`, which sees all that moves along: feeds, ticks, an indicator and a line."""
+
+    lines = ("count", "seen")
+    params = (("period", 4), ("moves", False))
+
+    def __init__(self) -> None:
+        self.average = bt.indicators.SMA(self.data, period=self.p.period)
+        self.spread = self.data.high - self.data1.low
+        self.notes: list[Any] = []
+
+    def prenext(self) -> None:
+        self.notes.append(len(self))
+
+    def nextstart(self) -> None:
+        self.lines.count[0] = 1.0
+
+    def next(self) -> None:
+        data = self.data
+        rises = data.close[0] > self.average[0] and self.spread[0] > 0.1
+        self.lines.count[0] = self.lines.count[-1] + 1.0 if rises else 0.0
+        self.l.seen[-1] = sum(data.close.get(ago=-1, size=2)) + data.datetime[0]
+        self.notes += [len(self), len(data), len(self.average), str(data.datetime.datetime())]
+        self.notes += [data.tick_close, data.tick_last, self.data1.tick_open]
+        if self.p.moves and len(self) == 9:
+            self.average.rewind()
+            self.average.advance()
+
+
+class Counts(bt.Strategy):
+    params = (("moves", False), ("same", False))
+
+    def __init__(self) -> None:
+        second = self.data0 if self.p.same else self.data1
+        self.streak = Streak(self.data0, second, moves=self.p.moves)
+        self.on_streak = bt.indicators.SMA(self.streak.count, period=3)
+        self.seen: list[Any] = []
+
+    def next(self) -> None:
+        self.seen += [self.streak[0], self.streak.seen[-1], len(self.streak), self.on_streak[0]]
+        if self.streak[0] > 3.0:
+            self.buy()
+
+    def stop(self) -> None:
+        lines = [self.streak.count, self.streak.seen, *self.data0.lines, *self.data1.lines]
+        self.seen += [self.streak.notes, [(line.idx, len(line)) for line in lines]]
+
+
+@pytest.mark.parametrize("moves", [False, True])
+@pytest.mark.parametrize("same", [False, True])
+@pytest.mark.parametrize("bars", [60, 75])
+def test_an_indicator_with_only_a_next_sees_and_gives_what_backtraders_loop_gives(
+    moves: bool, same: bool, bars: int
+) -> None:
+    def setup(cerebro: Any) -> None:
+        cerebro.adddata(bt.feeds.PandasData(dataname=make_frame(60)), name="d0")
+        cerebro.adddata(bt.feeds.PandasData(dataname=make_frame(bars, seed=1)), name="d1")
+        cerebro.addstrategy(Counts, moves=moves, same=same)
+
+    # A feed that is given twice moves twice per bar, beyond its end.
+    assert (same_as_stock(setup).orders > 0) != same

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,6 +36,10 @@ def mt5(moments: list[datetime]) -> str:
     return table([["\t".join(map(str, row))] for row in rows], MT5.replace(",", "\t"))
 
 
+def semicolons(zone: str) -> str:
+    return written(minutes(WINTER, zone), zone, "%Y%m%d %H%M%S", None).replace(",", ";")
+
+
 CASES: dict[str, tuple[Files, str, int, dict[str, Any]]] = {
     "firstrate": (
         {"ABC_full_1min_adjsplitdiv.txt": written(
@@ -42,9 +47,13 @@ CASES: dict[str, tuple[Files, str, int, dict[str, Any]]] = {
         "America/New_York", 1, {},
     ),
     "histdata": (
-        {"DAT_ASCII_EURUSD_M1_2021.csv": written(
-            minutes(WINTER, "Etc/GMT+5"), "Etc/GMT+5", "%Y%m%d %H%M%S", None).replace(",", ";")},
+        {"DAT_ASCII_EURUSD_M1_2021.csv": re.sub(
+            r",\d+\n", ",0\n", semicolons("Etc/GMT+5").replace(";", ",")).replace(",", ";")},
         "Etc/GMT+5", 1, {},
+    ),
+    "ninjatrader with a zone": (
+        {"ES 03-21.Last.txt": semicolons("UTC")}, "UTC", 1,
+        {"timezone": "UTC", "preset": "ninjatrader"},
     ),
     "mt4 with a zone": (
         {"EURUSD60.csv": written(
@@ -103,7 +112,7 @@ def test_intraday_layout_gives_the_moments_it_was_written_from(
     assert importing.agreed == []
 
 
-@pytest.mark.parametrize("name", ["mt4 with a zone", "mt5 with a zone"])
+@pytest.mark.parametrize("name", ["mt4 with a zone", "mt5 with a zone", "ninjatrader with a zone"])
 def test_times_without_a_zone_are_refused_with_the_option(importing: Import, name: str) -> None:
     files, *_ = CASES[name]
     with pytest.raises(DataError, match=r"no offset.*time zone.*State it with --timezone"):

@@ -83,6 +83,32 @@ REFUSED: dict[str, tuple[Files, dict[str, Any], str]] = {
         {"A.csv": table([[d, *b[:3], b[3] / 2, b[4]] for d, b in PAIRS], OHLCV)}, {},
         "outside low..high, as in 100% of the rows: adjusted",
     ),
+    "an amount that is named volume": (
+        {"A.csv": table(
+            [[d, *b[:4], b[3] * b[4], b[4]] for d, b in PAIRS], OHLCV + ",quoteVolume")},
+        {}, "'volume' is 'quoteVolume' times the close.*--column volume='quoteVolume' --column amo",
+    ),
+    "snapshots": (
+        {"A.csv": table([[f"2021-05-17T09:{i:02}:{i * i % 50:02}Z", *b]
+                         for i, b in enumerate(BARS)], OHLCV)}, {},
+        "the times are irregular, such as 2021-05-17T09:00:00Z and 2021-05-17T09:01:01Z",
+    ),
+    "a download twice": (
+        {"A.csv": with_date("%Y-%m-%d"),
+         "A (1).csv": with_date("%Y-%m-%d") + "2021-07-01,20.1,21,20,20.5,3\n"},
+        {"yes": False}, "assumed: A and A .1. have the same 20 bars in a row",
+    ),
+    "no highs and lows": (
+        {"A.csv": table([[d, b[0], b[3]] for d, b in PAIRS], "date,open,close")}, {},
+        "or read closes only with --column open='close' --column high='close' --column low='close'",
+    ),
+    "dates of eight digits, day first": (
+        {"A.csv": with_date("%d%m%Y")}, {}, "8 digits, but is not year, month and day.*%d%m%Y",
+    ),
+    "mostly bad rows": (
+        {"A.csv": table([[d, b[0], b[2], b[1], b[3], b[4]] for d, b in PAIRS], OHLCV)},
+        {"skip_rows": True}, "30 of 30 rows have bad prices, which is more than may be left out",
+    ),
     "a double day": (
         {"A.csv": table([[d, *b] for d, b in [*PAIRS[:5], (DAYS[4], BARS[9])]], OHLCV)}, {},
         "row 7: 2021-05-21 occurs twice for A, a duplicate of row 6",
@@ -162,3 +188,16 @@ def test_bad_symbols_are_skipped_on_request_and_the_others_are_imported(importin
     assert list(outcome.record.symbols) == ["ABC"]
     assert "a duplicate of row" in outcome.record.refused["BAD"]
     assert importing.rows(outcome) == EXPECTED
+
+
+def test_rows_with_bad_prices_are_left_out_and_counted_on_request(importing: Import) -> None:
+    rows: list[list[object]] = [[d, *b] for d, b in PAIRS]
+    rows[3][1], rows[7][2], rows[9][3] = 0, None, 99
+    files = {"A.csv": table(rows, OHLCV)}
+    with pytest.raises(DataError, match=r"row 5: open is 0.*leave out rows .* --on-bad-row skip"):
+        importing(files)
+    outcome = importing(files, skip_rows=True, yes=False)
+    kept = [row for i, row in enumerate(EXPECTED) if i not in (3, 7, 9)]
+    assert importing.rows(outcome) == kept
+    where = f"the first is row 5 of {importing.folder / 'vendor' / 'A.csv'}"
+    assert f"3 rows have bad prices and are left out; {where}" in outcome.record.facts

@@ -33,7 +33,7 @@ from backfleet.engines.fast.orders import (
     fill,
     first_copy_of,
 )
-from backfleet.engines.fast.stocks import changed, is_plain
+from backfleet.engines.fast.stocks import changed, is_free, is_plain
 
 __all__ = ["FastBroker", "replace_plain"]
 
@@ -98,17 +98,22 @@ class FastBroker(ValuingBroker):
     def next(self) -> None:
         terms = self.p
         if self._plain is None:
-            self._plain = all(is_plain(scheme) for scheme in self.comminfo.values())
+            self._plain = all(map(is_plain, self.comminfo.values()))
+            self._free = all(map(is_free, self.comminfo.values()))
         poked = self._poked or self.positions is not self._own_positions
         plain = self._plain and terms.shortcash and not poked
         working = self.submitted or self.pending or self._toactivate
         if working or not plain:
             self._short = plain and terms.filler is None and not terms.coo
             self._at_open = not (terms.coc or terms.coo)
-        if not plain or self._userhist or self._fundhist or self._cash_addition:
+        special = self._userhist or self._fundhist or self._cash_addition
+        if special or not plain:
             self._poked = poked
             self._held = self.exposure = self._flat_with = None
-            self._as_stock(super().next)
+            if special or working or poked or not (self._free and terms.shortcash):
+                self._as_stock(super().next)
+            else:
+                self._rest()
             return
         if working:
             self._work_off()

@@ -11,21 +11,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from backtrader.feed import AbstractDataBase, DataClone
 from backtrader.lineiterator import LineIterator
 from backtrader.strategy import Strategy
 
 from backfleet.engines.bt import bt
+from backfleet.engines.fast.bar_by_bar import can_be_played, run_bar_by_bar
 from backfleet.engines.fast.broker import FastBroker, replace_plain
 from backfleet.engines.fast.column_feeds import read_by_the_column
+from backfleet.engines.fast.feed_conditions import own_methods, reason_against_feed
+from backfleet.engines.fast.heap import heap_exempted_once
 from backfleet.engines.fast.indicators import by_the_column
-from backfleet.engines.fast.lines import CursorBindings
-from backfleet.engines.fast.loop import LATE_MOMENTS, run_lean
+from backfleet.engines.fast.loop import run_lean
 from backfleet.engines.fast.moving_code import moving_method
+from backfleet.engines.fast.quick_lines import quick_lines
 
 __all__ = ["Cerebro"]
 
-FEED_METHODS = ("advance", "advance_peek", "_tick_fill", "_tick_nullify", "__len__")
 STRATEGY_METHODS = (
     "_addnotification",
     "_getminperstatus",
@@ -63,12 +64,19 @@ class Cerebro(bt.Cerebro):
             self.fallback = "switched off"
             return super().run(**kwargs)
         replace_plain(self._broker)
-        with read_by_the_column(self.datas):
+        with heap_exempted_once(), read_by_the_column(self.datas):
             return super().run(**kwargs)
 
     def _runnext(self, runstrats: list[Any]) -> None:
-        self.fallback = self.fallback or "bar by bar, without runonce"
-        super()._runnext(runstrats)
+        if not self.fast:
+            super()._runnext(runstrats)
+            return
+        self.fallback = "bar by bar, without runonce"
+        if can_be_played(self, runstrats):
+            run_bar_by_bar(self, runstrats)
+            return
+        with quick_lines(runstrats):
+            super()._runnext(runstrats)
 
     def _runonce_old(self, runstrats: list[Any]) -> None:
         self.fallback = self.fallback or "oldsync"
@@ -92,29 +100,13 @@ class Cerebro(bt.Cerebro):
 def _reason_against(cerebro: Any, strategies: list[Any]) -> str | None:
     """Why the lean loop cannot take these strategies through their bars; None if it can."""
     reasons = ["quicknotify"] if cerebro.p.quicknotify else []
-    reasons += filter(None, map(_reason_against_feed, cerebro.datas))
+    reasons += filter(None, map(reason_against_feed, cerebro.datas))
     reasons += filter(None, map(_reason_against_strategy, strategies))
     return reasons[0] if reasons else None
 
 
-def _reason_against_feed(feed: Any) -> str | None:
-    is_late = LATE_MOMENTS in feed.__dict__
-    names = tuple(name for name in FEED_METHODS if not (is_late and name == "advance_peek"))
-    own = _own_methods(feed, DataClone if feed._clone else AbstractDataBase, names)
-    if own:
-        return f"the feed {type(feed).__name__} has its own {own}"
-    if feed.resampling or feed.replaying:
-        return "resampled or replayed feeds"
-    lines = feed.lines.lines
-    if any(line.extension for line in lines):
-        return "feeds with room to look ahead"
-    if not CursorBindings().can_bind_series(feed) or not hasattr(feed.lines, "close"):
-        return f"the feed {type(feed).__name__} has unusual lines"
-    return None
-
-
 def _reason_against_strategy(strategy: Any) -> str | None:
-    own = _own_methods(strategy, Strategy, STRATEGY_METHODS)
+    own = own_methods(strategy, Strategy, STRATEGY_METHODS)
     if own:
         return f"the strategy {type(strategy).__name__} has its own {own}"
     cls: Any = type(strategy)
@@ -123,12 +115,4 @@ def _reason_against_strategy(strategy: Any) -> str | None:
         return f"the strategy {type(strategy).__name__} calls {moving}, which moves lines"
     if any(len(ind) for ind in strategy._lineiterators[LineIterator.ObsType]):
         return "observers that have started already"
-    return None
-
-
-def _own_methods(instance: Any, base: Any, names: tuple[str, ...]) -> str | None:
-    """The first of the methods that an object does not have from `base`."""
-    for name in names:
-        if getattr(type(instance), name) is not getattr(base, name) or name in instance.__dict__:
-            return name
     return None

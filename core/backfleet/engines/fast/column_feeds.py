@@ -19,7 +19,9 @@ from backtrader.feed import CSVDataBase, DataClone
 from backtrader.feeds import BacktraderCSVData, GenericCSVData, PandasData, YahooFinanceCSVData
 from backtrader.linebuffer import LineBuffer
 
-__all__ = ["read_by_the_column"]
+from backfleet.engines.fast import csv_feed
+
+__all__ = ["fill_for_steps", "is_plain", "read_by_the_column"]
 
 Fill = Callable[[Any], bool]
 
@@ -31,7 +33,7 @@ CSV_CLASSES = (GenericCSVData, YahooFinanceCSVData, BacktraderCSVData)
 @contextmanager
 def read_by_the_column(feeds: Sequence[Any]) -> Iterator[None]:
     """Read the plain feeds among these by the column."""
-    changed = [feed for feed in feeds if _is_plain(feed)]
+    changed = [feed for feed in feeds if is_plain(feed)]
     for feed in changed:
         feed.__dict__["preload"] = partial(_preload, feed)
     try:
@@ -41,7 +43,7 @@ def read_by_the_column(feeds: Sequence[Any]) -> Iterator[None]:
             del feed.__dict__["preload"]
 
 
-def _is_plain(feed: Any) -> bool:
+def is_plain(feed: Any) -> bool:
     """Whether all methods that read a feed are those of a class that is understood."""
     if isinstance(feed, PandasData):
         return _has_methods_of(feed, PandasData, PANDAS_METHODS)
@@ -52,14 +54,16 @@ def _is_plain(feed: Any) -> bool:
 
 
 def _has_methods_of(feed: Any, base: Any, names: Sequence[str]) -> bool:
-    cls = type(feed)
+    cls, own = type(feed), feed.__dict__
     return all(
-        getattr(cls, name) is getattr(base, name) and name not in feed.__dict__ for name in names
+        getattr(cls, name) is getattr(base, name)
+        and (name not in own or getattr(own[name], "func", None) is _preload)
+        for name in names
     )
 
 
 def _preload(feed: Any) -> None:
-    if _is_disturbed(feed) or not _fill(feed):
+    if _is_disturbed(feed) or not _fill(feed, reads_on=False):
         type(feed).preload(feed)
         return
     feed._last()
@@ -69,17 +73,44 @@ def _preload(feed: Any) -> None:
         feed.f = None
 
 
-def _fill(feed: Any) -> bool:
+def fill_for_steps(feed: Any) -> None:
+    """Read a feed that is not preloaded by the column, unless something in it is odd.
+
+    The lines of a feed without filters are filled. One with filters gets its rows from columns, in
+    a `_load` of its own that lasts until the feed is at its end.
+    """
+    if feed._clone or any(_is_unusual(line) for line in feed.lines):
+        return
+    if not _fill(feed, reads_on=True):
+        return
+    if not feed._filters:
+        return
+    lines = feed.lines.lines
+    rows = zip(*(line.array for line in lines), strict=True)
+    for line in lines:
+        line.reset()
+
+    def load() -> bool:
+        row = next(rows, None)
+        if row is None:
+            del feed.__dict__["_load"]
+            return False
+        for line, value in zip(lines, row, strict=True):
+            line[0] = value
+        return True
+
+    feed.__dict__["_load"] = load
+
+
+def _fill(feed: Any, *, reads_on: bool) -> bool:
     if isinstance(feed, DataClone):
         return _copy(feed)
-    # Either module costs a script that has no such feed its import.
     if isinstance(feed, PandasData):
+        # Imports numpy, which takes longer than a small script without pandas.
         from backfleet.engines.fast import pandas_feed
 
         return pandas_feed.fill(feed)
-    from backfleet.engines.fast import csv_feed
-
-    return csv_feed.fill(feed)
+    return csv_feed.fill(feed, reads_on=reads_on)
 
 
 def _copy(feed: Any) -> bool:

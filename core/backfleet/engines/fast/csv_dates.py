@@ -39,7 +39,8 @@ SHORT = {
     "S": r"([0-5]\d|\d)",
 }
 """The parts of a date as `strptime` reads them, with and without their zeros."""
-DIRECTIVE = re.compile(r"%(.)|([^%])", re.DOTALL)
+DIRECTIVE = "(?s)%(.)|([^%])"
+ISO_LENGTH = len("YYYY-MM-DD")
 
 
 class Odd(Exception):
@@ -48,6 +49,8 @@ class Odd(Exception):
 
 def parsed(texts: Sequence[str], date_format: str) -> tuple[list[int], list[tuple[Any, ...]]]:
     """Return the ordinal and the parts of the time of day, as fractions of a day, of each text."""
+    if date_format == "%Y-%m-%d" and (days := _iso_days(texts)):
+        return days, [()] * len(days)
     pattern, order = _pattern(date_format)
     if pattern is None:
         return _one_by_one(texts, date_format)
@@ -81,7 +84,8 @@ def days_at(days: Iterable[int], moment: time) -> Floats:
 
 def sliced_days(texts: Sequence[str]) -> list[int]:
     """Return the ordinals of texts with the year, month and day at the places of YYYY-MM-DD."""
-    return _ordinals(*_slices(texts, ((0, 4), (5, 7), (8, 10))))
+    days = _iso_days([text[:10] for text in texts])
+    return days or _ordinals(*_slices(texts, ((0, 4), (5, 7), (8, 10))))
 
 
 def sliced_times(texts: Sequence[str]) -> list[tuple[Any, ...]]:
@@ -99,6 +103,17 @@ def _slices(texts: Sequence[str], places: Sequence[tuple[int, int]]) -> list[lis
         if not (whole and joined.isascii() and joined.isdigit()):
             raise Odd
     return pieces
+
+
+def _iso_days(texts: Sequence[str]) -> list[int] | None:
+    """Return the ordinals of texts that all have the form YYYY-MM-DD; None for others."""
+    # Python also reads other forms, of other lengths or with a W for the week.
+    if set(map(len, texts)) != {ISO_LENGTH} or "W" in "".join(texts):
+        return None
+    try:
+        return list(map(date.toordinal, map(date.fromisoformat, texts)))
+    except ValueError:
+        return None
 
 
 def _ordinals(years: Iterable[str], months: Iterable[str], days: Iterable[str]) -> list[int]:
@@ -119,7 +134,7 @@ def _fractions(columns: dict[str, Any], count: int) -> list[tuple[Any, ...]]:
 @lru_cache(maxsize=16)
 def _pattern(date_format: str) -> tuple[re.Pattern[str] | None, str]:
     """A pattern for each line of a text, and what its groups are; None for an unusual format."""
-    pieces = DIRECTIVE.findall(date_format)
+    pieces = re.findall(DIRECTIVE, date_format)
     if "".join(f"%{part}" if part else literal for part, literal in pieces) != date_format:
         return None, ""
     order = "".join(part for part, _ in pieces)

@@ -38,8 +38,11 @@ EPOCH_FORMATS = (1, 2)
 """Formats of GenericCSVData that are seconds since 1970."""
 
 
-def fill(feed: Any) -> bool:
-    """Fill the lines of a feed that has not begun; false, with nothing changed, if it cannot."""
+def fill(feed: Any, *, reads_on: bool) -> bool:
+    """Fill the lines of a feed that has not begun; false, with nothing changed, if it cannot.
+
+    `reads_on` says whether backtrader asks the feed for bars again after it came to its end.
+    """
     file = feed.f
     if type(file) not in (io.TextIOWrapper, io.StringIO) or file.closed or not file.seekable():
         return False
@@ -48,7 +51,7 @@ def fill(feed: Any) -> bool:
     except OSError:  # A script that has iterated over the file.
         return False
     try:
-        lines = _lines_of(feed, _Rows.read(file.read(), feed.separator))
+        lines = _lines_of(feed, _Rows.read(file.read(), feed.separator, reads_on))
     except Exception:  # Whatever it is, backtrader meets it at its own row.
         file.seek(position)
         return False
@@ -68,16 +71,18 @@ class _Rows:
         All values, row after row.
     width
         The number of columns; the same in all rows.
+    reads_on
+        Whether a row beyond `todate` may not be the last.
     """
 
     # A decorated data class would take longer to import than hundreds of rows to read.
-    __slots__ = ("tokens", "width")
+    __slots__ = ("reads_on", "tokens", "width")
 
-    def __init__(self, tokens: Sequence[str], width: int) -> None:
-        self.tokens, self.width = tokens, width
+    def __init__(self, tokens: Sequence[str], width: int, reads_on: bool) -> None:
+        self.tokens, self.width, self.reads_on = tokens, width, reads_on
 
     @classmethod
-    def read(cls, text: str, separator: Any) -> _Rows:
+    def read(cls, text: str, separator: Any, reads_on: bool) -> _Rows:
         """Raises Odd if the rows do not have one width, or there are none."""
         if not text or "\r" in text or type(separator) is not str or len(separator) != 1:
             raise Odd
@@ -86,7 +91,7 @@ class _Rows:
         widths = {row.count(separator) for row in rows}
         if len(widths) != 1 or "" in rows:
             raise Odd
-        return cls(separator.join(rows).split(separator), widths.pop() + 1)
+        return cls(separator.join(rows).split(separator), widths.pop() + 1, reads_on)
 
     def __len__(self) -> int:
         return len(self.tokens) // self.width
@@ -107,7 +112,7 @@ class _Rows:
         kept = [token for row in rows if word not in row[1:] for token in row]
         if not kept:
             raise Odd
-        return _Rows(kept, width)
+        return _Rows(kept, width, self.reads_on)
 
 
 class _Span:
@@ -122,10 +127,13 @@ class _Span:
         self.read, self.kept = read, kept
 
     @classmethod
-    def of(cls, feed: Any, times: Numbers) -> _Span:
+    def of(cls, feed: Any, times: Numbers, reads_on: bool) -> _Span:
+        """Raises Odd if backtrader reads on beyond `todate`, and comes to a row that it keeps."""
         first, last = feed.fromdate, feed.todate
         beyond = (i for i, t in enumerate(times) if t > last and not t < first)
         stop = next(beyond, None) if last < float("inf") else None
+        if stop is not None and reads_on and any(first <= t <= last for t in times[stop:]):
+            raise Odd
         if stop is None and first == float("-inf"):
             return cls(len(times), None)
         kept = [not time < first for time in times[:stop]]
@@ -149,7 +157,7 @@ def _lines_of(feed: Any, rows: _Rows) -> dict[str, array[float]]:
 
 def _generic(feed: Any, rows: _Rows) -> dict[str, array[float]]:
     times = _generic_times(feed, rows)
-    span = _Span.of(feed, times)
+    span = _Span.of(feed, times, rows.reads_on)
     lines = {"datetime": span.pick(times)}
     missing = float(float(feed.p.nullvalue))
     for alias in feed.getlinealiases():
@@ -171,9 +179,8 @@ def _generic_times(feed: Any, rows: _Rows) -> Numbers:
     if feed._tz is not None:
         raise Odd
     ends = days_at(days, feed.p.sessionend)
-    if not any(fractions):
-        return [max(end, float(day)) for end, day in zip(ends, days, strict=True)]
-    return [max(pair) for pair in zip(ends, at_time(days, fractions), strict=True)]
+    # No end of a session is before its day begins.
+    return list(map(max, ends, at_time(days, fractions))) if any(fractions) else ends
 
 
 def _generic_moments(feed: Any, rows: _Rows) -> tuple[list[int], list[tuple[Any, ...]]]:
@@ -201,7 +208,7 @@ def _floats(texts: Sequence[str], missing: float) -> Numbers:
 def _yahoo(feed: Any, rows: _Rows) -> dict[str, array[float]]:
     rows = rows.without("null")
     times = days_at(sliced_days(rows.column(0)), feed.p.sessionend)
-    span = _Span.of(feed, times)
+    span = _Span.of(feed, times, rows.reads_on)
     p = feed.p
     prices = [list(map(float, rows.column(i, span.read))) for i in range(1, 6)]
     opened, high, low, close, adjusted = prices
@@ -257,7 +264,7 @@ def _backtraders(feed: Any, rows: _Rows) -> dict[str, array[float]]:
         times = at_time(days, sliced_times(rows.column(1)))
     else:
         times = days_at(days, feed.p.sessionend)
-    span = _Span.of(feed, times)
+    span = _Span.of(feed, times, rows.reads_on)
     names = ("open", "high", "low", "close", "volume", "openinterest")
     columns = {
         name: span.pick(list(map(float, rows.column(position, span.read))))

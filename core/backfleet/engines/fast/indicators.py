@@ -22,6 +22,8 @@ from typing import Any
 from backtrader.linebuffer import LineBuffer
 from backtrader.lineiterator import LineIterator
 
+from backfleet.engines.fast.via_next import has_only_next, once_on_a_cursor
+
 __all__ = ["by_the_column"]
 
 MIN_PERIOD = 16
@@ -80,10 +82,14 @@ def _twins(strategies: list[Any], indicators: list[Any]) -> Callable[[Any], Any]
     """Return the function that finds an indicator's twin."""
     bars = max((data.buflen() for strategy in strategies for data in strategy.datas), default=0)
     if "numpy" not in sys.modules and len(indicators) * bars < MIN_VALUES:
-        return lambda indicator: None
+        return _twin_without_numpy
     from backfleet.engines.fast.indicator_twins import twin_of
 
-    return twin_of
+    return lambda indicator: _twin_without_numpy(indicator) or twin_of(indicator)
+
+
+def _twin_without_numpy(indicator: Any) -> Any:
+    return once_on_a_cursor if has_only_next(indicator) else None
 
 
 def _once(indicator: Any, twin: Any) -> Callable[[int, int], None]:

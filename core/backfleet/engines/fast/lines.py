@@ -22,7 +22,15 @@ from backtrader.lineroot import LineRoot
 from backtrader.lineseries import LineSeries
 from backtrader.utils.dateintern import num2date
 
-__all__ = ["BarCursor", "CursorBindings", "LineMovedError"]
+__all__ = [
+    "BarCursor",
+    "CursorBindings",
+    "LineMovedError",
+    "datetime_of",
+    "methods_of",
+    "moves_as_stock",
+    "subclass_with",
+]
 
 LINE_METHODS = (
     "__getitem__",
@@ -165,9 +173,19 @@ OPERATORS: dict[str, Any] = {
 CLASS_FIELDS = frozenset(vars(type("Empty", (), {"__annotations__": {}})))
 
 
+def methods_of(mixin: Any) -> dict[str, Any]:
+    """What a class adds to others."""
+    return {name: value for name, value in vars(mixin).items() if name not in CLASS_FIELDS}
+
+
 @lru_cache(maxsize=256)
 def _cursor_class(cls: Any, mixin: Any) -> Any:
-    """`cls` with the methods of `mixin` and the operators that `cls` has not made its own.
+    """`cls` with the methods of `mixin`."""
+    return subclass_with(cls, methods_of(mixin))
+
+
+def subclass_with(cls: Any, methods: dict[str, Any]) -> Any:
+    """A class derived from `cls`, with methods and the operators that `cls` has not made its own.
 
     Made by `type` itself: backtrader's metaclasses would register it as one of a user's classes.
     The methods are copied, since an object can only change to a class with the same bases' layout.
@@ -177,7 +195,6 @@ def _cursor_class(cls: Any, mixin: Any) -> Any:
         for name, value in OPERATORS.items()
         if getattr(cls, name) is getattr(LineRoot, name)
     }
-    methods = {name: value for name, value in vars(mixin).items() if name not in CLASS_FIELDS}
     body = {name: getattr(cls, name) for name in ("__module__", "__qualname__", "__doc__")}
     body["__hash__"] = cls.__hash__
     return type.__new__(type(cls), cls.__name__, (cls,), {**body, **own, **methods})
@@ -207,7 +224,8 @@ def _tick(alias: str) -> property:
 
 
 @lru_cache(maxsize=256)
-def _moves_as_stock(cls: Any) -> bool:
+def moves_as_stock(cls: Any) -> bool:
+    """Whether a line's class has all methods that move a line from `LineBuffer`."""
     return all(getattr(cls, name) is getattr(LineBuffer, name) for name in LINE_METHODS)
 
 
@@ -217,7 +235,7 @@ class CursorBindings:
     def __init__(self) -> None:
         self._lines: list[tuple[Any, type]] = []
         self._series: list[tuple[Any, type]] = []
-        self._aliases: list[tuple[Any, str]] = []
+        self._attributes: list[tuple[Any, str]] = []
         self._feeds: list[Any] = []
         self._cursor_of: dict[int, BarCursor] = {}
 
@@ -232,7 +250,7 @@ class CursorBindings:
             isinstance(line, LineBuffer)
             and line.mode == LineBuffer.UnBounded
             and id(line) not in self._cursor_of
-            and _moves_as_stock(_class_of(line))
+            and moves_as_stock(_class_of(line))
         )
 
     def can_bind_series(self, series: Any) -> bool:
@@ -255,8 +273,12 @@ class CursorBindings:
             self.line(line, cursor)
         for alias, line in zip(series.lines.getlinealiases(), series.lines.lines, strict=False):
             if not hasattr(type(series), alias) and alias not in series.__dict__:
-                series.__dict__[alias] = line
-                self._aliases.append((series, alias))
+                self.attribute(series, alias, line)
+
+    def attribute(self, owner: Any, name: str, value: Any) -> None:
+        """Give an object an attribute that it does not have, for as long as the run lasts."""
+        owner.__dict__[name] = value
+        self._attributes.append((owner, name))
 
     def series(self, series: Any, cursor: BarCursor) -> None:
         """Put an indicator on a cursor, with all its lines."""
@@ -291,8 +313,8 @@ class CursorBindings:
         for series, series_class in reversed(self._series):
             series.__class__ = series_class
             del series.__dict__["_fast_cursor"], series.__dict__["_fast_array"]
-        for series, alias in self._aliases:
-            series.__dict__.pop(alias, None)
+        for owner, name in self._attributes:
+            owner.__dict__.pop(name, None)
         for feed in self._feeds:
             _leave_ticks(feed)
             if isinstance(feed, DataClone):

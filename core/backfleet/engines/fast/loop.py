@@ -16,14 +16,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from backfleet.engines.fast.broker import FastBroker
+from backfleet.engines.fast.feed_conditions import LATE_MOMENTS
 from backfleet.engines.fast.lines import BarCursor, CursorBindings
 from backfleet.engines.fast.notifications import deliver
 from backfleet.engines.fast.strategy import StrategyRun
 
-__all__ = ["LATE_MOMENTS", "run_lean"]
-
-LATE_MOMENTS = "_late_moments"
-"""The attribute with the moments of a feed whose bars come later than they say."""
+__all__ = ["go_through", "look_as_stock", "look_by_the_bar", "run_lean"]
 
 
 def run_lean(cerebro: Any, strategies: list[Any]) -> None:
@@ -35,34 +33,50 @@ def run_lean(cerebro: Any, strategies: list[Any]) -> None:
     try:
         cursors = _bind_feeds(feeds, bindings)
         runs = [StrategyRun(strategy, bindings) for strategy in strategies]
-        if isinstance(broker, FastBroker):
-            broker.finite = all(_is_finite(feed.close.array) for feed in feeds)
-            broker.by_the_bar = True
-        own = isinstance(broker, FastBroker)
-        advance = runs[0].step if len(runs) == 1 and not cerebro.runwriters else _all(cerebro, runs)
-        cheat, timers = _before_broker(cerebro, runs), _timers(cerebro, runs, cheat=False)
-        for moment in _moments(feeds, cursors):
-            if cheat is not None:
-                cheat(moment)
-                if cerebro._event_stop and cerebro.p.cheat_on_open:
-                    break
-            broker.next()
-            notifications = broker.notifs if own else _notifications(broker)
-            if notifications:
-                deliver(notifications, strategies[0])
-            if cerebro._event_stop:
-                break
-            if timers is not None:
-                timers(moment)
-            advance(moment)
-            if cerebro._event_stop:
-                break
+        look_by_the_bar(broker, feeds)
+        go_through(cerebro, runs, _moments(feeds, cursors))
     finally:
         bindings.restore()
-        if isinstance(broker, FastBroker):
-            broker.finite = broker.by_the_bar = False
+        look_as_stock(broker)
     for run in runs:
         run.finish()
+
+
+def look_by_the_bar(broker: Any, feeds: Sequence[Any]) -> None:
+    """Let a fast broker read the feeds' arrays, since they are on cursors."""
+    if isinstance(broker, FastBroker):
+        broker.finite = all(_is_finite(feed.close.array) for feed in feeds)
+        broker.by_the_bar = True
+
+
+def look_as_stock(broker: Any) -> None:
+    """Take back `look_by_the_bar`."""
+    if isinstance(broker, FastBroker):
+        broker.finite = broker.by_the_bar = False
+
+
+def go_through(cerebro: Any, runs: Sequence[StrategyRun], moments: Iterator[float]) -> None:
+    """Call broker, timers, strategies and writers for each moment that the feeds reach."""
+    broker, strategies = cerebro._broker, [run.strategy for run in runs]
+    own = isinstance(broker, FastBroker)
+    advance = runs[0].step if len(runs) == 1 and not cerebro.runwriters else _all(cerebro, runs)
+    cheat, timers = _before_broker(cerebro, runs), _timers(cerebro, runs, cheat=False)
+    for moment in moments:
+        if cheat is not None:
+            cheat(moment)
+            if cerebro._event_stop and cerebro.p.cheat_on_open:
+                break
+        broker.next()
+        notifications = broker.notifs if own else _notifications(broker)
+        if notifications:
+            deliver(notifications, strategies[0])
+        if cerebro._event_stop:
+            break
+        if timers is not None:
+            timers(moment)
+        advance(moment)
+        if cerebro._event_stop:
+            break
 
 
 def _bind_feeds(feeds: Sequence[Any], bindings: CursorBindings) -> list[BarCursor]:

@@ -83,6 +83,7 @@ class ValuingBroker(GroupingBroker):
 
     def _forget_schemes(self) -> None:
         self._plain: bool | None = None
+        self._free: bool | None = None
         self._held: list[Holding] | None = None
         self._flat_with: float | None = None
         self._terms: dict[Any, StockTerms] = {}
@@ -149,10 +150,42 @@ class ValuingBroker(GroupingBroker):
             else:
                 unlevered += value
         self.exposure = exposure
-        self._value = value = cash + unlevered
+        self._note(market, unlevered, unrealized)
+
+    def _rest(self) -> None:
+        """`BackBroker.next` on a bar without orders, with schemes of any kind without interest."""
+        self.cash -= 0.0  # the interest, which makes a float of an int
+        self.exposure = self._flat_with = None
+        market = unlevered = unrealized = 0.0
+        for data, position in self.positions.items():
+            fields = position.fields
+            size, entry = fields["size"], fields["price"]
+            terms = self._terms.get(data) or self._terms_of(data)
+            if not size and self.finite and terms.flat_is_nothing:
+                continue
+            scheme, price = terms.scheme, data.close[0]
+            if size:
+                self.cash += scheme.cashadjust(size, fields["adjbase"], price)
+                fields["adjbase"] = price
+                position.touch(data.datetime[0], data.datetime._tz)
+            value = scheme.getvaluesize(size, price)
+            gain = scheme.profitandloss(size, entry, price)
+            market += value
+            unrealized += gain
+            if value > 0:
+                value -= gain
+                unlevered += value / scheme.get_leverage()
+                unlevered += gain
+            else:
+                unlevered += value
+        self._note(market, unlevered, unrealized)
+
+    def _note(self, market: float, unlevered: float, unrealized: float) -> None:
+        """Note the value of all positions, as the end of `BackBroker._get_value` does."""
+        self._value = value = self.cash + unlevered
         self._fundval = value / self._fundshares
         self._valuemkt = unlevered
-        self._valuelever = cash + market
+        self._valuelever = self.cash + market
         self._valuemktlever = market
         self._leverage = market / (unlevered or 1.0)
         self._unrealized = unrealized

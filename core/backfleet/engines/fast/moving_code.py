@@ -1,4 +1,4 @@
-"""Whether the code of a strategy moves lines itself, such as by `data.rewind()`.
+"""Whether the code of a strategy or an indicator moves lines itself, such as by `data.rewind()`.
 
 The lean loop cannot follow that, and nobody can take a run back, so it must be known before. The
 names in the code tell it, without running it. A call that they do not show raises `LineMovedError`.
@@ -16,13 +16,14 @@ __all__ = ["moving_method"]
 MOVING = frozenset({"advance", "backwards", "home", "rewind"})
 """Methods of lines that move them. `extend`, `forward` and `reset` are left out, since lists and
 people's own classes have methods with these names."""
+OWN = ("backtrader", "builtins")
 
 
 @lru_cache(maxsize=256)
-def moving_method(strategy: Any) -> str | None:
-    """Return the first method that moves a line and that the code of a strategy names, or that of
+def moving_method(owner: Any) -> str | None:
+    """Return the first method that moves a line and that the code of a class names, or that of
     functions beside it; None if it names none."""
-    functions = [function for cls in strategy.__mro__ for function in _functions(cls)]
+    functions = [function for cls in owner.__mro__ for function in _functions(cls)]
     seen: set[Any] = set()
     while functions:
         function = functions.pop(0)
@@ -38,12 +39,13 @@ def moving_method(strategy: Any) -> str | None:
 
 
 def _functions(cls: type) -> Iterator[FunctionType]:
-    """The functions of a class that is neither backtrader's nor Python's."""
-    if cls.__module__.partition(".")[0] in ("backtrader", "builtins"):
+    """The functions of a class, other than backtrader's and Python's own."""
+    if cls.__module__.partition(".")[0] in OWN:
         return
     for value in vars(cls).values():
         function = getattr(value, "fget", None) or getattr(value, "__func__", value)
-        if isinstance(function, FunctionType):
+        # backtrader puts functions of its own into classes that people derive.
+        if isinstance(function, FunctionType) and function.__module__.partition(".")[0] not in OWN:
             yield function
 
 

@@ -83,15 +83,7 @@ class Observers:
         self._cursor.bar = bar = self._cursor.bar + 1
         if bar == self._room:
             self._lengthen(1)
-        if self._arrays or self._account:
-            broker = strategy.broker
-            value, cash = broker.getvalue(), broker.getcash()
-            for values, cashes in self._arrays:
-                values[bar] = value
-                cashes[bar] = cash
-            for value_line, cash_line in self._account:
-                value_line[0] = value
-                cash_line[0] = cash
+        self._note_account(bar)
         if strategy._orderspending:
             for observer in self._of_orders:
                 observer.next()
@@ -100,6 +92,17 @@ class Observers:
                 observer.next()
         for observer in self._others:
             self._step_as_stock(observer, status)
+
+    def _note_account(self, bar: int) -> None:
+        if self._arrays or self._account:
+            broker = self._strategy.broker
+            value, cash = broker.getvalue(), broker.getcash()
+            for values, cashes in self._arrays:
+                values[bar] = value
+                cashes[bar] = cash
+            for value_line, cash_line in self._account:
+                value_line[0] = value
+                cash_line[0] = cash
 
     def _step_as_stock(self, observer: Any, status: int) -> None:
         phase = "next" if status < 0 else "prenext" if status else "nextstart"
@@ -122,3 +125,63 @@ class Observers:
         """Lengthen the lines on the cursor as backtrader does: it appends a value on every bar,
         though the buffers begin with the length of the first feed."""
         self._lengthen(self._cursor.bar + 1 - self._added)
+
+
+class GrowingObservers(Observers):
+    """All observers of a strategy that goes bar by bar: their lines grow with their clocks."""
+
+    def __init__(self, strategy: Any, bindings: CursorBindings) -> None:
+        self._growing: list[_Growing] = []
+        super().__init__(strategy, bindings)
+
+    def _bind(self, observer: Any, bindings: CursorBindings) -> None:
+        growing = _Growing(observer)
+        bindings.lines_of(observer, growing.cursor)
+        self._growing.append(growing)
+
+    def step(self, status: int) -> None:
+        strategy = self._strategy
+        for growing in self._growing:
+            growing.step(strategy)
+        bar = len(strategy) - 1
+        self._note_account(bar)
+        for observer in self._others:
+            self._step_as_stock(observer, status)
+
+    def _step_as_stock(self, observer: Any, status: int) -> None:
+        phase = "next" if status < 0 else "prenext" if status else "nextstart"
+        for analyzer in observer._analyzers:
+            getattr(analyzer, f"_{phase}")()
+        observer._next()
+
+    def finish(self) -> None:
+        """Nothing is left to do: the lines have grown with the bars."""
+
+
+class _Growing:
+    """An observer on a cursor of its own, which follows its clock."""
+
+    def __init__(self, observer: Any) -> None:
+        self.cursor = BarCursor()
+        self._clock = observer._clock
+        self._lines = observer.lines.lines
+        self._next = observer.next
+        kind = type(observer)
+        self._of_orders, self._of_trades = kind is BuySell, kind in (Trades, DataTrades)
+
+    def step(self, strategy: Any) -> None:
+        """`LineIterator._next`, without `next` where that writes nothing."""
+        length = len(self._clock)
+        grows = length > self.cursor.bar + 1
+        if grows:
+            self.cursor.bar += 1
+            for line in self._lines:
+                line.array.append(math.nan)
+        if not length:
+            return
+        if self._of_orders:
+            # On a bar that has been there before, it averages what it wrote with itself.
+            if strategy._orderspending or not grows:
+                self._next()
+        elif self._of_trades and strategy._tradespending:
+            self._next()

@@ -10,7 +10,7 @@ from typing import Any
 
 from backtrader.comminfo import CommInfoBase
 
-__all__ = ["StockTerms", "changed", "is_plain"]
+__all__ = ["StockTerms", "changed", "is_free", "is_plain"]
 
 STOCK_LIKE = (
     "_get_credit_interest",
@@ -21,12 +21,19 @@ STOCK_LIKE = (
     "profitandloss",
 )
 """A commission scheme with these from `CommInfoBase` values positions as stocks are valued."""
+INTEREST = ("_get_credit_interest", "get_credit_interest")
+VALUES = ("get_margin", "getvaluesize", "profitandloss")
 FEES = ("_getcommission", "confirmexec", "getcommission")
 
 
 def is_plain(scheme: Any) -> bool:
     """Whether a commission scheme values positions as stocks, without interest."""
     return _has_own(scheme, STOCK_LIKE) and bool(scheme._stocklike and not scheme._creditrate)
+
+
+def is_free(scheme: Any) -> bool:
+    """Whether holding a position costs no interest."""
+    return _has_own(scheme, INTEREST) and not scheme._creditrate
 
 
 def _has_own(scheme: Any, names: tuple[str, ...]) -> bool:
@@ -45,12 +52,15 @@ class StockTerms:
     ----------
     scheme, params
         The scheme and its parameters.
+    flat_is_nothing
+        Whether a flat position is worth nothing at a finite price.
     """
 
-    __slots__ = ("_by_value", "params", "scheme")
+    __slots__ = ("_by_value", "flat_is_nothing", "params", "scheme")
 
     def __init__(self, scheme: Any) -> None:
         self.scheme, self.params = scheme, scheme.p
+        self.flat_is_nothing = _has_own(scheme, VALUES)
         self._by_value = _has_own(scheme, FEES) and scheme._commtype == CommInfoBase.COMM_PERC
 
     def after_closing(

@@ -13,7 +13,7 @@ from typing import Any
 
 from backtrader.lineiterator import LineIterator
 from backtrader.order import Order
-from backtrader.strategy import Strategy
+from backtrader.strategy import SignalStrategy, Strategy
 
 from backfleet.engines.fast.lines import BarCursor, CursorBindings
 from backfleet.engines.fast.listeners import (
@@ -27,6 +27,7 @@ from backfleet.engines.fast.listeners import (
     with_children,
 )
 from backfleet.engines.fast.observers import Observers
+from backfleet.engines.fast.signals import forget_ended_order, read_signals_once
 
 __all__ = ["StrategyRun"]
 
@@ -47,19 +48,17 @@ class StrategyRun:
     def __init__(self, strategy: Any, bindings: CursorBindings) -> None:
         self.strategy = strategy
         self._cursor = BarCursor()
-        cerebro = strategy.env
-        if cerebro.p.cheat_on_open or cerebro._timers or cerebro._timerscheat:
-            # `next_open` and `notify_timer` see indicators that have not reached the bar yet.
-            self._lagging = list(strategy._lineiterators[LineIterator.IndType])
-        else:
-            self._lagging = _bind_indicators(strategy, bindings)
+        self._lagging = self._bind_indicators(bindings)
         bindings.lines_of(strategy, self._cursor)
+        read_signals_once(strategy, bindings)
         times = strategy.lines.datetime
         self._add_time = times.array.append
         self._add_gap = [line.array.append for line in strategy.lines.lines if line is not times]
         self._waits = list(zip(strategy._minperiods, strategy.datas, strict=True))
         self._waiting = True
-        self._has_own_notify = type(strategy)._notify is not Strategy._notify
+        notify = type(strategy)._notify
+        self._has_own_notify = notify not in (Strategy._notify, SignalStrategy._notify)
+        self._awaits_order = notify is SignalStrategy._notify
         self._listening = [*strategy.analyzers, *strategy._slave_analyzers]
         # Only an analyzer of a script's own assigns listeners after the strategy's `next`.
         self._has_own_analyzers = any(
@@ -68,8 +67,20 @@ class StrategyRun:
         )
         self._fields = [vars(owner) for owner in (strategy, *with_children(self._listening))]
         self._find_listeners()
-        self._observers = Observers(strategy, bindings)
+        self._observers = self._make_observers(bindings)
         self._observed = self._observers.any
+
+    def _make_observers(self, bindings: CursorBindings) -> Observers:
+        return Observers(self.strategy, bindings)
+
+    def _bind_indicators(self, bindings: CursorBindings) -> list[Any]:
+        """Put indicators on the cursors of their feeds; the others are returned."""
+        strategy = self.strategy
+        cerebro = strategy.env
+        if cerebro.p.cheat_on_open or cerebro._timers or cerebro._timerscheat:
+            # `next_open` and `notify_timer` see indicators that have not reached the bar yet.
+            return list(strategy._lineiterators[LineIterator.IndType])
+        return _bind_indicators(strategy, bindings)
 
     def _find_listeners(self) -> None:
         strategy, listening = self.strategy, self._listening
@@ -100,6 +111,10 @@ class StrategyRun:
         self._add_time(moment)
         for append in self._add_gap:
             append(math.nan)
+        self._act(strategy)
+
+    def _act(self, strategy: Any) -> None:
+        """Call the strategy and those that watch it, when its lines have reached the bar."""
         if self._has_own_analyzers:
             self.notice_listeners()
         if strategy._orderspending or strategy._tradespending or self._listens:
@@ -141,6 +156,8 @@ class StrategyRun:
         if self._has_own_notify:
             strategy._notify()
             return
+        if self._awaits_order:
+            forget_ended_order(strategy)
         for order in strategy._orderspending:
             if order.exectype != Order.Historical or order.histnotify:
                 strategy.notify_order(order)

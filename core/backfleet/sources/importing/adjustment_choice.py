@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from backfleet.errors import DataError
 from backfleet.sources.importing.choices import ImportChoices
 from backfleet.sources.importing.form import Form
-from backfleet.sources.importing.names import normalize
+from backfleet.sources.importing.names import normalize, roles_of
 
 __all__ = ["choose_adjustment"]
 
@@ -23,6 +23,9 @@ def choose_adjustment(
     needed = {"adjusted-close": "adjusted", "factor": "factor", "divided": "factor",
               "preclose": "preclose"}  # fmt: skip
     if rule in needed and needed[rule] not in columns:
+        if choices.adjust is None and needed[rule] in roles_of(form.names):
+            # The vendor's column is there, but empty.
+            return "none", _ADJUSTMENT_WORDS["none"]
         raise DataError(
             f"{form.origin}: row 1: the adjustment {rule!r} needs a column for the {needed[rule]}; "
             f"name it with --column {needed[rule]}=NAME"
@@ -72,6 +75,8 @@ _ADJUSTMENT_WORDS = {
 def _found_adjustment(form: Form, columns: Mapping[str, int]) -> str:
     if "adjusted" in columns:
         return "adjusted-close"
+    if "adjusted" in roles_of([form.name(columns["close"])]):
+        return "already-adjusted"
     if form.shape and not form.shape.closes_only:
         # yfinance writes blocks of columns, adjusted since 0.2.51.
         return "already-adjusted"

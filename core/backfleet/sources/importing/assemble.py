@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -13,18 +13,17 @@ from numpy.typing import NDArray
 from backfleet.bar_length import DAY_NS, local_midnights
 from backfleet.bars import Bars, Prices
 from backfleet.errors import DataError
-from backfleet.sources.checks import is_positive, outside_range
+from backfleet.sources.checks import is_positive
 from backfleet.sources.importing.adjustment import MIN_STEP, FactorTable, factor_of, preclose_steps
-from backfleet.sources.importing.clock import Placed, bar_length, place
+from backfleet.sources.importing.clock import Placed, bar_length, is_irregular, place
 from backfleet.sources.importing.names import PRICES
 from backfleet.sources.importing.notes import Notes
+from backfleet.sources.importing.price_rows import check_prices, find_traded, without_bad_rows
 from backfleet.sources.importing.recognition import FormReading
 from backfleet.sources.importing.rows import Rows, join_rows
+from backfleet.sources.importing.symbol_table import SymbolTable
 
 __all__ = ["Assembled", "Supplements", "assemble"]
-
-MAX_OUTSIDE_SHARE = 0.2
-"""Share of rows with an open or close outside low and high from which on prices are mixed."""
 
 MAX_EX_DATE_SHARE = 0.1
 """Share of rows that can be ex-dates: if there are more, the previous close is of other prices."""
@@ -81,40 +80,20 @@ def assemble(
     pieces = sorted(pieces, key=lambda piece: int(piece.wall[0]))
     placed = place(pieces, reading.zone, reading.stamp, reading.layout.daily, notes)
     origins = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
-    table = _Table(symbol, join_rows(pieces), placed, origins, [piece.origin for piece in pieces])
+    table = SymbolTable(
+        symbol, join_rows(pieces), placed, origins, [piece.origin for piece in pieces]
+    )
     table = _sorted(table, notes)
     table = _distinct(table, notes)
+    if is_irregular(table.placed):
+        raise table.refusal(
+            0,
+            f"the times are irregular, such as {table.when(0)} and {table.when(1)}: these are "
+            "ticks or snapshots, and no bars. Make bars of one length of them, and import those",
+        )
     length = bar_length(table.placed)
     bars = _bars(table, reading, supplements, notes)
     return Assembled(bars, length, table.placed.daily)
-
-
-@dataclass(frozen=True, eq=False)
-class _Table:
-    """The rows of a symbol with their times."""
-
-    symbol: str
-    rows: Rows
-    placed: Placed
-    origin: NDArray[np.int64]
-    origins: Sequence[str]
-
-    def take(self, index: NDArray[np.int64] | Flags) -> _Table:
-        placed = replace(self.placed, key=self.placed.key[index])
-        return replace(self, rows=self.rows.take(index), placed=placed, origin=self.origin[index])
-
-    def where(self, row: int) -> str:
-        return f"row {self.rows.row[row]} of {self.origins[int(self.origin[row])]}"
-
-    def refusal(self, row: int, reason: str) -> DataError:
-        file = self.origins[int(self.origin[row])]
-        return DataError(f"{file}: row {self.rows.row[row]}: {reason}")
-
-    def when(self, row: int) -> str:
-        key = int(self.placed.key[row])
-        if self.placed.daily:
-            return str(np.int64(key).astype("M8[D]"))
-        return str(np.int64(key).astype("M8[ns]"))[:19] + "Z"
 
 
 def _oldest_first(piece: Rows, notes: Notes) -> Rows:
@@ -147,7 +126,7 @@ def _without_empty(piece: Rows, notes: Notes) -> Rows:
     return piece.take(np.flatnonzero(~empty))
 
 
-def _sorted(table: _Table, notes: Notes) -> _Table:
+def _sorted(table: SymbolTable, notes: Notes) -> SymbolTable:
     key = table.placed.key
     if np.all(key[1:] >= key[:-1]):
         return table
@@ -164,7 +143,7 @@ def _sorted(table: _Table, notes: Notes) -> _Table:
     return table.take(np.argsort(key, kind="stable"))
 
 
-def _distinct(table: _Table, notes: Notes) -> _Table:
+def _distinct(table: SymbolTable, notes: Notes) -> SymbolTable:
     key = table.placed.key
     double = np.flatnonzero(key[1:] == key[:-1]) + 1
     if not len(double):
@@ -193,9 +172,11 @@ def _distinct(table: _Table, notes: Notes) -> _Table:
     return table.take(keep)
 
 
-def _bars(table: _Table, reading: FormReading, supplements: Supplements, notes: Notes) -> Bars:
-    table, traded = _traded(table, notes)
-    _check_prices(table, traded)
+def _bars(table: SymbolTable, reading: FormReading, supplements: Supplements, notes: Notes) -> Bars:
+    table, traded = find_traded(table, notes)
+    if reading.skip_rows:
+        table, traded = without_bad_rows(table, traded, notes)
+    check_prices(table, traded)
     rows = table.rows
     sessions = _sessions(table.placed)
     factor = _factor(table, reading, supplements, traded, sessions, notes)
@@ -224,80 +205,8 @@ def _prices(rows: Rows, divisor: NDArray[np.float64] | None) -> Prices:
     return Prices(*(column.copy() if divisor is None else column / divisor for column in values))
 
 
-def _traded(table: _Table, notes: Notes) -> tuple[_Table, Flags]:
-    """Return which rows are those of trading, and the others with the last close as prices."""
-    numbers = dict(table.rows.numbers)
-    traded = np.ones(len(table.rows), dtype=np.bool_)
-    if "tradable" in numbers:
-        traded = numbers["tradable"] == 1
-    if "suspended" in numbers:
-        traded &= ~(numbers["suspended"] == 1)
-    prices = np.vstack([numbers[role] for role in PRICES])
-    # A day without trades often has zeros for prices, and the last close or a zero as its close.
-    volume = numbers.get("volume", np.full(len(traded), np.nan))
-    quiet = (prices[3] > 0) | ((prices[3] == 0) & ~(volume > 0))
-    idle = traded & quiet & np.all(prices[:3] == 0, axis=0)
-    # Others leave the cells empty, beside the last close and a volume of zero.
-    idle |= traded & (prices[3] > 0) & (volume == 0) & np.all(np.isnan(prices[:3]), axis=0)
-    if idle.any():
-        what = "have zeros for their prices, or none: not traded"
-        notes.count(what, int(idle.sum()), table.where(int(np.argmax(idle))))
-        traded &= ~idle
-    if traded.all():
-        return table, traded
-    known = np.where(prices[3] > 0, np.arange(len(traded)), -1)
-    last = np.maximum.accumulate(known)
-    keep = last >= 0
-    close = prices[3][np.maximum(last, 0)]
-    for role in PRICES:
-        numbers[role] = np.where(traded, numbers[role], close)
-    if "volume" in numbers:
-        numbers["volume"] = np.where(traded, numbers["volume"], 0.0)
-    what = "are suspensions, on which the symbol is not traded"
-    notes.count(what, int((~traded).sum()), table.where(int(np.argmin(traded))))
-    table = replace(table, rows=replace(table.rows, numbers=numbers))
-    return table.take(keep), traded[keep]
-
-
-def _check_prices(table: _Table, traded: Flags) -> None:
-    numbers = table.rows.numbers
-    for role in PRICES:
-        bad = traded & ~is_positive(numbers[role])
-        if bad.any():
-            row = int(np.argmax(bad))
-            value = numbers[role][row]
-            hint = ""
-            if value < 0:
-                hint = (
-                    "; negative prices come from additive forward adjustment (qfq, 前复权): export "
-                    "the data unadjusted, or backward adjusted (hfq)"
-                )
-            shown = "empty" if np.isnan(value) else f"{value:g}, not a positive number"
-            count = int(bad.sum())
-            more = f" ({count} such rows)" if count > 1 else ""
-            raise table.refusal(row, f"{role} is {shown}{more}{hint}")
-    high, low = numbers["high"], numbers["low"]
-    crossed = traded & (high < low)
-    if crossed.any():
-        row = int(np.argmax(crossed))
-        raise table.refusal(row, f"high {high[row]:g} is below low {low[row]:g}")
-    _check_outside(table, traded)
-
-
-def _check_outside(table: _Table, traded: Flags) -> None:
-    outside = outside_range(_prices(table.rows, None)) & traded
-    share = float(outside.sum()) / max(int(traded.sum()), 1)
-    if share >= MAX_OUTSIDE_SHARE and outside.sum() > 2:
-        raise table.refusal(
-            int(np.argmax(outside)),
-            f"the open or close lies outside low..high, as in {share:.0%} of the rows: adjusted "
-            "and raw prices are mixed, or the columns are named wrongly. Name them with --column "
-            "ROLE=NAME, or export the data again",
-        )
-
-
 def _factor(
-    table: _Table,
+    table: SymbolTable,
     reading: FormReading,
     supplements: Supplements,
     traded: Flags,
@@ -327,7 +236,7 @@ def _factor(
     return factor
 
 
-def _check_preclose(table: _Table, reading: FormReading, traded: Flags, notes: Notes) -> None:
+def _check_preclose(table: SymbolTable, reading: FormReading, traded: Flags, notes: Notes) -> None:
     steps = np.abs(preclose_steps(table.rows, traded) - 1) > MIN_STEP
     share = float(np.mean(steps))
     if reading.adjust == "preclose" and share > MAX_EX_DATE_SHARE:
@@ -341,7 +250,7 @@ def _check_preclose(table: _Table, reading: FormReading, traded: Flags, notes: N
         notes.count(what, int(steps.sum()), table.where(int(np.argmax(steps))))
 
 
-def _volume(table: _Table, traded: Flags, notes: Notes) -> NDArray[np.float64]:
+def _volume(table: SymbolTable, traded: Flags, notes: Notes) -> NDArray[np.float64]:
     if "volume" not in table.rows.numbers:
         return np.where(traded, np.nan, 0.0)
     volume = table.rows.numbers["volume"]
@@ -350,12 +259,12 @@ def _volume(table: _Table, traded: Flags, notes: Notes) -> NDArray[np.float64]:
         row = int(np.argmax(bad))
         raise table.refusal(row, f"volume is {volume[row]:g}, not a number from 0 up")
     if not np.any(volume[traded] > 0):
-        notes.tell("the volume is 0 in all rows: it is unknown, not 0")
+        notes.tell("no row has a volume above 0: it is unknown, not 0")
         return np.where(traded, np.nan, 0.0)
     return volume.copy()
 
 
-def _tell_flat(table: _Table, reading: FormReading, notes: Notes) -> None:
+def _tell_flat(table: SymbolTable, reading: FormReading, notes: Notes) -> None:
     if not reading.layout.flat_is_closed:
         return
     numbers = table.rows.numbers
@@ -366,7 +275,7 @@ def _tell_flat(table: _Table, reading: FormReading, notes: Notes) -> None:
 
 
 def _tell_suspended(
-    table: _Table, supplements: Supplements, sessions: NDArray[np.int64], notes: Notes
+    table: SymbolTable, supplements: Supplements, sessions: NDArray[np.int64], notes: Notes
 ) -> None:
     if supplements.suspended is None:
         return

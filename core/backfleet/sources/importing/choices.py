@@ -25,7 +25,8 @@ class ImportChoices:
     timezone
         The zone of times without an offset, and of sessions.
     date_format
-        `day-first`, `month-first`, `s`, `ms`, `us`, `ns`, or a format of `strptime`.
+        `day-first`, `month-first`, `year-first`, `roc`, `s`, `ms`, `us`, `ns`, or a format
+        of `strptime`.
     columns
         The column of a role; an empty name leaves the role out.
     names
@@ -42,6 +43,8 @@ class ImportChoices:
         The length of the bars to import, such as `1d`.
     skip_bad
         Whether symbols with bad rows are left out, and the others are imported.
+    skip_rows
+        Whether rows with bad prices are left out.
     text
         The encoding and the delimiter of texts.
     """
@@ -58,4 +61,5 @@ class ImportChoices:
     stamp: Stamp | None = None
     bar: str | None = None
     skip_bad: bool = False
+    skip_rows: bool = False
     text: TextSettings = field(default_factory=TextSettings)

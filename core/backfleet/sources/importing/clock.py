@@ -17,7 +17,7 @@ from backfleet.errors import DataError
 from backfleet.sources.importing.notes import Notes
 from backfleet.sources.importing.rows import NAIVE, Rows
 
-__all__ = ["Placed", "bar_length", "place", "stamped_by_close"]
+__all__ = ["Placed", "bar_length", "is_irregular", "place", "stamped_by_close"]
 
 HOUR_NS = DAY_NS // 24
 MINUTE_NS = HOUR_NS // 60
@@ -28,7 +28,12 @@ session."""
 MIN_WEEKENDS = 0.05
 """Share of weekends from which on a market may be open on the day after a Friday."""
 
+<<<<<<< HEAD
 EVENING, LAST_MINUTE = 17 * HOUR_NS, DAY_NS - MINUTE_NS
+=======
+MIN_ON_GRID = 0.5
+EVENING, LAST_MINUTE = 17 * HOUR, DAY_NS - MINUTE
+>>>>>>> main
 """Times of daily bars, from and to, that may be the beginning of the next session."""
 
 Integers = NDArray[np.int64]
@@ -246,12 +251,19 @@ def bar_length(placed: Placed) -> str:
     steps = steps[steps > 0]
     if not len(steps):
         return "1d" if placed.daily else "unknown"
-    steps, counts = np.unique(steps, return_counts=True)
-    step = int(steps[np.argmax(counts)]) * (DAY_NS if placed.daily else 1)
+    step = _most_frequent(steps) * (DAY_NS if placed.daily else 1)
     for length, word in _LENGTHS:
         if step >= length:
             return word if word[0].isdigit() else f"{step // length}{word}"
     return "ticks"
+
+
+def is_irregular(placed: Placed) -> bool:
+    """Whether most times of intraday rows lie on no grid, as those of ticks and snapshots do."""
+    steps = np.diff(placed.key)
+    if placed.daily or not len(steps):
+        return False
+    return bool(np.mean(steps % _most_frequent(steps) == 0) < MIN_ON_GRID)
 
 
 def stamped_by_close(bars: Bars) -> bool:

@@ -27,7 +27,9 @@ MIN_WEEKEND_SHARE = 0.05
 _STATED = {
     "day-first": DateForm("dmy"),
     "month-first": DateForm("mdy"),
+    "year-first": DateForm("yymd"),
     "day-ms": DateForm("dayms"),
+    "roc": DateForm("roc"),
     "excel": DateForm("serial"),
     **{unit: DateForm("epoch", unit) for unit in ("s", "ms", "us", "ns")},
 }
@@ -84,9 +86,11 @@ def _no_form(sample: Frame, column: Any) -> DataError:
     row = int(np.argmin(best.valid)) if best.valid.any() and not best.valid.all() else 0
     shown = values[row] or shown
     hint = "give --date-format, such as '%Y-%m-%d'"
-    if shown.replace(".", "").isdigit():
+    if re.fullmatch(r"\d+(\.0*)?", shown):
         hint = (
-            "a number this small is not a date since 1970: name the column of the dates with "
+            "it has 8 digits, but is not year, month and day: give --date-format, such as %d%m%Y"
+            if re.fullmatch(r"\d{8}", shown)
+            else "a number this small is not a date since 1970: name the column of the dates with "
             "--column date=NAME, or the unit with --date-format s, ms, us, ns or excel"
         )
     elif re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", shown.strip()) and best.valid.any():
@@ -95,6 +99,8 @@ def _no_form(sample: Frame, column: Any) -> DataError:
 
 
 def _tell_units(column: Any, form: DateForm, notes: Notes) -> None:
+    if form.kind in ("roc", "yymd"):
+        notes.tell(f"dates: {form.words}")
     if form.kind != "epoch":
         return
     runs = epoch_units(_filled(column))
@@ -167,7 +173,7 @@ def _weekend_share(stamps: Sequence[Stamps]) -> float:
 
 
 def _option(form: DateForm) -> str:
-    return {"dmy": "day-first", "mdy": "month-first", "yymd": "'%y-%m-%d'"}.get(
+    return {"dmy": "day-first", "mdy": "month-first", "yymd": "year-first"}.get(
         form.kind, form.kind
     )
 

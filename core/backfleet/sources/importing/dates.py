@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from backfleet.bar_length import DAY_NS
 
-__all__ = ["DateForm", "Stamps", "find_forms", "is_date", "join_time", "read_dates"]
+__all__ = ["DateForm", "Stamps", "descends", "find_forms", "is_date", "join_time", "read_dates"]
 
 SECOND_NS = 1_000_000_000
 UNITS = {"s": SECOND_NS, "ms": 1_000_000, "us": 1_000, "ns": 1}
@@ -26,6 +26,8 @@ MIN_EPOCH = 10**8
 """Smaller numbers are no epochs. As seconds, this is in 1973."""
 
 YEARS = (1700, 2261)
+MIN_ROC = 76
+"""The first year of Taiwan, 1987, in which its files are on record."""
 
 MONTHS = {
     **{name: place for place, name in enumerate(
@@ -51,6 +53,7 @@ _DATES = {
     "dmy": rf"(?P<d>\d{{1,2}})[-/. ](?P<mo>\d{{1,2}})[-/. ]{_YEAR}",
     "mdy": rf"(?P<mo>\d{{1,2}})[-/. ](?P<d>\d{{1,2}})[-/. ]{_YEAR}",
     "yymd": r"(?P<y>\d{2})[-/.](?P<mo>\d{1,2})[-/.](?P<d>\d{1,2})",
+    "roc": r"(?P<y>\d{2,3})[-/.](?P<mo>\d{1,2})[-/.](?P<d>\d{1,2})",
     "dmony": rf"{_DAY}[- /.]*{_NAME}\.?[- /.,]*{_YEAR}",
     "mondy": rf"{_NAME}\.?[- ]*{_DAY},?[- ]+{_YEAR}",
     "ymond": rf"(?P<y>\d{{4}})[- /]{_NAME}[- /](?P<d>\d{{1,2}})",
@@ -87,6 +90,7 @@ class DateForm:
             "dmy": "day first",
             "mdy": "month first",
             "yymd": "year first, two digits",
+            "roc": "years of Taiwan, such as 113 for 2024",
             "epoch": f"epoch in {self.detail}" if self.detail else "epoch",
             "serial": "days of a spreadsheet since 1899-12-30",
         }.get(self.kind, self.kind)
@@ -131,6 +135,12 @@ def find_forms(column: Any) -> list[DateForm]:
         return [DateForm("ymd")]
     forms = (DateForm(order) for order in _DATES)
     return [form for form in forms if bool(read_dates(text, form).valid.all())]
+
+
+def descends(column: Any) -> bool:
+    """Whether the first of some dates is the newest."""
+    wall = read_dates(column, find_forms(column)[0]).wall
+    return bool(wall[0] > wall[-1])
 
 
 def _number_forms() -> list[DateForm]:
@@ -324,9 +334,13 @@ def _parts(text: Any, order: str) -> Stamps:
     if not valid.any():
         return _none(len(text))
     year = _field(parts, "y")
-    two = _lengths(parts, "y") == 2
-    # Two digits are read as POSIX reads them.
-    year = np.where(two, np.where(year >= 69, 1900 + year, 2000 + year), year)
+    if order == "roc":
+        valid = valid & (year >= MIN_ROC)
+        year = year + 1911
+    else:
+        # Two digits are read as POSIX reads them.
+        two = _lengths(parts, "y") == 2
+        year = np.where(two, np.where(year >= 69, 1900 + year, 2000 + year), year)
     month = _months(parts) if order in ("dmony", "mondy", "ymond") else _field(parts, "mo")
     days, sound = _days(year, month, _field(parts, "d"))
     hour, minute, second = (_field(parts, name) for name in ("h", "mi", "s"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from backfleet.errors import DataError
 from backfleet.sources.importing.dates import is_date
-from backfleet.sources.importing.names import normalize, roles_of
+from backfleet.sources.importing.names import PRICES, normalize, roles_of
 from backfleet.sources.importing.numbers import is_number
 
 __all__ = ["Dialect", "find_dialect", "find_encoding"]
@@ -18,12 +18,19 @@ DELIMITERS = (";", "\t", ",", "|")
 MAX_LINES = 300
 """Lines that are looked at."""
 
+MAX_PREAMBLE = 20
 MIN_RUN = 5
 """Lines with one count of cells that are taken for the table's."""
 
-ACCENTED = "Eröffn"
-_CHINESE = re.compile("日期|时间|开盘|收盘|最高|最低|成交|代码|股票|复权|日线")
-"""Words of a header or a title, which Latin text that is read as GB18030 does not give."""
+_WORDS = {
+    "gb18030": re.compile("日期|时间|开盘|收盘|最高|最低|成交|代码|股票|复权|日线"),
+    "cp932": re.compile("日付|始値|高値|安値|終値|出来高"),
+    "euc_kr": re.compile("날짜|일자|시가|고가|저가|종가|거래량"),
+    "cp1251": re.compile("Дата|Цена|Откр|Макс|Мин"),
+    "cp1254": re.compile("Şimdi|Açılış|Yüksek|Düşük"),
+    "cp1252": re.compile("Eröffn|Clôture|Último|Máxim|Mínim"),
+}
+"""Words of a header or a title that text in another encoding does not give."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +75,13 @@ def find_encoding(origin: str, head: bytes, complete: bool) -> str:
     except UnicodeDecodeError as error:
         if not complete and error.start >= len(head) - 4:
             return "utf-8"
-    text = _decoded(head, "gb18030", complete)
-    if text is not None and _CHINESE.search(text):
-        return "gb18030"
-    text = _decoded(head, "cp1252", complete)
-    if text is not None and ACCENTED in text:
-        return "cp1252"
+    for encoding, words in _WORDS.items():
+        text = _decoded(head, encoding, complete)
+        if text is not None and words.search(text):
+            return encoding
     raise DataError(
-        f"{origin}: the encoding is not UTF-8, UTF-16 or GB18030; name it with --encoding"
+        f"{origin}: the encoding is not UTF-8, UTF-16 or GB18030; name it with --encoding, such as "
+        "cp1252, cp1254 or cp932"
     )
 
 
@@ -117,7 +123,8 @@ def find_dialect(
             f"{lines[0][:80]!r}. Name one with --delimiter"
         )
     _, width, mark, rows = best
-    begin = _begin(rows, width)
+    begin = _named_prices(rows, width)
+    begin = _begin(rows, width) if begin is None else begin
     header, skip = _header(rows, begin, width)
     preamble = tuple(line.strip() for line in lines[: skip - len(header)] if line.strip())
     return Dialect(encoding, mark, skip, tuple(map(tuple, header)), preamble, width)
@@ -144,6 +151,14 @@ def _longest_run(rows: Sequence[Sequence[str]]) -> tuple[int, int]:
         if width > 1 and run > best[0]:
             best = (run, width)
     return best
+
+
+def _named_prices(rows: Sequence[Sequence[str]], width: int) -> int | None:
+    """Return the line that names the dates and all prices, below lines of other cells."""
+    for place, row in enumerate(rows[:MAX_PREAMBLE]):
+        if len(row) == width and {"date", *PRICES} <= set(roles_of(row)):
+            return place
+    return None
 
 
 def _begin(rows: Sequence[Sequence[str]], width: int) -> int:

@@ -114,10 +114,8 @@ def _object(origin: str, document: Mapping[str, Any]) -> tuple[Columns, str | No
         raise DataError(f"{origin}: this is a message of the vendor, not data: {text}")
     if "chart" in document:
         return _yahoo(document["chart"]["result"][0])
-    if "columns" in document and "data" in document:
-        split: Columns = {"": list(document["index"])} if "index" in document else {}
-        for place, name in enumerate(document["columns"]):
-            split[str(name)] = [row[place] for row in document["data"]]
+    split = _split(document, MAX_DEPTH)
+    if split is not None:
         return split, None
     series = next((v for k, v in document.items() if "Time Series" in k), None)
     if isinstance(series, Mapping):
@@ -132,6 +130,20 @@ def _object(origin: str, document: Mapping[str, Any]) -> tuple[Columns, str | No
     if len(tables) == 1:
         return _columns(origin, tables[0])
     return _by_column(origin, document), None
+
+
+def _split(document: Any, depth: int) -> Columns | None:
+    """Return the table whose names lie in a list of their own, as in pandas' orient="split"."""
+    if not depth or not isinstance(document, Mapping):
+        return None
+    names = document.get("columns", document.get("column_names"))
+    if not isinstance(names, list) or not isinstance(document.get("data"), list):
+        inner = (_split(value, depth - 1) for value in document.values())
+        return next((table for table in inner if table is not None), None)
+    columns: Columns = {"": list(document["index"])} if "index" in document else {}
+    for place, name in enumerate(names):
+        columns[str(name)] = [row[place] for row in document["data"]]
+    return columns
 
 
 def _tables(document: Any, depth: int) -> Iterator[Sequence[Any]]:

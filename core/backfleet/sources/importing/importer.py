@@ -13,6 +13,7 @@ from backfleet.sources.importing.assemble import Assembled, assemble
 from backfleet.sources.importing.choices import ImportChoices
 from backfleet.sources.importing.clock import Placed, bar_length, stamped_by_close
 from backfleet.sources.importing.containers import find_files, open_parts, plain_name
+from backfleet.sources.importing.copies import Copies
 from backfleet.sources.importing.form import Form, match_layout
 from backfleet.sources.importing.frame import Frame
 from backfleet.sources.importing.notes import Notes
@@ -137,7 +138,7 @@ class Import:
         folder = self._root if self._root.is_dir() else self._root.parent
         for part in _parts(self._root, folder, self._choices):
             frame = part.sample()
-            header, names, frame = named_frame(part, frame)
+            header, names, frame = named_frame(part, frame, self._choices.names)
             shape = shape_of(header, frame)
             if shape:
                 names = next(iter(shape.blocks.values()))[1]
@@ -167,6 +168,7 @@ class Import:
                     by_path.setdefault(name, []).extend((part, reading) for part in parts)
         stored = check_names(dict.fromkeys([*pieces.symbols(), *by_path]), self.notes)
         lengths: list[str] = []
+        copies = Copies(self.notes)
         for name, symbol in stored.items():
             try:
                 files = [(forms[number][1], rows) for number, rows in pieces.pop(name)]
@@ -181,6 +183,8 @@ class Import:
                 continue
             if imported is not None:
                 lengths.append(imported.assembled.length)
+                if name in by_path:
+                    copies.compare(symbol, imported.assembled.bars)
                 yield imported
         if len(set(lengths)) > 1:
             counts = ", ".join(f"{lengths.count(n)} of {n}" for n in sorted(set(lengths)))
@@ -212,7 +216,7 @@ class Import:
             )
         rows = [piece for _, piece in chosen]
         assembled = assemble(symbol, rows, reading, supplements.of(name), self.notes)
-        stamp = self._choices.stamp or reading.layout.stamp or self._stamp(assembled)
+        stamp = reading.stamp or self._stamp(assembled)
         rule = "factor" if supplements.of(name).factors is not None else reading.adjust
         return Imported(name, symbol, assembled, rule, stamp)
 

@@ -13,7 +13,22 @@ from numpy.typing import NDArray
 
 __all__ = ["MISSING", "decimal_mark", "is_number", "read_numbers"]
 
-MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "-", "--", "—", "#N/A", "\\N")
+MISSING = (
+    "",
+    "NA",
+    "N/A",
+    "NaN",
+    "nan",
+    "NULL",
+    "null",
+    "None",
+    "-",
+    "--",
+    "—",
+    ".",
+    "#N/A",
+    "\\N",
+)
 UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12, "万": 1e4, "亿": 1e8}
 
 _NUMBER = re.compile(r"[-+]?[$€£¥]?[-+]?[0-9][0-9., '\u00a0]*([eE][-+]?[0-9]+)?[KkMmBbTt万亿%]?")

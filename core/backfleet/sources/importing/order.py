@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["find_order"]
+__all__ = ["find_order", "find_prices"]
 
 Floats = NDArray[np.float64]
 
@@ -42,11 +42,25 @@ def find_order(columns: Sequence[Floats]) -> list[str] | None:
 
 
 MIN_ROWS = 5
+MAX_SPREAD = 1.25
+"""Of the median high over the low: the extremes of a bar are nearer than those of four symbols."""
+
+
+def find_prices(columns: Sequence[Floats]) -> dict[str, int] | None:
+    """Return the columns that the values prove to be the four prices of one symbol."""
+    roles = find_order(columns)
+    if roles is None:
+        return None
+    places = {role: place for place, role in enumerate(roles[:4])}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = np.nanmedian(columns[places["high"]] / columns[places["low"]])
+    return places if 1 < spread < MAX_SPREAD else None
 
 
 def _extremes(prices: Sequence[Floats]) -> tuple[int, int] | None:
     """Return the columns of the high and the low, if exactly one pair can be."""
     stack = np.vstack(prices)
+    stack = stack[:, ~np.all(np.isnan(stack), axis=0)]
     top, bottom = np.nanmax(stack, axis=0), np.nanmin(stack, axis=0)
     highs = [i for i in range(4) if np.mean(stack[i] >= top) >= MIN_ORDERED]
     lows = [i for i in range(4) if np.mean(stack[i] <= bottom) >= MIN_ORDERED]

@@ -8,7 +8,9 @@ from datetime import date
 from typing import Any
 
 from backfleet.errors import DataError
+from backfleet.sources.importing.dates import find_forms
 from backfleet.sources.importing.frame import Frame
+from backfleet.sources.importing.names import roles_of
 from backfleet.sources.importing.parts import Part, TextPart
 from backfleet.sources.importing.recognition import FormReading
 from backfleet.sources.importing.rows import Rows, join_rows, read_rows
@@ -18,8 +20,13 @@ from backfleet.sources.importing.symbols import path_match
 __all__ = ["named_frame", "read_part", "symbol_frames"]
 
 
-def named_frame(part: Part, frame: Frame) -> tuple[Sequence[Sequence[str]], tuple[str, ...], Frame]:
-    """Return the header's lines, and the names with which the columns are read."""
+def named_frame(
+    part: Part, frame: Frame, stated: tuple[str, ...] = ()
+) -> tuple[Sequence[Sequence[str]], tuple[str, ...], Frame]:
+    """Return the header's lines, and the names with which the columns are read.
+
+    A header that does not fit the rows is refused unless names are stated.
+    """
     if not isinstance(part, TextPart):
         return [frame.names], frame.names, frame
     header = part.dialect.header
@@ -28,7 +35,7 @@ def named_frame(part: Part, frame: Frame) -> tuple[Sequence[Sequence[str]], tupl
     names, width = header[0], part.dialect.width
     if len(names) == width:
         return header, names, frame
-    fixed = _fixed_names(part, names, frame)
+    fixed = stated or _fixed_names(part, names, frame)
     named = Frame(frame.origin, fixed, frame.columns, frame.first_row)
     return [fixed], fixed, named
 
@@ -45,6 +52,10 @@ def _fixed_names(part: TextPart, names: tuple[str, ...], frame: Frame) -> tuple[
         second = [text or "" for text in frame.columns[1].to_pylist()]
         if all(map(_CLOCK.fullmatch, second)) and "time" not in map(str.lower, names[1:]):
             return (names[0], "Time", *names[1:])
+        # R writes the names of rows, which are dates, without a name above them.
+        first = frame.columns[0]
+        if find_forms(first) and ("date" not in roles_of(names) or first == frame.columns[1]):
+            return ("", *names)
     raise DataError(
         f"{part.file}: row {part.dialect.skip}: the header has {len(names)} names and the rows "
         f"have {width} values. State the names with --names"
@@ -53,14 +64,13 @@ def _fixed_names(part: TextPart, names: tuple[str, ...], frame: Frame) -> tuple[
 
 def _frames(part: Part, reading: FormReading) -> Iterator[Frame]:
     for frame in part.frames(_floats(reading)):
-        _, names, named = named_frame(part, frame)
         if reading.shape:
-            shape = shape_of(named_frame(part, frame)[0], named)
+            header, _, named = named_frame(part, frame)
+            shape = shape_of(header, named)
             assert shape is not None
             yield from shape.unfold(named)
         else:
-            del names
-            yield named
+            yield frame
 
 
 def _floats(reading: FormReading) -> frozenset[int]:

@@ -83,7 +83,8 @@ class FileLayout(_Model):
     timezone
         The zone of times without an offset and of sessions; `required` if the user must name it.
     date_format
-        `day-first`, `month-first`, `s`, `ms`, `us`, `ns`, `day-ms` or a format of `strptime`.
+        `day-first`, `month-first`, `year-first`, `roc` (years of Taiwan), `s`, `ms`, `us`, `ns`,
+        `day-ms` or a format of `strptime`.
     stamp
         Whether an intraday bar is stamped by its open or its close.
     daily

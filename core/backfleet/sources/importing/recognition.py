@@ -17,24 +17,33 @@ from backfleet.job.job_errors import suggestion
 from backfleet.sources.importing.adjustment_choice import choose_adjustment
 from backfleet.sources.importing.choices import ImportChoices
 from backfleet.sources.importing.date_choice import choose_form
-from backfleet.sources.importing.dates import DateForm, find_forms, join_time, read_dates
+from backfleet.sources.importing.dates import (
+    DateForm,
+    descends,
+    find_forms,
+    join_time,
+    read_dates,
+)
 from backfleet.sources.importing.form import Form
 from backfleet.sources.importing.frame import Frame
 from backfleet.sources.importing.names import (
     PRICES,
     affixed_roles,
     normalize,
-    price_families,
     roles_of,
 )
 from backfleet.sources.importing.notes import Notes
-from backfleet.sources.importing.numbers import decimal_mark, read_numbers
+from backfleet.sources.importing.numbers import decimal_mark, is_number, read_numbers
 from backfleet.sources.importing.order import find_order
 from backfleet.sources.importing.preset import FileLayout
+from backfleet.sources.importing.price_columns import complete_prices, has_value
 from backfleet.sources.importing.shapes import Shape
 from backfleet.sources.importing.volume_units import volume_scale
 
 __all__ = ["FormReading", "date_values", "recognize"]
+
+_OPTIONAL = frozenset({"adjusted", "amount", "factor", "preclose", "dividend", "split"})
+"""Roles whose columns say nothing where they are empty."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,8 @@ class FormReading:
         The zone of times without an offset and of sessions; None if nothing states it.
     stamp
         Whether times are the beginnings or the ends of bars; None if nothing states it.
+    skip_rows
+        Whether rows with bad prices are left out.
     """
 
     layout: FileLayout
@@ -72,6 +83,7 @@ class FormReading:
     zone: str | None = None
     stamp: Stamp | None = None
     shape: Shape | None = field(default=None, compare=False)
+    skip_rows: bool = False
 
 
 def recognize(form: Form, choices: ImportChoices, notes: Notes) -> FormReading:
@@ -95,7 +107,7 @@ def recognize(form: Form, choices: ImportChoices, notes: Notes) -> FormReading:
     columns = _columns(form, choices, notes)
     if layout.kind in ("factors", "suspensions", "lean-factors"):
         return FormReading(layout, form.preset, columns, _dates(form, columns, choices, notes))
-    _check_prices(form, columns, choices, notes)
+    complete_prices(form, columns, choices, notes)
     dates = _dates(form, columns, choices, notes)
     mark = _mark(form, columns, choices)
     _check_other_texts(form, columns, choices)
@@ -108,8 +120,9 @@ def recognize(form: Form, choices: ImportChoices, notes: Notes) -> FormReading:
         volume_scale(form, columns, mark, choices, notes),
         *choose_adjustment(form, columns, choices),
         choices.timezone or (layout.timezone if layout.timezone != "required" else None),
-        choices.stamp or layout.stamp,
+        choices.stamp or layout.stamp or _stamp_in_name(form.name(columns["date"]), notes),
         form.shape,
+        choices.skip_rows,
     )
 
 
@@ -135,6 +148,8 @@ def _columns(form: Form, choices: ImportChoices, notes: Notes) -> dict[str, int]
     for role, positions in candidates.items():
         # A price may stand in for another one, such as the close for an open that is not there.
         free = [place for place in positions if place not in used or role in PRICES]
+        if role in _OPTIONAL:
+            free = [place for place in free if _is_filled(form, place)]
         if free:
             columns[role] = _one_of(form, names, role, free, notes)
     if "date" not in columns:
@@ -168,7 +183,7 @@ def _one_of(
     """Return the column of a role for which several names stand."""
     if len(positions) == 1 or role == "symbol":
         return positions[0]
-    filled = [i for i in positions if any(_has_value(s.columns[i]) for s in form.samples)]
+    filled = [i for i in positions if _is_filled(form, i)]
     if len(filled) == 1:
         return filled[0]
     if role == "date":
@@ -179,6 +194,10 @@ def _one_of(
             notes.tell(f"volume: column {names[exact[0]]!r}")
             return exact[0]
     raise _two_columns(form, names, role, positions)
+
+
+def _is_filled(form: Form, position: int) -> bool:
+    return any(has_value(sample.columns[position]) for sample in form.samples)
 
 
 def _has_numbers(column: Any) -> bool:
@@ -193,10 +212,6 @@ def _two_columns(
         f"{form.origin}: row 1: {both} can both be the {role}. Name one with --column "
         f"{role}={names[positions[0]]!r}"
     )
-
-
-def _has_value(column: Any) -> bool:
-    return bool(column.null_count < len(column))
 
 
 def _agreeing_dates(form: Form, names: Sequence[str], positions: Sequence[int]) -> int:
@@ -251,12 +266,12 @@ def _by_content(form: Form, notes: Notes) -> dict[str, int]:
             columns["date"] = position
         elif "date" in columns and position == columns["date"] + 1 and _is_clock(column):
             columns["time"] = position
-        elif bool(read_numbers(column, ".")[1].all()) and _has_value(column):
+        elif bool(read_numbers(column, ".")[1].all()) and has_value(column):
             rest.append(position)
-        elif "symbol" not in columns:
+        elif "symbol" not in columns and _may_be_symbols(column):
             columns["symbol"] = position
     numbers = [read_numbers(sample.columns[i], ".")[0] for i in rest]
-    if "date" in columns and _descends(sample.columns[columns["date"]]):
+    if "date" in columns and descends(sample.columns[columns["date"]]):
         numbers = [values[::-1] for values in numbers]
     roles = find_order(numbers) if "date" in columns else None
     if roles is None:
@@ -271,6 +286,11 @@ def _by_content(form: Form, notes: Notes) -> dict[str, int]:
     return columns
 
 
+def _may_be_symbols(column: Any) -> bool:
+    texts = [text for text in column.cast(pa.string()).to_pylist() if text]
+    return bool(texts) and not any(map(is_number, texts))
+
+
 def _first_value(column: Any) -> bool:
     return len(column) > 0 and column[0].as_py() is not None
 
@@ -279,46 +299,6 @@ def _is_clock(column: Any) -> bool:
     if not pa.types.is_string(column.type):
         return False
     return all(re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", text or "") for text in column.to_pylist())
-
-
-def _descends(column: Any) -> bool:
-    wall = read_dates(column, find_forms(column)[0]).wall
-    return bool(wall[0] > wall[-1])
-
-
-def _check_prices(
-    form: Form, columns: dict[str, int], choices: ImportChoices, notes: Notes
-) -> None:
-    missing = [role for role in PRICES if role not in columns]
-    if not missing:
-        return
-    if missing == ["open", "high", "low"]:
-        words = "open, high and low are the close"
-        words += "" if "volume" in columns else ", and the volume is unknown"
-        if choices.preset:
-            notes.tell(f"closes only: {words}")
-        elif form.shape:
-            notes.assume(f"each column is the closes of one symbol: {words}; say --from wide")
-        else:
-            notes.assume(f"closes only: {words}; say --from wide")
-    else:
-        raise _no_prices(form, missing)
-    for role in missing:
-        columns[role] = columns["close"]
-
-
-def _no_prices(form: Form, missing: Sequence[str]) -> DataError:
-    names = form.layout.names or form.names
-    shown = ", ".join(name or "(unnamed)" for name in names)
-    family = next(iter(price_families(names).values()), None)
-    options = " ".join(
-        f"--column {role}={'NAME' if family is None else repr(names[family[role]])}"
-        for role in missing
-    )
-    return DataError(
-        f"{form.origin}: row 1: there is no column for the {', '.join(missing)}; the columns are "
-        f"{shown}. Name {'it' if len(missing) == 1 else 'them'} with {options}"
-    )
 
 
 def _dates(
@@ -331,6 +311,15 @@ def _dates(
     ]
     stated = choices.date_format or form.layout.date_format
     return choose_form(form.samples, joined, symbols, stated, notes)
+
+
+def _stamp_in_name(name: str, notes: Notes) -> Stamp | None:
+    """Return what the name of the times says of them, as `close_time` does."""
+    words = re.findall("[a-z]+", re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower())
+    if not {"close", "end"} & set(words):
+        return None
+    notes.tell(f"times are the ends of the bars, as their name {name!r} says")
+    return "close"
 
 
 def date_values(frame: Frame, columns: Mapping[str, int]) -> Any:

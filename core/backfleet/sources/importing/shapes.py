@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from backfleet.sources.importing.dates import find_forms
+from backfleet.sources.importing.dates import descends, find_forms
 from backfleet.sources.importing.frame import Frame
 from backfleet.sources.importing.names import PRICES, normalize, price_families, roles_of
+from backfleet.sources.importing.numbers import read_numbers
+from backfleet.sources.importing.order import find_prices
 
 __all__ = ["Shape", "shape_of"]
 
@@ -24,8 +26,10 @@ _QUALIFIERS = frozenset({"bid", "ask", "mid", "adj", "adjusted", "raw", "unadjus
 """Words beside the name of a price that are no symbols."""
 _FIELDS = (
     "adj_close", "adjusted_close", "open", "high", "low", "close", "volume", "vol",
-    "dividends", "stock_splits", "capital_gains",
+    "dividends", "stock_splits", "capital_gains", "adjusted",
 )  # fmt: skip
+_ADJUSTED = {"adjusted": "adj_close"}
+"""The name that R's quantmod gives to the adjusted close."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ def _suffix(name: str) -> tuple[str, str] | None:
         words = field.replace("_", "[ _]?")
         match = re.fullmatch(rf"(.+?)[_. :/|-]{words}", name.strip(), re.IGNORECASE)
         if match:
-            return match[1], field
+            return match[1], _ADJUSTED.get(field, field)
     return None
 
 
@@ -121,7 +125,7 @@ def _prefix(name: str) -> tuple[str, str] | None:
         words = field.replace("_", "[ _]?")
         match = re.fullmatch(rf"{words}[_. :/|-](.+)", name.strip(), re.IGNORECASE)
         if match:
-            return match[1], field
+            return match[1], _ADJUSTED.get(field, field)
     return None
 
 
@@ -140,12 +144,15 @@ def _closes(names: Sequence[str], sample: Frame) -> Shape | None:
         return None
     if len(others) < 2 or not all(_numeric(sample.columns[i]) for i in others):
         return None
+    numbers = [read_numbers(sample.columns[i], ".")[0] for i in others]
+    if descends(sample.columns[date]):
+        numbers = [values[::-1] for values in numbers]
+    if find_prices(numbers):
+        return None
     blocks = {names[i]: ((date, i), ("date", "close")) for i in others}
     return Shape(blocks, closes_only=True)
 
 
 def _numeric(column: pa.Array) -> bool:
-    from backfleet.sources.importing.numbers import read_numbers
-
     _, readable = read_numbers(column, ".")
     return bool(readable.all())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -26,6 +26,8 @@ def volume_scale(
     if "volume" not in columns:
         notes.tell("the files have no volume: it is unknown, not 0")
         return 1.0
+    if "amount" in columns and "volume" not in choices.columns:
+        _check_roles(form, columns, mark)
     if choices.volume_unit is not None:
         return choices.volume_unit
     name = form.name(columns["volume"])
@@ -62,6 +64,28 @@ def volume_scale(
     return scale
 
 
+def _check_roles(form: Form, columns: Mapping[str, int], mark: str) -> None:
+    """Refuse volumes that are amounts of money, while the amounts are volumes.
+
+    Some exchanges name the volume by the currency in which prices are.
+    """
+    swapped = {**columns, "volume": columns["amount"], "amount": columns["volume"]}
+    if _is_one(_amount_ratios(form, columns, mark)) or not _is_one(
+        _amount_ratios(form, swapped, mark)
+    ):
+        return
+    volume, amount = form.name(columns["volume"]), form.name(columns["amount"])
+    raise DataError(
+        f"{form.origin}: row 1: {volume!r} is {amount!r} times the close, so that it is an amount "
+        f"of money, and {amount!r} is the volume. State it with --column volume={amount!r} "
+        f"--column amount={volume!r}"
+    )
+
+
+def _is_one(ratios: Sequence[float]) -> bool:
+    return bool(ratios) and all(abs(ratio - 1) < 0.1 for ratio in ratios)
+
+
 def _is_east_money(form: Form, columns: Mapping[str, int]) -> bool:
     order = [columns[role] for role in ("open", "close", "high", "low", "volume")]
     return order == sorted(order) and _has_chinese_code(form) and "amount" not in columns
@@ -72,6 +96,12 @@ def _has_chinese_code(form: Form) -> bool:
 
 
 def _amount_ratio(form: Form, columns: Mapping[str, int], mark: str) -> float | None:
+    ratios = _amount_ratios(form, columns, mark)
+    return min(ratios, key=lambda r: min(abs(np.log10(r / c)) for c in AMOUNT_RATIOS), default=None)
+
+
+def _amount_ratios(form: Form, columns: Mapping[str, int], mark: str) -> list[float]:
+    """Return amount / (volume x close) at both ends of each sample."""
     ratios: list[float] = []
     for sample in form.samples:
         volume, amount, close = (
@@ -83,4 +113,4 @@ def _amount_ratio(form: Form, columns: Mapping[str, int], mark: str) -> float | 
             # Forward-adjusted prices equal the raw ones in the newest rows, at one of the ends.
             every = amount[traded] / (volume[traded] * close[traded])
             ratios += [float(np.median(every[:20])), float(np.median(every[-20:]))]
-    return min(ratios, key=lambda r: min(abs(np.log10(r / c)) for c in AMOUNT_RATIOS), default=None)
+    return ratios

@@ -1,0 +1,194 @@
+"""The way through the bars where backtrader has no vectorized one, or a script does not want it.
+
+Feeds that are resampled, `runonce=False` and `preload=False` send backtrader through
+`Cerebro._runnext`. Where nothing but plain feeds and resamplers is involved, the feeds are taken
+through their bars alone and then played back, indicators are computed by the column, and the rest
+is as in the lean loop. All else goes through `_runnext` with `quick_lines`.
+
+Must equal: whatever `backtrader.Cerebro` shows in its way, which differs from the vectorized one:
+no line has a value of a bar to come.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from backtrader.feed import AbstractDataBase, DataClone
+from backtrader.lineiterator import LineIterator
+from backtrader.resamplerfilter import Resampler
+from backtrader.strategy import Strategy
+
+from backfleet.engines.fast.column_feeds import fill_for_steps, is_plain
+from backfleet.engines.fast.columns import Columns
+from backfleet.engines.fast.lines import CursorBindings
+from backfleet.engines.fast.loop import go_through, look_as_stock, look_by_the_bar
+from backfleet.engines.fast.moving_code import moving_method
+from backfleet.engines.fast.observers import GrowingObservers, Observers
+from backfleet.engines.fast.played_feeds import PlayedFeed, Step, play, take_alone
+from backfleet.engines.fast.quick_lines import quick_lines
+from backfleet.engines.fast.strategy import StrategyRun
+
+__all__ = ["can_be_played", "run_bar_by_bar"]
+
+FEED_METHODS = (
+    "next",
+    "advance",
+    "rewind",
+    "backwards",
+    "_check",
+    "_tick_fill",
+    "_tick_nullify",
+    "_updatebar",
+    "_add2stack",
+    "_save2stack",
+    "_getnexteos",
+    "haslivedata",
+    "get_notifications",
+    "__len__",
+)
+STRATEGY_METHODS = (
+    "_addnotification",
+    "_clk_update",
+    "_getminperstatus",
+    "_next",
+    "_next_analyzers",
+    "_next_observers",
+    "_next_open",
+    "_oncepost_open",
+    "advance",
+    "clear",
+    "forward",
+)
+
+
+def can_be_played(cerebro: Any, strategies: Sequence[Any]) -> bool:
+    """Whether all that the feeds do is known, and nothing looks at it on the way."""
+    settings, broker = cerebro.p, cerebro._broker
+    return not (
+        settings.quicknotify
+        or settings.objcache
+        or settings.lookahead
+        or cerebro._exactbars
+        or cerebro.stores
+        or getattr(broker, "_userhist", None)
+        or getattr(broker, "_fundhist", None)
+        or not all(map(_is_known_feed, cerebro.datas))
+        or not all(map(_is_known_strategy, strategies))
+    )
+
+
+def _is_known_feed(feed: Any) -> bool:
+    base = DataClone if feed._clone else AbstractDataBase
+    return (
+        is_plain(feed)
+        and all(
+            getattr(type(feed), name) is getattr(base, name) and name not in feed.__dict__
+            for name in FEED_METHODS
+        )
+        and not feed.replaying
+        and not feed._tzinput
+        and not len(feed)
+        and hasattr(feed.lines, "close")
+        and CursorBindings().can_bind_series(feed)
+        and all(_is_known_filter(filtering) for filtering, _, _ in feed._filters)
+        and (feed._calendar is None or type(feed._calendar).__module__.startswith("backtrader."))
+    )
+
+
+def _is_known_filter(filtering: Any) -> bool:
+    return isinstance(filtering, Resampler) and type(filtering).__module__.startswith("backtrader.")
+
+
+def _is_known_strategy(strategy: Any) -> bool:
+    cls: Any = type(strategy)
+    return (
+        all(
+            getattr(cls, name) is getattr(Strategy, name) and name not in strategy.__dict__
+            for name in STRATEGY_METHODS
+        )
+        and not moving_method(cls)
+        and not len(strategy)
+        and not any(len(each) for each in strategy._lineiterators[LineIterator.ObsType])
+    )
+
+
+def run_bar_by_bar(cerebro: Any, strategies: list[Any]) -> None:
+    """Take the strategies through the bars as `Cerebro._runnext` does."""
+    feeds = sorted(cerebro.datas, key=lambda feed: (feed._timeframe, feed._compression))
+    loaded = [bool(feed.buflen()) for feed in feeds]
+    for feed, is_loaded in zip(feeds, loaded, strict=True):
+        if not is_loaded:
+            fill_for_steps(feed)
+    steps, error = take_alone(feeds)
+    for feed in feeds:
+        feed.home()
+    steady = [feed for at, feed in enumerate(feeds) if _is_steady(at, steps)]
+    columns = [Columns(strategy, steady) for strategy in strategies]
+    bindings, broker = CursorBindings(), cerebro._broker
+    look_by_the_bar(broker, feeds)
+    players = [PlayedFeed(*pair) for pair in zip(feeds, loaded, strict=True)]
+    cursors = {id(player.feed): player.cursor for player in players}
+    try:
+        for player in players:
+            player.bind(bindings)
+        for of_strategy in columns:
+            of_strategy.bind(bindings, cursors)
+        runs = [SteppedRun(strategy, bindings) for strategy in strategies]
+        with quick_lines(strategies):
+            go_through(cerebro, runs, play(players, steps, broker))
+        if error is not None and not cerebro._event_stop:
+            raise error
+    finally:
+        for player in players:
+            player.release()
+        for of_strategy in columns:
+            of_strategy.release()
+        bindings.restore()
+        look_as_stock(broker)
+    for run in runs:
+        run.finish()
+
+
+def _is_steady(at: int, steps: Sequence[Step]) -> bool:
+    """Whether a feed never delivers two bars at once, after which indicators lag behind it."""
+    length = 0
+    for _, moves in steps:
+        for which, now, _, _ in moves:
+            if which == at:
+                if now > length + 1:
+                    return False
+                length = now
+    return True
+
+
+class SteppedRun(StrategyRun):
+    """A strategy on its way through bars that come one by one."""
+
+    def __init__(self, strategy: Any, bindings: CursorBindings) -> None:
+        super().__init__(strategy, bindings)
+        self._lengths = [0] * len(strategy.datas)
+        self._indicators = strategy._lineiterators[LineIterator.IndType]
+
+    def _bind_indicators(self, bindings: CursorBindings) -> list[Any]:
+        return []  # they go on by their `_next`
+
+    def _make_observers(self, bindings: CursorBindings) -> Observers:
+        return GrowingObservers(self.strategy, bindings)
+
+    def step(self, moment: float) -> None:
+        strategy, feeds = self.strategy, self.strategy.datas
+        lengths = [len(feed) for feed in feeds]
+        if lengths != self._lengths:
+            self._lengths = lengths
+            self._cursor.bar += 1
+            self._add_time(math.nan)
+            for append in self._add_gap:
+                append(math.nan)
+        strategy.lines.datetime.array[self._cursor.bar] = max(
+            feed.lines.datetime[0] for feed, length in zip(feeds, lengths, strict=True) if length
+        )
+        for indicator in self._indicators:
+            indicator._next()
+        self._act(strategy)

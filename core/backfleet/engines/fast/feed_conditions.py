@@ -1,0 +1,44 @@
+"""The conditions under which a feed can be put on a cursor.
+
+A feed on a cursor does not move itself, and methods of its own that move it would not be called.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backtrader.feed import AbstractDataBase, DataClone
+
+from backfleet.engines.fast.lines import CursorBindings
+
+__all__ = ["LATE_MOMENTS", "own_methods", "reason_against_feed"]
+
+LATE_MOMENTS = "_late_moments"
+"""The attribute with the moments of a feed whose bars come later than they say."""
+
+FEED_METHODS = ("advance", "advance_peek", "_tick_fill", "_tick_nullify", "__len__")
+
+
+def reason_against_feed(feed: Any) -> str | None:
+    """Return why a feed cannot be put on a cursor; None if it can."""
+    is_late = LATE_MOMENTS in feed.__dict__
+    names = tuple(name for name in FEED_METHODS if not (is_late and name == "advance_peek"))
+    own = own_methods(feed, DataClone if feed._clone else AbstractDataBase, names)
+    if own:
+        return f"the feed {type(feed).__name__} has its own {own}"
+    if feed.resampling or feed.replaying:
+        return "resampled or replayed feeds"
+    lines = feed.lines.lines
+    if any(line.extension for line in lines):
+        return "feeds with room to look ahead"
+    if not CursorBindings().can_bind_series(feed) or not hasattr(feed.lines, "close"):
+        return f"the feed {type(feed).__name__} has unusual lines"
+    return None
+
+
+def own_methods(owner: Any, base: Any, names: tuple[str, ...]) -> str | None:
+    """The first of the methods that an object does not have from `base`."""
+    for name in names:
+        if getattr(type(owner), name) is not getattr(base, name) or name in owner.__dict__:
+            return name
+    return None
