@@ -190,7 +190,7 @@ def test_arguments_of_signals_are_swept_as_parameters(folder: Path) -> None:
     )  # fmt: skip
     for task, period in enumerate((9, 15)):
 
-        def set_up(cerebro: Any, names: Any, period: int = period) -> None:
+        def set_up(cerebro: bt.Cerebro, names: dict[str, Any], period: int = period) -> None:
             cerebro.add_signal(bt.SIGNAL_LONGSHORT, names["Rise"], period=period)
             cerebro.add_signal(bt.SIGNAL_LONGSHORT, names["Rise"], period=5)
             cerebro.add_signal(bt.SIGNAL_LONGEXIT, bt.ind.MACD)

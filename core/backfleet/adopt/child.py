@@ -22,14 +22,10 @@ def run_script_here(script: str, arguments: Sequence[str], folder: Path) -> None
 
     Whatever the script raises passes through.
     """
-<<<<<<< HEAD
-    # Without the future statements of this file, which the script does not have.
-    code = compile(Path(script).read_bytes(), script, "exec", dont_inherit=True)
-=======
     # `compile` itself accepts bytes that Python refuses in a file.
     text = decode_source(Path(script).read_bytes())
+    # Without the future statements of this file, which the script does not have.
     code = compile(text, script, "exec", dont_inherit=True)
->>>>>>> main
     module = types.ModuleType(MAIN)
     module.__dict__.update(__file__=script, __builtins__=__builtins__)
     before = sys.argv, sys.path[:], sys.modules[MAIN]

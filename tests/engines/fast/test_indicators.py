@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -155,7 +156,7 @@ class Counts(bt.Strategy):
 def test_an_indicator_with_only_a_next_sees_and_gives_what_backtraders_loop_gives(
     moves: bool, same: bool, bars: int
 ) -> None:
-    def setup(cerebro: Any) -> None:
+    def setup(cerebro: bt.Cerebro) -> None:
         cerebro.adddata(bt.feeds.PandasData(dataname=make_frame(60)), name="d0")
         cerebro.adddata(bt.feeds.PandasData(dataname=make_frame(bars, seed=1)), name="d1")
         cerebro.addstrategy(Counts, moves=moves, same=same)

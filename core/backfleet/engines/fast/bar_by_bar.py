@@ -110,7 +110,7 @@ def _is_known_strategy(strategy: Any) -> bool:
         )
         and not moving_method(cls)
         and not len(strategy)
-        and not any(len(each) for each in strategy._lineiterators[LineIterator.ObsType])
+        and not any(len(observer) for observer in strategy._lineiterators[LineIterator.ObsType])
     )
 
 

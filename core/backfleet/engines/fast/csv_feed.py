@@ -128,7 +128,7 @@ class _Span:
 
     @classmethod
     def of(cls, feed: Any, times: Numbers, reads_on: bool) -> _Span:
-        """Raises Odd if backtrader reads on beyond `todate`, and comes to a row that it keeps."""
+        """Raises Odd if backtrader reads on beyond `todate`, and reaches a row that it keeps."""
         first, last = feed.fromdate, feed.todate
         beyond = (i for i, t in enumerate(times) if t > last and not t < first)
         stop = next(beyond, None) if last < float("inf") else None

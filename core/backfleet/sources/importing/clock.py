@@ -28,12 +28,8 @@ session."""
 MIN_WEEKENDS = 0.05
 """Share of weekends from which on a market may be open on the day after a Friday."""
 
-<<<<<<< HEAD
-EVENING, LAST_MINUTE = 17 * HOUR_NS, DAY_NS - MINUTE_NS
-=======
 MIN_ON_GRID = 0.5
-EVENING, LAST_MINUTE = 17 * HOUR, DAY_NS - MINUTE
->>>>>>> main
+EVENING, LAST_MINUTE = 17 * HOUR_NS, DAY_NS - MINUTE_NS
 """Times of daily bars, from and to, that may be the beginning of the next session."""
 
 Integers = NDArray[np.int64]
