@@ -61,8 +61,10 @@ planned = plan_job(job)
 """
 WORK = """
 from backfleet.jit import plan_work
+from backfleet.worker.gc_control import defer_collection
 from backfleet.worker.task import TaskRunner
 plan_work(float("inf"))
+defer_collection()
 runner = TaskRunner(planned.task_context())
 seconds = []
 for point in range(points):

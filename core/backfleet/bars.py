@@ -269,7 +269,9 @@ class Bars:
     @property
     def is_daily(self) -> bool:
         """Whether no session has two bars."""
-        return bool(np.all(self.session[1:] > self.session[:-1]))
+        # Comparing numbers takes a third of the time of comparing dates.
+        days = self.session.view(np.int64)
+        return bool(np.all(days[1:] > days[:-1]))
 
     def __getitem__(self, key: slice) -> Bars:
         """Consecutive bars, with as much of the warm-up as is among them.
@@ -323,6 +325,9 @@ class Bars:
     @cached_property
     def has_no_factor(self) -> bool:
         """Whether all factors are one, so that adjusted prices are the raw ones."""
+        # The last factor is the largest of most symbols, and spares a look at the others.
+        if len(self) and self.factor[-1] != 1.0:
+            return False
         return bool(np.all(self.factor == 1.0))
 
     def digest(self) -> str:

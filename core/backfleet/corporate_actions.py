@@ -16,7 +16,7 @@ from backfleet.errors import MarketError
 from backfleet.events import Events
 from backfleet.facts import Action
 
-__all__ = ["ActionsMode", "Rights", "with_events"]
+__all__ = ["ActionsMode", "BookedActions", "Rights", "booked_actions", "no_tax"]
 
 ActionsMode = Literal["exact", "factor", "none"]
 Rights = Literal["lapse", "subscribe"]
@@ -54,44 +54,62 @@ def no_tax(actions: Sequence[Action]) -> NDArray[np.float64]:
     return np.zeros((3, len(actions)))
 
 
-def with_events(
+@dataclass(frozen=True)
+class BookedActions:
+    """The corporate actions of a symbol as its books follow them.
+
+    Attributes
+    ----------
+    factor
+        The cumulative adjustment factor with which signals see prices.
+    """
+
+    factor: NDArray[np.float64]
+    events: Events
+
+
+def booked_actions(
     bars: Bars,
     actions: Sequence[Action] | None,
     mode: ActionsMode,
     rights: Rights,
     tax: Callable[[Sequence[Action]], NDArray[np.float64]] = no_tax,
-) -> Bars:
-    """Return all bars of a symbol with their events.
+) -> BookedActions:
+    """Return how all actions of a symbol are booked.
 
     Raises MarketError for actions that leave no price.
 
-    In the mode `none` there are no events, and the bars forget their factor, so that signals see
-    raw prices too. In the other modes, bars without a factor get the one that follows from the
-    actions. Events name the days that the actions do not explain. `tax` returns `Events.taxes` of
-    actions.
+    In the mode `none` there are no events, and the factor is one, so that signals see raw prices
+    too. In the other modes, bars without a factor get the one that follows from the actions.
+    Events name the days that the actions do not explain. `tax` returns `Events.taxes` of actions.
     """
     if mode == "none":
-        return replace(bars, factor=np.ones(len(bars)), events=Events.none())
+        return BookedActions(np.ones(len(bars)), Events.none())
     dates = list(_ex_dates(bars, actions)) if actions else []
-    factor, unexplained = bars.factor, np.empty(0, "datetime64[D]")
+    factor, changes = bars.factor, _changes(bars.factor)
+    unexplained = np.empty(0, "datetime64[D]")
     if not bars.has_no_factor:
-        unexplained = _unexplained(bars, dates)
+        unexplained = _unexplained(bars, changes, dates)
     elif dates:
         factor = _factor_of(len(bars), dates)
+        changes = _changes(factor)
     if mode == "factor":
-        events = _from_factor(bars.session, factor, unexplained)
+        events = _from_factor(bars.session, factor, changes, unexplained)
     else:
         events = _exact(dates, rights, unexplained, tax)
-    return replace(bars, factor=factor, events=events)
+    return BookedActions(factor, events)
 
 
 def _from_factor(
     session: NDArray[np.datetime64],
     factor: NDArray[np.float64],
+    rows: NDArray[np.intp],
     unexplained: NDArray[np.datetime64],
 ) -> Events:
-    """Return the events that reinvest every dividend at the reference price, in fractions."""
-    rows = _changes(factor)
+    """Return the events that reinvest every dividend at the reference price, in fractions; `rows`
+    are those at which the factor changes."""
+    if not len(rows):
+        return replace(Events.none(), unexplained=unexplained)
     day, ratio = session[rows], factor[rows] / factor[rows - 1]
     nothing = np.zeros(len(rows))
     return Events(
@@ -163,9 +181,10 @@ def _factor_of(count: int, dates: Sequence[_Ex]) -> NDArray[np.float64]:
     return factor
 
 
-def _unexplained(bars: Bars, dates: Sequence[_Ex]) -> NDArray[np.datetime64]:
-    """Return the days on which the factor and the actions differ."""
-    changes = _changes(bars.factor)
+def _unexplained(
+    bars: Bars, changes: NDArray[np.intp], dates: Sequence[_Ex]
+) -> NDArray[np.datetime64]:
+    """Return the days on which the factor, which changes at some rows, and the actions differ."""
     if not dates:
         return bars.session[changes]
     by_row: dict[int, float] = {}

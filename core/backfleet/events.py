@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from datetime import date
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,7 @@ class Events:
         return len(self.day)
 
     @classmethod
+    @cache
     def none(cls) -> Events:
         """Return no events."""
         days, numbers = np.empty(0, "datetime64[D]"), np.empty(0)

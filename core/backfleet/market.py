@@ -6,22 +6,22 @@ A market is a plugin of the group `backfleet.markets`. The job names it in `[mar
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars, Prices
-from backfleet.corporate_actions import ActionsMode, Rights, no_tax, with_events
+from backfleet.corporate_actions import ActionsMode, Rights, booked_actions, no_tax
 from backfleet.engine import RejectReason
 from backfleet.errors import DayNotCovered, MarketError
 from backfleet.facts import Action, SymbolFacts
-from backfleet.terms import Terms, repeated
+from backfleet.terms import Limits, Terms, repeated
 
 __all__ = [
     "Certainty",
@@ -199,6 +199,13 @@ class Market(ABC):
         the rules do not cover.
         """
 
+    def limits(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> Limits | None:
+        """Return the price limits of all bars of a symbol; None without any.
+
+        The limits of a bar may depend on what was known before its open. Raises as `terms` does.
+        """
+        return None
+
     def tables(self, facts: SymbolFacts) -> Sequence[Dated]:
         """Return the dated rules of a symbol, to show them. Raises MarketError as `terms`."""
         return ()
@@ -219,12 +226,15 @@ class Market(ABC):
     def follow(self, bars: Bars, facts: SymbolFacts, settings: MarketSettings) -> Bars:
         """Return all bars of a symbol with their terms and events. Raises MarketError."""
         tax = partial(self.dividend_taxes, facts=facts) if settings.dividend_tax else no_tax
-        following = with_events(bars, facts.actions, settings.actions, settings.rights, tax)
+        booked = booked_actions(bars, facts.actions, settings.actions, settings.rights, tax)
         # The limits of an ex-date follow from the factor, even if no event is booked.
-        adjusted = bars if settings.actions == "none" else following
+        is_own = settings.actions == "none" or booked.factor is bars.factor
+        adjusted = bars if is_own else replace(bars, factor=booked.factor)
         return replace(
-            following,
+            bars,
             prices=bars.raw,
+            factor=booked.factor,
+            events=booked.events,
             terms=self.apply(adjusted, facts, settings),
             unit=self.unit(facts, settings.off),
         )
@@ -236,15 +246,15 @@ class Market(ABC):
         Bars on days that a rule does not cover have neutral terms, since a file may begin before
         the tables; `check_days` refuses a job that uses such days. Raises MarketError.
         """
-        terms = self._terms_of_covered_days(bars, facts, settings.off)
-        values: dict[str, Any] = dict(_blocks(terms, bars, settings.limit_fill))
-        has_halts = "halts" in self.rules and "halts" not in settings.off
+        off = settings.off
+        terms, limits = _of_covered_days(lambda covered: self._rules_of(covered, facts, off), bars)
+        values = {} if limits is None else dict(_blocks(terms, limits, bars, settings.limit_fill))
+        has_halts = "halts" in self.rules and "halts" not in off
         if settings.orders == "day" and has_halts and not bars.tradable.all():
             values["missed"] = _missed(bars)
         if settings.volume_share:
-            unit = self.unit(facts, settings.off)
-            values["cap"] = np.floor(bars.volume * settings.volume_share / unit)
-        return terms.having(**values)
+            values["cap"] = np.floor(bars.volume * settings.volume_share / self.unit(facts, off))
+        return terms.having(**values) if values else terms
 
     def check_days(self, facts: SymbolFacts, first: date, last: date, off: frozenset[str]) -> None:
         """Raise MarketError unless the rules that are not in `off` cover the days of a job."""
@@ -255,23 +265,42 @@ class Market(ABC):
         tradable = np.ones(len(days), np.bool_)
         bars = Bars(facts.symbol, time, days, prices, prices, ones, ones, tradable)
         try:
-            self.terms(bars, facts, off)
+            self._rules_of(bars, facts, off)
         except DayNotCovered as error:
             raise MarketError(f"{facts.symbol}: {error}") from error
 
-    def _terms_of_covered_days(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> Terms:
-        rows, covered = slice(0, len(bars)), bars
-        while True:
-            try:
-                terms = self.terms(covered, facts, off)
-            except DayNotCovered as error:
-                fewer = _covered(bars, rows, error)
-                if fewer == rows or fewer.start >= fewer.stop:
-                    raise
-                rows, covered = fewer, bars[fewer]
-            else:
-                break
-        return terms if len(terms) == len(bars) else _among_neutral(terms, rows, len(bars))
+    def _rules_of(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> _Rules:
+        return _Rules(self.terms(bars, facts, off), self.limits(bars, facts, off))
+
+
+class _Rules(NamedTuple):
+    """What a market says of some bars."""
+
+    terms: Terms
+    limits: Limits | None
+
+
+def _of_covered_days(rules_of: Callable[[Bars], _Rules], bars: Bars) -> _Rules:
+    """Return the rules of all bars; they are neutral on days that a rule does not cover."""
+    rows, covered = slice(0, len(bars)), bars
+    while True:
+        try:
+            rules = rules_of(covered)
+        except DayNotCovered as error:
+            fewer = _covered(bars, rows, error)
+            if fewer == rows or fewer.start >= fewer.stop:
+                raise
+            rows, covered = fewer, bars[fewer]
+        else:
+            break
+    if len(covered) == len(bars):
+        return rules
+    terms, limits = rules
+    if limits is not None:
+        up, down = np.full(len(bars), np.nan), np.full(len(bars), np.nan)
+        up[rows], down[rows] = limits.up, limits.down
+        limits = Limits(up, down, limits.tick)
+    return _Rules(terms.among_neutral(rows, len(bars)), limits)
 
 
 def _covered(bars: Bars, rows: slice, error: DayNotCovered) -> slice:
@@ -282,15 +311,6 @@ def _covered(bars: Bars, rows: slice, error: DayNotCovered) -> slice:
     if error.end is not None:
         stop = min(stop, int(np.searchsorted(bars.session, np.datetime64(error.end))))
     return slice(start, stop)
-
-
-def _among_neutral(terms: Terms, rows: slice, bars: int) -> Terms:
-    """Return terms that are these at some rows and neutral at all others."""
-    values = {}
-    for name, neutral in vars(Terms.neutral(bars)).items():
-        values[name] = neutral.copy()
-        values[name][rows] = getattr(terms, name)
-    return Terms(**values)
 
 
 def _missed(bars: Bars) -> NDArray[np.bool_]:
@@ -307,14 +327,15 @@ def _missed(bars: Bars) -> NDArray[np.bool_]:
     return is_missed
 
 
-def _blocks(terms: Terms, bars: Bars, limit_fill: str) -> Iterator[tuple[str, NDArray[np.int8]]]:
+def _blocks(
+    terms: Terms, limits: Limits, bars: Bars, limit_fill: str
+) -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield the blocks of purchases at the upper limit and of sales at the lower one."""
-    half = terms.tick / 2.0
-    at_up = bars.raw.open >= terms.up - half
-    at_down = (terms.down > 0.0) & (bars.raw.open <= terms.down + half)
+    from_up, to_down = limits.up - limits.tick / 2.0, limits.down + limits.tick / 2.0
+    at_up, at_down = bars.raw.open >= from_up, bars.raw.open <= to_down
     if limit_fill == "bar":
-        at_up &= bars.raw.low >= terms.up - half
-        at_down &= bars.raw.high <= terms.down + half
+        at_up &= bars.raw.low >= from_up
+        at_down &= bars.raw.high <= to_down
     for name, is_at, limit in (
         ("buy_block", at_up, RejectReason.LIMIT_UP),
         ("sell_block", at_down, RejectReason.LIMIT_DOWN),

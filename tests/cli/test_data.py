@@ -142,12 +142,19 @@ def test_presets_are_listed_with_the_first_lines_of_a_file(in_process: InProcess
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("out", "--from", "yahho"), "no preset is named 'yahho'; did you mean 'yahoo'?"),
+        (
+            ("out", "--from", "yahho"),
+            "there is no preset 'yahho' in 'backfleet data presets', and it is no .toml file; did "
+            "you mean 'yahoo'?",
+        ),
         (("out", "--column", "clothes=x"), "--column clothes: no such role"),
         (("out", "--timezone", "Mars/North"), "Mars/North"),
         (("out", "--symbols", "A*"), "--symbols and --option need --source"),
         (("s3://bucket/prepared",), "import into one and push that"),
         (("vendor",), "OUT is the folder of the files themselves"),
+        (("vendor/out",), "OUT lies in PATH, and the next import would read it"),
+        (("out", "--volume-unit", "0"), "--volume-unit 0: must be a number above 0"),
+        (("out", "--from", "none.toml"), "none.toml: cannot be read: No such file"),
     ],
 )
 def test_bad_request_for_an_import_is_one_error_and_writes_nothing(

@@ -8,14 +8,15 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
+from backfleet.bars import Bars
 from backfleet.errors import MarketError
 from backfleet.facts import SymbolFacts
-from backfleet.market import Dated
+from backfleet.market import Dated, MarketSettings
 from backfleet.markets import us_equity
 from backfleet.markets.cn_a import tables
 from backfleet.markets.cn_a.codes import Board, Exchange
 from backfleet.markets.cn_a.market import CnAMarket
-from backfleet.terms import Terms
+from backfleet.terms import Limits, Terms
 from markets.market_bars import bars_of
 
 NOTHING_OFF: frozenset[str] = frozenset()
@@ -32,16 +33,27 @@ def all_tables() -> Iterator[Dated]:
                 yield table
 
 
+def bars_before(symbol: str, day: str) -> Bars:
+    """Return a bar at 10.00 of a day, and one of the day before it."""
+    before = np.busday_offset(np.datetime64(day), -1, roll="backward")
+    return bars_of(symbol, [str(before), day], [(10.0,) * 4] * 2)
+
+
+def limits_of(bars: Bars, facts: SymbolFacts) -> Limits:
+    limits = CnAMarket().limits(bars, facts, NOTHING_OFF)
+    assert limits is not None
+    return limits
+
+
 def terms_on(symbol: str, day: str, **facts: object) -> Terms:
     """Return the terms of a day whose previous close was 10.00, as one bar."""
-    before = np.busday_offset(np.datetime64(day), -1, roll="backward")
-    bars = bars_of(symbol, [str(before), day], [(10.0,) * 4] * 2)
-    return CnAMarket().terms(bars, SymbolFacts(symbol, **facts), NOTHING_OFF)[1:]  # type: ignore[arg-type]
+    facts_of = SymbolFacts(symbol, **facts)  # type: ignore[arg-type]
+    return CnAMarket().terms(bars_before(symbol, day), facts_of, NOTHING_OFF)[1:]
 
 
 def limits_on(symbol: str, day: str, **facts: object) -> tuple[float, float]:
-    terms = terms_on(symbol, day, **facts)
-    return float(terms.up[0]), float(terms.down[0])
+    limits = limits_of(bars_before(symbol, day), SymbolFacts(symbol, **facts))  # type: ignore[arg-type]
+    return float(limits.up[1]), float(limits.down[1])
 
 
 @pytest.mark.parametrize("table", list(all_tables()), ids=lambda table: table.rule)
@@ -80,7 +92,7 @@ def test_every_change_holds_from_its_day_on_and_not_on_the_day_before(table: Dat
 def test_stamp_duty(day: str, buyer: float, seller: float) -> None:
     bars = bars_of("600000", [day], [(10.0,) * 4])
     terms = CnAMarket().terms(bars, SymbolFacts("600000"), frozenset({"transfer"}))
-    assert (terms.buy_tax[0], terms.sell_tax[0]) == (buyer, seller)
+    assert (terms.steady.buy_tax[0], terms.steady.sell_tax[0]) == (buyer, seller)
 
 
 @pytest.mark.parametrize(
@@ -103,19 +115,28 @@ def test_stamp_duty(day: str, buyer: float, seller: float) -> None:
 def test_transfer_fee(symbol: str, day: str, rate: float, a_share: float) -> None:
     bars = bars_of(symbol, [day], [(10.0,) * 4])
     terms = CnAMarket().terms(bars, SymbolFacts(symbol), frozenset({"duty"}))
-    assert (terms.buy_tax[0], terms.sell_tax[0], terms.share_fee[0]) == (rate, rate, a_share)
+    assert (terms.steady.buy_tax[0], terms.steady.sell_tax[0], terms.steady.share_fee[0]) == (
+        rate,
+        rate,
+        a_share,
+    )
 
 
 def test_funds_and_convertibles_pay_neither_duty_nor_transfer_fee_but_the_minimum() -> None:
     for symbol in ("510300", "159915", "113050"):
         terms = terms_on(symbol, "2024-01-04")
-        costs = terms.buy_tax[0], terms.sell_tax[0], terms.share_fee[0], terms.minimum[0]
+        costs = (
+            terms.steady.buy_tax[0],
+            terms.steady.sell_tax[0],
+            terms.steady.share_fee[0],
+            terms.steady.minimum[0],
+        )
         assert costs == (0.0, 0.0, 0.0, 5.0)
 
 
 def test_the_minimum_commission_begins_in_may_2002() -> None:
-    assert terms_on("600000", "2002-04-30").minimum[0] == 0.0
-    assert terms_on("600000", "2002-05-08").minimum[0] == 5.0
+    assert terms_on("600000", "2002-04-30").steady.minimum[0] == 0.0
+    assert terms_on("600000", "2002-05-08").steady.minimum[0] == 5.0
 
 
 @pytest.mark.parametrize(
@@ -129,19 +150,18 @@ def test_the_minimum_commission_begins_in_may_2002() -> None:
         ("588000.SH", "2020-08-20", (11.0, 9.0)),
         ("588000.SH", "2020-08-21", (12.0, 8.0)),
         ("510300", "2024-01-04", (11.0, 9.0)),
-        ("113050", "2022-07-29", (np.inf, 0.0)),
+        ("113050", "2022-07-29", (np.nan, np.nan)),
         ("113050", "2022-08-01", (12.0, 8.0)),
     ],
 )
 def test_price_limits_by_board_and_date(symbol: str, day: str, limits: tuple[float, float]) -> None:
-    assert limits_on(symbol, day) == limits
+    assert limits_on(symbol, day) == pytest.approx(limits, abs=0, nan_ok=True)
 
 
 def test_there_were_no_limits_before_1996_12_16() -> None:
-    market, off = CnAMarket(), frozenset({"duty"})
     days = ["1996-12-12", "1996-12-13", "1996-12-16"]
-    terms = market.terms(bars_of("600000", days, [(10.0,) * 4] * 3), SymbolFacts("600000"), off)
-    assert terms.up.tolist() == [np.inf, np.inf, 11.0]
+    limits = limits_of(bars_of("600000", days, [(10.0,) * 4] * 3), SymbolFacts("600000"))
+    assert limits.up.tolist() == pytest.approx([np.nan, np.nan, 11.0], nan_ok=True)
 
 
 @pytest.mark.parametrize(
@@ -184,11 +204,11 @@ def test_an_st_span_ends_on_the_day_after_its_last_one() -> None:
 def test_sessions_without_limits_after_a_listing(symbol: str, listed: str, free: int) -> None:
     days = np.busday_offset(np.datetime64(listed), np.arange(8)).astype(str).tolist()
     facts = SymbolFacts(symbol, listed=date.fromisoformat(listed))
-    terms = CnAMarket().terms(bars_of(symbol, days, [(10.0,) * 4] * 8), facts, NOTHING_OFF)
-    assert np.isinf(terms.up).sum() == free
+    limits = limits_of(bars_of(symbol, days, [(10.0,) * 4] * 8), facts)
+    assert np.isnan(limits.up).sum() == free
     # A window that begins later must not restart the count.
-    later = CnAMarket().terms(bars_of(symbol, days[3:], [(10.0,) * 4] * 5), facts, NOTHING_OFF)
-    assert later.up[1:].tolist() == terms.up[4:].tolist()
+    later = limits_of(bars_of(symbol, days[3:], [(10.0,) * 4] * 5), facts)
+    assert later.up[1:].tolist() == pytest.approx(limits.up[4:].tolist(), abs=0, nan_ok=True)
 
 
 @pytest.mark.parametrize(
@@ -207,28 +227,28 @@ def test_the_first_session_has_limits_of_the_issue_price(symbol: str, listed: st
     following = str(np.busday_offset(np.datetime64(listed), 1))
     bars = bars_of(symbol, [listed, following], [(14.4,) * 4, (15.84,) * 4])
     facts = SymbolFacts(symbol, listed=day, issue_price=10.0)
-    terms = CnAMarket().terms(bars, facts, NOTHING_OFF)
-    assert (terms.up[0], terms.down[0]) == (14.4, 6.4)
+    limits = limits_of(bars, facts)
+    assert (limits.up[0], limits.down[0]) == (14.4, 6.4)
     # The limits of the second day come from the first close, and chinext had 20 % from 2020-08-24.
     is_wide = symbol == "300001" and following >= "2020-08-24"
-    assert (terms.up[1], terms.down[1]) == ((17.28, 11.52) if is_wide else (15.84, 12.96))
-    unknown = CnAMarket().terms(bars, SymbolFacts(symbol, listed=day), NOTHING_OFF)
-    assert (unknown.buy_block[0], unknown.sell_block[0], unknown.buy_block[1]) == (4, 5, 0)
+    assert (limits.up[1], limits.down[1]) == ((17.28, 11.52) if is_wide else (15.84, 12.96))
+    unknown = CnAMarket().apply(bars, SymbolFacts(symbol, listed=day), MarketSettings())
+    assert unknown.buy_block.tolist() == [4, 0 if is_wide else 4]
+    assert unknown.sell_block.tolist() == [5, 0]
 
 
 @pytest.mark.parametrize(
-    ("first", "limits"), [("2020-12-30", (11.0, 9.0)), ("2020-12-31", (np.inf, 0.0))]
+    ("first", "limits"), [("2020-12-30", (11.0, 9.0)), ("2020-12-31", (np.nan, np.nan))]
 )
 def test_the_delisting_period_begins_without_limits_from_2020_12_31_on(
     first: str, limits: tuple[float, float]
 ) -> None:
     spans = {"delisting": ((date.fromisoformat(first), None),), "st": ((date(2020, 1, 2), None),)}
-    assert limits_on("600000", first, spans=spans) == limits
+    assert limits_on("600000", first, spans=spans) == pytest.approx(limits, abs=0, nan_ok=True)
     second = str(np.busday_offset(np.datetime64(first), 1))
     days = [first, second]
     bars = bars_of("600000", days, [(10.0,) * 4] * 2)
-    terms = CnAMarket().terms(bars, SymbolFacts("600000", spans=spans), NOTHING_OFF)
-    assert terms.up[1] == 11.0
+    assert limits_of(bars, SymbolFacts("600000", spans=spans)).up[1] == 11.0
 
 
 def test_a_chinext_share_that_was_being_delisted_before_the_reform_stays_at_ten_percent() -> None:
@@ -252,15 +272,14 @@ def test_limits_are_one_tick_away_where_a_rule_says_so(
 ) -> None:
     before = str(np.busday_offset(np.datetime64(day), -1, roll="backward"))
     bars = bars_of(symbol, [before, day], [(0.04,) * 4] * 2)
-    terms = CnAMarket().terms(bars, SymbolFacts(symbol), NOTHING_OFF)
-    assert (terms.up[1], terms.down[1]) == limits
+    up, down, _ = limits_of(bars, SymbolFacts(symbol))
+    assert (up[1], down[1]) == limits
 
 
 def test_the_delisting_board_of_shanghai_had_the_tick_floor_from_2013_on() -> None:
     facts = SymbolFacts("600000", spans={"delisting": ((date(2012, 12, 1), None),)})
     bars = bars_of("600000", ["2012-12-28", "2012-12-31", "2013-01-04"], [(0.04,) * 4] * 3)
-    terms = CnAMarket().terms(bars, facts, NOTHING_OFF)
-    assert terms.up[1:].tolist() == [0.04, 0.05]
+    assert limits_of(bars, facts).up[1:].tolist() == [0.04, 0.05]
 
 
 @pytest.mark.parametrize(
@@ -276,7 +295,7 @@ def test_the_delisting_board_of_shanghai_had_the_tick_floor_from_2013_on() -> No
 )
 def test_lots_by_board(symbol: str, lot: int, least: int, most: int) -> None:
     terms = terms_on(symbol, "2024-01-04")
-    assert (terms.step[0], terms.least[0], terms.most[0]) == (lot, least, most)
+    assert (terms.steady.step[0], terms.steady.least[0], terms.steady.most[0]) == (lot, least, most)
 
 
 def test_shares_are_sold_in_the_next_session_since_1995_and_some_funds_at_once() -> None:
@@ -284,10 +303,10 @@ def test_shares_are_sold_in_the_next_session_since_1995_and_some_funds_at_once()
     days = ["1994-12-30", "1995-01-03"]
     bars = bars_of("600000", days, [(10.0,) * 4] * 2)
     terms = CnAMarket().terms(bars, SymbolFacts("600000"), off)
-    assert terms.locked.tolist() == [False, True]
-    assert terms_on("511010", "2015-01-16", same_session=True).locked.tolist() == [True]
-    assert terms_on("511010", "2015-01-19", same_session=True).locked.tolist() == [False]
-    assert terms_on("113050", "2024-01-04").locked.tolist() == [False]
+    assert terms.steady.locked.tolist() == [False, True]
+    assert terms_on("511010", "2015-01-16", same_session=True).steady.locked.tolist() == [True]
+    assert terms_on("511010", "2015-01-19", same_session=True).steady.locked.tolist() == [False]
+    assert terms_on("113050", "2024-01-04").steady.locked.tolist() == [False]
 
 
 def test_a_date_before_the_tables_names_the_rule() -> None:

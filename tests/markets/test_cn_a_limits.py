@@ -7,15 +7,15 @@ from decimal import ROUND_HALF_UP, Decimal
 import numpy as np
 import pytest
 
-from backfleet.markets.cn_a.limits import limit_ticks, reference_ticks
+from backfleet.markets.cn_a.ticks import limit_ticks, reference_ticks
 from markets.market_bars import bars_of
 
 
 def test_limits_equal_those_of_exact_decimals_for_all_prices_up_to_100() -> None:
-    ticks = np.arange(100, 10_001)
+    ticks = np.arange(100.0, 10_001.0)
     for mille in (50, 100, 200, 300):
-        sides = np.full(len(ticks), mille)
-        up, down = limit_ticks(ticks, sides, sides, np.zeros(len(ticks), np.bool_))
+        widths = np.full(len(ticks), 1000 + mille), np.full(len(ticks), 1000 - mille)
+        up, down = limit_ticks(ticks, *widths, np.zeros(len(ticks), np.bool_))
         for sign, limits in ((1, up), (-1, down)):
             exact = [
                 int((Decimal(int(tick)) * (1000 + sign * mille) / 1000).quantize(
@@ -38,8 +38,8 @@ def test_limits_equal_those_of_exact_decimals_for_all_prices_up_to_100() -> None
     ],
 )
 def test_limits_round_half_up(reference: int, mille: int, limits: tuple[int, int]) -> None:
-    sides = np.array([mille])
-    up, down = limit_ticks(np.array([reference]), sides, sides, np.array([False]))
+    widths = np.array([1000 + mille]), np.array([1000 - mille])
+    up, down = limit_ticks(np.array([float(reference)]), *widths, np.array([False]))
     assert (up[0], down[0]) == limits
 
 

@@ -15,6 +15,7 @@ from backfleet.facts import SymbolFacts
 from backfleet.market import MarketSettings
 from backfleet.markets.cn_a.market import CnAMarket
 from backfleet.markets.us_equity import UsEquity
+from backfleet.terms import TERMS
 from market_of_a_stranger import ENTRY_POINTS, MODULE
 from markets.market_bars import bars_of
 
@@ -75,21 +76,23 @@ def test_a_value_that_nobody_has_checked_is_refused() -> None:
     bars = bars_of("AAPL", ["2026-01-02"], [(10.0,) * 4])
     with pytest.raises(MarketError, match="checked for days before 2026-01-01"):
         UsEquity().terms(bars, SymbolFacts("AAPL"), frozenset())
-    assert UsEquity().terms(bars, SymbolFacts("AAPL"), frozenset({"section-31"})).sell_tax[0] == 0
+    without = UsEquity().terms(bars, SymbolFacts("AAPL"), frozenset({"section-31"}))
+    assert without.steady.sell_tax[0] == 0
 
 
 def test_days_outside_the_tables_are_neutral_and_others_as_without_them() -> None:
     days = ["1997-05-08", "1997-05-09", "1997-05-12", "1997-05-13", "1997-05-14"]
-    bars = bars_of("600000", days, [(10.0,) * 4] * 5)
+    prices = [10.0, 10.0, 10.0, 11.0, 9.9]
+    bars = bars_of("600000", days, [(price,) * 4 for price in prices])
     terms = CnAMarket().apply(bars, FACTS, MarketSettings())
-    assert terms.step.tolist() == [0.0, 0.0, 100.0, 100.0, 100.0]
-    assert terms.up[3:].tolist() == [11.0, 11.0]
+    assert terms.steady.step.tolist() == [0.0, 0.0, 100.0, 100.0, 100.0]
+    assert [int(block.argmax()) for _, block in terms.blocks] == [3, 4]
     later = CnAMarket().apply(bars[2:], FACTS, MarketSettings())
-    for name, values in vars(terms).items():
-        assert values[2:].tolist() == getattr(later, name).tolist(), name
+    for name in TERMS:
+        assert terms.column(name)[2:].tolist() == later.column(name).tolist(), name
     ended = bars_of("AAPL", ["2025-12-30", "2025-12-31", "2026-01-02"], [(10.0,) * 4] * 3)
     stepped = UsEquity().apply(ended, SymbolFacts("AAPL"), MarketSettings())
-    assert stepped.step.tolist() == [1.0, 1.0, 0.0]
+    assert stepped.steady.step.tolist() == [1.0, 1.0, 0.0]
 
 
 def test_bars_of_which_no_day_is_covered_are_refused() -> None:
@@ -101,8 +104,8 @@ def test_bars_of_which_no_day_is_covered_are_refused() -> None:
 def test_us_equity_charges_sales_by_date() -> None:
     days = ["2021-02-24", "2021-02-25", "2025-05-13", "2025-05-14"]
     terms = UsEquity().terms(bars_of("AAPL", days, [(10.0,) * 4] * 4), FACTS, frozenset())
-    assert terms.sell_tax.tolist() == [22.10e-6, 5.10e-6, 27.80e-6, 0.0]
-    assert terms.shorts.all()
+    assert terms.steady.sell_tax.tolist() == [22.10e-6, 5.10e-6, 27.80e-6, 0.0]
+    assert terms.steady.shorts.all()
 
 
 def test_show_says_what_held_on_a_day_and_from_which_source(backfleet: Cli) -> None:

@@ -52,6 +52,12 @@ EXAMPLE_20 = bars_of(
 DIVIDEND = Action(D3, cash=0.5, pay=D5)
 
 
+def limits_at(bars: Bars, bar: int) -> tuple[float, float]:
+    limits = CnAMarket().limits(bars, SymbolFacts(bars.symbol), frozenset())
+    assert limits is not None
+    return float(limits.up[bar]), float(limits.down[bar])
+
+
 def test_example_20_a_dividend_is_a_receivable_until_it_is_paid() -> None:
     outcome = play(exact(EXAMPLE_20, DIVIDEND), {0: [900]}, 10_000)
     value, cash = outcome.equity["value"], outcome.equity["cash"]
@@ -69,8 +75,7 @@ def test_example_20_the_factor_alone_reinvests_the_dividend() -> None:
 
 def test_example_21_a_waiting_order_to_sell_all_sells_the_new_shares_too() -> None:
     bars = exact(flat("600000", DAYS[:3], [20.0, 20.0, 10.2]), Action(D3, capital=1.0))
-    assert bars.terms is not None
-    assert (bars.terms.up[2], bars.terms.down[2]) == (11.0, 9.0)
+    assert limits_at(bars, 2) == (11.0, 9.0)
     outcome = play(bars, {0: [300], 1: [-300]}, 10_000)
     assert outcome.fills["size"].tolist() == [300, -600]
     assert outcome.equity["cash"][2] - outcome.equity["cash"][1] == pytest.approx(6_111.8788)
@@ -100,8 +105,7 @@ def test_example_23_rights_are_subscribed_or_lapse(
 ) -> None:
     action = Action(D3, rights=0.3, rights_price=6.0)
     bars = exact(flat("600000", DAYS[:4], [10.0, 10.0, 9.08, 9.08]), action, rights=rights)
-    assert bars.terms is not None
-    assert bars.terms.up[2] == 9.99
+    assert limits_at(bars, 2)[0] == 9.99
     outcome = play(bars, {0: [1_000]}, cash)
     assert outcome.equity["cash"][1] - outcome.equity["cash"][2] == pytest.approx(paid)
     assert outcome.equity["exposure"][2] == pytest.approx(worth)
@@ -111,8 +115,7 @@ def test_example_24_the_reference_price_of_all_kinds_of_actions_at_once() -> Non
     action = Action(D2, cash=0.15, bonus=0.3, capital=0.2, rights=0.3, rights_price=8.0)
     bars = exact(flat("600000", DAYS[:3], [20.0, 12.36, 12.36]), action)
     assert bars.factor.tolist() == [1.0, pytest.approx(20 / 12.36), pytest.approx(20 / 12.36)]
-    assert bars.terms is not None
-    assert (bars.terms.up[1], bars.terms.down[1]) == (13.6, 11.12)
+    assert limits_at(bars, 1) == (13.6, 11.12)
 
 
 def test_example_26_an_ex_date_in_a_halt_counts_at_the_next_bar() -> None:
@@ -120,8 +123,7 @@ def test_example_26_an_ex_date_in_a_halt_counts_at_the_next_bar() -> None:
         "600000", DAYS, [8.0, 8.0, 8.0, 8.0, 7.2], tradable=[True, True, False, False, True]
     )
     bars = exact(rows, Action(D3, cash=0.8, pay=date(2024, 2, 1)))
-    assert bars.terms is not None
-    assert (bars.terms.up[4], bars.terms.down[4]) == (7.92, 6.48)
+    assert limits_at(bars, 4) == (7.92, 6.48)
     outcome = play(bars, {0: [500]}, 20_000)
     assert outcome.equity["value"][-1] == outcome.equity["value"][-2]
     assert outcome.equity["cash"][-1] == outcome.equity["cash"][-2]

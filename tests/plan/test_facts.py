@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from backfleet.errors import DataError, JobError
 from backfleet.job import Job
+from backfleet.markets.cn_a.market import CnAMarket
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.plan import Plan, plan_job
 from backfleet.worker.task import TaskRunner
@@ -112,9 +112,13 @@ def test_the_rules_of_a_market_follow_the_facts(plan: Planner) -> None:
         for task in range(2)
         for symbol in runner(plan(market=CN_A)).simulate(task).bars.bars
     }
-    upper = {symbol: bars[symbol].terms.up.tolist() for symbol in SYMBOLS}  # type: ignore[union-attr]
-    assert upper["600000"] == [np.inf, 11.0, 10.5, 10.5, 10.5, 11.0]
-    assert upper["600001"] == [np.inf, 11.0, 11.0, 11.0, 11.0, 11.0]
+    upper = dict[str, list[float]]()
+    for symbol in SYMBOLS:
+        facts = bars[symbol].facts
+        limits = None if facts is None else CnAMarket().limits(bars[symbol], facts, frozenset())
+        upper[symbol] = [] if limits is None else limits.up[1:].tolist()
+    assert upper["600000"] == [11.0, 10.5, 10.5, 10.5, 11.0]
+    assert upper["600001"] == [11.0, 11.0, 11.0, 11.0, 11.0]
 
 
 def test_nothing_is_assumed_that_the_facts_say(plan: Planner) -> None:

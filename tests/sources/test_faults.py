@@ -129,10 +129,19 @@ def test_holidays_are_no_gap(source: Source, write: Write) -> None:
 
 
 def test_alone_a_symbol_has_a_gap_of_more_than_two_weeks(source: Source, write: Write) -> None:
-    write("AAA", row("2024-01-02"), row("2024-01-12"), "", row("2024-02-12"))
+    write("AAA", *map(row, weekdays(5)), "", row("2024-02-12"))
     (gap,) = gaps(source, "AAA")
-    assert gap.row == 5
-    assert gap.problem == "a gap: after 2024-01-12 comes 2024-02-12, without 30 days"
+    assert gap.row == 8
+    assert gap.problem == "a gap: after 2024-01-05 comes 2024-02-12, without 37 days"
+
+
+@pytest.mark.parametrize("step", [7, 31])
+def test_weeks_and_months_have_no_gaps(source: Source, write: Write, step: int) -> None:
+    for symbol in ("AAA", "BBB", "CCC"):
+        write(symbol, *map(row, weekdays(100)))
+    write("DDD", *(row(str(date(2024, 1, 1) + timedelta(step * k))) for k in range(5)))
+    assert gaps(source, "DDD") == []
+    assert gaps(source, "AAA", "BBB", "CCC", "DDD") == []
 
 
 def test_intraday_bars_are_not_looked_through_for_gaps(source: Source, write: Write) -> None:

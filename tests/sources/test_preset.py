@@ -69,7 +69,7 @@ def test_times_of_a_server_are_refused_without_a_zone(data: Path) -> None:
 
 
 def test_unknown_preset_and_a_source_beside_a_preset_are_refused(data: Path) -> None:
-    with pytest.raises(JobError, match="no preset is named 'yaho'; did you mean 'yahoo'"):
+    with pytest.raises(JobError, match=r"there is no preset 'yaho' .*; did you mean 'yahoo'"):
         source_of(Data(preset="yaho", path=str(data)))
     with pytest.raises(JobError, match="has both a source and a preset"):
         Data(preset="yahoo", source="csv", path=str(data))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from backfleet.markets.cn_a.market import CnAMarket
 from backfleet.markets.crypto import Crypto
 from backfleet.markets.none import NoRules
 from backfleet.markets.us_equity import UsEquity
-from backfleet.terms import Terms
+from backfleet.terms import Limits, Terms
 from backfleet.testing import MarketConformance
 from market_of_a_stranger import ENTRY_POINTS, MODULE
 
@@ -54,7 +53,10 @@ class KnowsTheClose(Market):
     rules = ("limits", "limits")
 
     def terms(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> Terms:
-        return Terms.neutral(len(bars)).having(up=bars.raw.close)
+        return Terms.neutral(len(bars))
+
+    def limits(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> Limits:
+        return Limits(bars.raw.close, np.zeros(len(bars)), 0.01)
 
     def tables(self, facts: SymbolFacts) -> tuple[Dated, ...]:
         return (Dated("limit", Step.of("2000-01-01", 1.0, Certainty.OFFICIAL)),)
@@ -72,7 +74,7 @@ class KnowsTheEnd(Market):
         assert not off
         KnowsTheEnd.calls += 1
         fee = np.full(len(bars), 1e-5 * bars.raw.close[-1] + KnowsTheEnd.calls)
-        return replace(Terms.neutral(len(bars)), buy_tax=fee)
+        return Terms.neutral(len(bars)).having(buy_tax=fee)
 
 
 class OfKnowsTheClose(MarketConformance):

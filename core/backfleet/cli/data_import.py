@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -144,6 +145,8 @@ def _check_target(place: str, target: str) -> None:
     inside = os.path.realpath(target)
     if os.path.realpath(place) == inside or os.path.realpath(place).startswith(inside + os.sep):
         raise click.UsageError("OUT is the folder of the files themselves; name another")
+    if inside.startswith(os.path.realpath(place) + os.sep):
+        raise click.UsageError("OUT lies in PATH, and the next import would read it; name another")
 
 
 def _outcome(place: str, target: str, reading: dict[str, Any]) -> ImportOutcome:
@@ -185,6 +188,9 @@ def _choices(reading: dict[str, Any]) -> ImportChoices:
             timezone(reading["timezone"])
         except ValueError as error:
             raise click.UsageError(f"--timezone {reading['timezone']!r} {error}") from None
+    unit = reading["volume_unit"]
+    if unit is not None and not 0 < unit < math.inf:
+        raise click.UsageError(f"--volume-unit {unit:g}: must be a number above 0")
     delimiter = {"tab": "\t", "\\t": "\t"}.get(reading["delimiter"], reading["delimiter"])
     if delimiter is not None and len(delimiter) != 1:
         raise click.UsageError(f"--delimiter {delimiter!r}: must be one character, or tab")

@@ -37,7 +37,7 @@ class UsEquity(Market):
     def terms(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> Terms:
         lot = 0.0 if "lots" in off else 1.0
         fee = 0.0 if "section-31" in off else SECTION_31.on(bars.session)
-        return Terms.neutral(len(bars)).having(step=lot, least=lot, sell_tax=fee, tick=0.01)
+        return Terms.neutral(len(bars)).having(step=lot, least=lot, sell_tax=fee)
 
     def tables(self, facts: SymbolFacts) -> Sequence[Dated]:
         return LOT, SECTION_31

@@ -24,6 +24,7 @@ __all__ = ["Checked", "Fault", "check_symbol", "find_gaps"]
 MAX_LISTED = 20
 """Bad rows of one file after which the rest is not looked at."""
 
+MIN_BARS = 5
 MIN_SYMBOLS = 3
 """Symbols from which on their sessions are taken for the market's."""
 
@@ -141,9 +142,12 @@ def check_symbol(source: Source, symbol: str) -> Checked:
     if bars is None:
         return Checked(symbol, origin, 0, faults)
     # Days as int32: the sessions of all symbols are kept until the gaps are known.
-    sessions = bars.session.astype(np.int64).astype(np.int32) if bars.is_daily else None
+    traded = TradedBars.of(bars)
+    # Weeks and months lack most sessions, and have no gaps. A few bars do not show what they are.
+    is_daily = bars.is_daily and (traded.is_daily or len(bars) < MIN_BARS)
+    sessions = bars.session.astype(np.int64).astype(np.int32) if is_daily else None
     rows = _rows(source, content, len(bars)) if faults else None
-    pause = longest_pause(TradedBars.of(bars))
+    pause = longest_pause(traded)
     sound = Checked(symbol, origin, len(bars), [], sessions, pause, rows)
     numbers = _Rows(source, sound)
     more = [*_double_sessions(numbers, bars), *_doubts(numbers, bars)]
@@ -260,8 +264,9 @@ def _missed(sessions: Days, market: Days | None) -> NDArray[np.int64]:
 def _gap(rows: _Rows, at: int, missed: int) -> Fault:
     file = rows.checked
     last, following = (_days(file)[place] for place in (at - 1, at))
-    lacking = f"{missed} sessions that other symbols have" if missed else ""
+    words = "session" if missed == 1 else "sessions"
+    lacking = f"{missed} {words} that other symbols have" if missed else ""
     lacking = lacking or f"{following - last - 1} days"
-    words = [np.datetime64(int(day), "D") for day in (last, following)]
-    problem = f"a gap: after {words[0]} comes {words[1]}, without {lacking}"
+    days = [np.datetime64(int(day), "D") for day in (last, following)]
+    problem = f"a gap: after {days[0]} comes {days[1]}, without {lacking}"
     return Fault(file.file, file.symbol, rows.of(at), problem, "fault" if missed else "note")

@@ -17,11 +17,14 @@ from backfleet.check.result import Status
 from backfleet.chunks.task_result import outcome_digest
 from backfleet.facts import SymbolFacts
 from backfleet.market import Certainty, Market, MarketSettings
-from backfleet.terms import Terms
+from backfleet.terms import TERMS
 from backfleet.testing.markets import MARKETS, synthetic_bars
 from backfleet.vector_strategy import VectorStrategy
 
 __all__ = ["MarketConformance"]
+
+_Rules = dict[str, NDArray[Any]]
+"""Terms and limits by their names."""
 
 BARS = 120
 CUTS = (1, 7, 31, 90)
@@ -82,12 +85,13 @@ class MarketConformance:
     def test_every_rule_can_be_switched_off_alone(self) -> None:
         bars = next(self.bars())
         for rule in self.market.rules:
-            assert len(self._terms(bars, MarketSettings(off=frozenset({rule})))) == len(bars), rule
+            terms = self.market().apply(bars, self.facts(), MarketSettings(off=frozenset({rule})))
+            assert len(terms) == len(bars), rule
 
     def test_terms_follow_from_bars_and_facts_alone(self) -> None:
         for bars in self.bars():
-            first, again = (self._terms(bars, SETTINGS[1]) for _ in range(2))
-            _assert_equal(first, again, "two calls give different terms")
+            first, again = (self._rules(bars, SETTINGS[1]) for _ in range(2))
+            _assert_equal(first, again, len(bars), "two calls give different terms")
 
     def test_facts_may_be_unknown(self) -> None:
         bars, nothing_known = next(self.bars()), SymbolFacts(self.symbol)
@@ -97,23 +101,22 @@ class MarketConformance:
     def test_no_term_depends_on_a_later_bar(self) -> None:
         for bars in self.bars():
             for settings in SETTINGS:
-                whole = self._terms(bars, settings)
+                whole = self._rules(bars, settings)
                 for cut in CUTS:
                     for kind, others in (
                         ("missing", bars[:cut]),
                         ("others", _with_other_prices(bars, cut)),
                     ):
                         message = f"{bars.symbol}: terms change if bars from {cut} on are {kind}"
-                        _assert_equal(self._terms(others, settings)[:cut], whole[:cut], message)
+                        _assert_equal(self._rules(others, settings), whole, cut, message)
 
     def test_no_term_depends_on_what_follows_the_open_of_its_bar(self) -> None:
         for bars in self.bars():
-            whole = self._terms(bars, SETTINGS[0])
+            whole = self._rules(bars, SETTINGS[0])
             for cut in CUTS:
                 others = _with_other_prices(bars, cut, keeps_open=True)
                 message = f"{bars.symbol}: terms of bar {cut} change with its high, low or close"
-                upto = slice(cut + 1)
-                _assert_equal(self._terms(others, SETTINGS[0])[upto], whole[upto], message)
+                _assert_equal(self._rules(others, SETTINGS[0]), whole, cut + 1, message)
 
     def test_without_any_rule_the_account_is_that_of_no_market(self) -> None:
         off = MarketSettings(off=frozenset(self.market.rules))
@@ -142,18 +145,24 @@ class MarketConformance:
             expected: Sequence[date | None] = [*(step.first for step in table.steps[1:]), None]
             assert ends == list(expected), table.rule
 
-    def _terms(self, bars: Bars, settings: MarketSettings) -> Terms:
-        terms: Terms = self.market().apply(bars, self.facts(), settings)
-        return terms
+    def _rules(self, bars: Bars, settings: MarketSettings) -> _Rules:
+        market, facts = self.market(), self.facts()
+        terms = market.apply(bars, facts, settings)
+        limits = market.limits(bars, facts, settings.off)
+        rules = {name: terms.column(name) for name in TERMS}
+        return rules if limits is None else {**rules, "up": limits.up, "down": limits.down}
 
 
 def _run(bars: Bars) -> str:
     return outcome_digest(CheckCase(_Swings, (bars,)).run())
 
 
-def _assert_equal(left: Terms, right: Terms, message: str) -> None:
-    for name, values in vars(left).items():
-        differs = values != getattr(right, name)
+def _assert_equal(left: _Rules, right: _Rules, bars: int, message: str) -> None:
+    """Compare the rules of the first bars."""
+    assert left.keys() == right.keys(), message
+    for name in left:
+        ours, theirs = left[name][:bars], right[name][:bars]
+        differs = (ours != theirs) & ~(np.isnan(ours) & np.isnan(theirs))
         assert not differs.any(), f"{message}: {name}, first at bar {int(np.argmax(differs))}"
 
 

@@ -29,12 +29,14 @@ def investing(header: str, comma: str = ",") -> str:
 LONG_NAMES = ["date", "open", "high", "low", "close", "volume"]
 READ: dict[str, Files] = {
     "French": {"A.csv": investing("Date,Dernier,Ouv., Plus Haut,Plus Bas,Vol.,Variation %")},
-    "Russian": {"A.csv": investing("Дата,Цена,Откр.,Макс.,Мин.,Объём,Изм. %")},
+    "Russian": {"Прошлые данные - A.csv": investing("Дата,Цена,Откр.,Макс.,Мин.,Объём,Изм. %")},
     "Russian in cp1251": {
         "A.csv": investing("Дата,Цена,Откр.,Макс.,Мин.,Объём,Изм. %").encode("cp1251")
     },
-    "Turkish": {"A.csv": investing("Tarih,Şimdi,Açılış,Yüksek,Düşük,Hac.,Fark %".replace(
-        "Hac.", "Hacim"))},
+    "Turkish": {"A Geçmiş Verileri (1).csv": investing(
+        "Tarih,Şimdi,Açılış,Yüksek,Düşük,Hac.,Fark %")},
+    "Portuguese": {"Dados Históricos - A.csv": investing(
+        "Data,Último,Abertura,Máxima,Mínima,Vol.,Var%")},
     "Indonesian": {"A.csv": investing(
         "Tanggal,Terakhir,Pembukaan,Tertinggi,Terendah,Vol.,Perubahan%")},
     "Polish": {"A.csv": table(

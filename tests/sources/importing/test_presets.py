@@ -67,13 +67,17 @@ def test_preset_of_ones_own_works_like_a_shipped_one(importing: Import) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("title = 1", "title: Input should be a valid string"),
-        (OWN.replace("adjust", "adjusts"), r"layouts\.0\.adjusts: Extra inputs"),
+        ("title = 1", "title = 1: must be text in quotes"),
+        (OWN.split("[[")[0], r"layouts: is required"),
+        (OWN.replace("adjust", "adjusts"), r"layouts\[0\]\.adjusts: unknown key; did you mean 'a"),
         (
             OWN.replace('date = "when"', 'dated = "when"'),
             "unknown role 'dated'; did you mean 'date'",
         ),
-        (OWN + 'timezone = "Mars/North"', "timezone: .*Mars/North"),
+        (OWN + 'timezone = "Mars/North"', 'timezone = "Mars/North": is not an IANA time zone'),
+        (OWN + "price_scale = 0", r"layouts\[0\]\.price_scale = 0: must be greater than 0"),
+        (OWN + 'adjust_column = "x"', "adjust_column: 'x' is not one of needs"),
+        (OWN + 'notes = "x"', r'layouts\[0\]\.notes = "x": must be a list'),
         (OWN + "path = '('", "is not a regular expression"),
         ("= 1", "this is not TOML"),
     ],

@@ -105,6 +105,14 @@ REFUSED: dict[str, tuple[Files, dict[str, Any], str]] = {
     "dates of eight digits, day first": (
         {"A.csv": with_date("%d%m%Y")}, {}, "8 digits, but is not year, month and day.*%d%m%Y",
     ),
+    "bars of another length": (
+        {"A.csv": with_date("%Y-%m-%d")}, {"bar": "5m"},
+        "no symbol has bars of 5m, as --bar says; there are bars of 1d",
+    ),
+    "settings beside data": (
+        {"A.json": json.dumps({"outputs": {"A": 2751}, "data": {"source": "x"}, "bars": {"A": 3}})},
+        {}, "the column 'data' has no dates",
+    ),
     "mostly bad rows": (
         {"A.csv": table([[d, b[0], b[2], b[1], b[3], b[4]] for d, b in PAIRS], OHLCV)},
         {"skip_rows": True}, "30 of 30 rows have bad prices, which is more than may be left out",

@@ -71,11 +71,12 @@ def market_rows(bars: Bars) -> MarketRows | None:
     terms = bars.terms
     if terms is None:
         return None
+    steady = terms.steady
     rows = [
-        terms.step, terms.least, terms.most, terms.cap,
-        terms.buy_tax, terms.sell_tax, terms.share_fee, terms.minimum,
+        steady.step, steady.least, steady.most, terms.cap,
+        steady.buy_tax, steady.sell_tax, steady.share_fee, steady.minimum,
         terms.buy_block, terms.sell_block, terms.missed,
-        terms.locked, terms.shorts, bars.session.astype("M8[D]").view(np.int64),
+        steady.locked, steady.shorts, bars.session.astype("M8[D]").view(np.int64),
     ]  # fmt: skip
     return np.array([np.asarray(row, np.float64) for row in rows])
 

@@ -14,14 +14,9 @@ from numpy.typing import NDArray
 from backfleet.engines.vector.market_rules import BarTerms
 from backfleet.jit import inlined
 from backfleet.panel import Panel
-from backfleet.terms import Terms
+from backfleet.terms import STEADY, SteadyTerms
 
 __all__ = ["PanelRules", "panel_rules", "panel_terms_at"]
-
-STEADY = (
-    "step", "least", "most", "buy_tax", "sell_tax", "share_fee", "minimum", "locked", "shorts",
-)  # fmt: skip
-"""The terms that change on a few dates only, in the order of `PanelRules.values`."""
 
 
 class PanelRules(NamedTuple):
@@ -30,7 +25,7 @@ class PanelRules(NamedTuple):
     Attributes
     ----------
     values
-        float64 of shape (combinations, 9): the different combinations of the `STEADY` terms.
+        float64 of shape (combinations, 9): the different combinations of `SteadyTerms`.
     combination
         uint16 of shape (symbols, steps): the row of `values`.
     blocks
@@ -60,38 +55,32 @@ def panel_rules(panel: Panel) -> PanelRules | None:
     has_cap = any(terms.limits_volume for terms in every)
     cap = np.full(shape, np.inf) if has_cap else np.empty((0, 0))
     rows: dict[bytes, int] = {}
-    known: dict[tuple[int, ...], NDArray[np.intp]] = {}
+    known: dict[SteadyTerms, NDArray[np.intp]] = {}
     for number, (bars, steps) in enumerate(zip(panel.bars, panel.steps, strict=True)):
         terms = bars.terms
         if terms is None:
             raise ValueError(f"{bars.symbol} has no terms of the market that others have")
-        # Symbols with the same days share the arrays of rules that follow from days alone.
-        key = tuple(id(getattr(terms, name)) for name in STEADY)
-        if key not in known:
-            known[key] = _combinations(terms, rows)
-        combination[number, steps] = known[key]
-        for row, name in enumerate(("buy_block", "sell_block", "missed")):
-            if (block := getattr(terms, name)).any():
-                blocks[row, number, steps] = block
+        at = slice(None) if len(steps) == len(panel) else steps
+        # Symbols with the same days share their steady terms.
+        if terms.steady not in known:
+            known[terms.steady] = _combinations(terms.steady, rows)
+        combination[number, at] = known[terms.steady]
+        for row, block in terms.blocks:
+            blocks[row, number, at] = block
         if has_cap:
-            cap[number, steps] = terms.cap
+            cap[number, at] = terms.cap
     values = np.array([np.frombuffer(row, np.float64) for row in rows]).reshape(-1, len(STEADY))
     session = panel.session.astype("M8[D]").view(np.int64).astype(np.float64)
     return PanelRules(values, combination, blocks, cap, session)
 
 
-def _combinations(terms: Terms, rows: dict[bytes, int]) -> NDArray[np.intp]:
+def _combinations(steady: SteadyTerms, rows: dict[bytes, int]) -> NDArray[np.intp]:
     """Return the number of the combination at each bar, and add new ones to `rows`."""
-    if not len(terms):
-        return np.empty(0, np.intp)
-    changes = [changed for name in STEADY if len(changed := terms.changes(name))]
-    changed = np.unique(np.concatenate(changes)) if changes else np.empty(0, np.intp)
-    first = [0, *changed.tolist()]
-    columns = np.array([getattr(terms, name)[first].astype(np.float64) for name in STEADY])
-    numbers = [rows.setdefault(column.tobytes(), len(rows)) for column in columns.T]
+    numbers = [rows.setdefault(column.tobytes(), len(rows)) for column in steady.values.T]
     if len(rows) > np.iinfo(np.uint16).max:
         raise ValueError("the terms of the market have more than 65,535 combinations of values")
-    return np.repeat(np.array(numbers), np.diff(np.append(first, len(terms))))
+    borders = [0, *steady.changes.tolist()] if len(steady) else []
+    return np.repeat(np.array(numbers, np.intp), np.diff([*borders, len(steady)]))
 
 
 @inlined

@@ -42,10 +42,7 @@ class PortfolioRunner:
     ) -> None:
         self.panel = panel = panel_of(bars)
         self.strategy = strategy
-        prices = _traded_prices(panel)
-        self._market = PanelMarket(
-            panel.time, prices.open, prices.high, prices.low, prices.close, panel.has_bar
-        )
+        self._prices = prices = _traded_prices(panel)
         self._final_close = np.array(
             [
                 prices.close[steps[-1], column] if len(steps) else 0.0
@@ -69,10 +66,11 @@ class PortfolioRunner:
         targets = panel_targets(strategy, self.panel)
         check_panel_targets(strategy, self.panel, targets, rules.target)
         settings = pack_settings(rules, self._broker, strategy.sells_first)
+        market = self._market_of(rules)
         while True:
             account, orders, fills, trades = self._buffers.arrays
             stopped, symbol, order_count, fill_count, trade_count = simulate_portfolio(
-                *self._market,
+                *market,
                 self._final_close,
                 self._first,
                 targets,
@@ -98,6 +96,15 @@ class PortfolioRunner:
             fills[:fill_count],
             trades[:trade_count],
         )
+
+    def _market_of(self, rules: Rules) -> PanelMarket:
+        """Return the bars with the prices that a simulation reads."""
+        panel, prices = self.panel, self._prices
+        high = low = prices.close
+        # Highs and lows of 5,000 symbols are 200 MB, and bound only slippage and protective orders.
+        if rules.is_protected or self._broker.slips:
+            high, low = prices.high, prices.low
+        return PanelMarket(panel.time, prices.open, high, low, prices.close, panel.has_bar)
 
 
 def _traded_prices(panel: Panel) -> Panel | PanelPrices:

@@ -92,6 +92,11 @@ class BrokerParams(NamedTuple):
             0.0,
         )
 
+    @property
+    def slips(self) -> bool:
+        """Whether fills have slippage."""
+        return self.slippage != 0.0 or self.slippage_rate != 0.0
+
 
 @inlined
 def has_rate_only(broker: BrokerParams) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from backfleet.errors import MarketError
 
@@ -86,6 +86,9 @@ PREFIXES: dict[Exchange, tuple[tuple[str, Board], ...]] = {
     ),
 }
 
+MAX_PREFIX = 4
+"""Digits of the longest prefix."""
+
 BOARDS = {exchange: dict(entries) for exchange, entries in PREFIXES.items()}
 
 
@@ -146,24 +149,29 @@ def find_board(code: Code, stated: str | None) -> Board:
 
 
 def _without_exchange(digits: str) -> Code:
-    homes = [
-        Code(digits, exchange, board)
-        for exchange in Exchange
-        if (board := _board_of(digits, exchange)) not in (None, Board.INDEX)
-    ]
-    if homes:
-        return homes[0]
-    for exchange in Exchange:
-        if board := _board_of(digits, exchange):
-            return Code(digits, exchange, board)
+    home = _home_of(digits[:MAX_PREFIX])
+    if home is not None:
+        return Code(digits, *home)
     fix = f"Name its exchange, as in {digits}.SH, and give its board in the facts of the job's data"
     raise _unknown(digits, NO_BOARD, fix)
+
+
+# A run has thousands of symbols, and few prefixes.
+@cache
+def _home_of(prefix: str) -> tuple[Exchange, Board] | None:
+    """Return the exchange and the board of the digits that begin like this; an index only if they
+    can be nothing else."""
+    homes = [(exchange, _board_of(prefix, exchange)) for exchange in Exchange]
+    known = [(exchange, board) for exchange, board in homes if board is not None]
+    return next((home for home in known if home[1] is not Board.INDEX), next(iter(known), None))
 
 
 def _board_of(digits: str, exchange: Exchange) -> Board | None:
     boards = BOARDS[exchange]
     # The longest prefix counts.
-    return next((boards[digits[:n]] for n in (4, 3, 2) if digits[:n] in boards), None)
+    return next(
+        (boards[digits[:n]] for n in range(MAX_PREFIX, 1, -1) if digits[:n] in boards), None
+    )
 
 
 def _unknown(symbol: str, reason: str, fix: str) -> MarketError:

@@ -1,69 +1,107 @@
-"""Price limits in whole ticks.
-
-`round(reference * 1.1, 2)` is wrong for 1 in 40 prices; whole numbers are exact. They are floats,
-which are faster than integers, and whose quotients by 1,000 never reach the next whole number.
-"""
+"""The price limits of a symbol: their widths by board and date, and those of special sessions."""
 
 from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.bars import Bars
+from backfleet.facts import SymbolFacts
+from backfleet.market import Dated
+from backfleet.markets.cn_a import tables
+from backfleet.markets.cn_a.codes import Board, Exchange
+from backfleet.markets.cn_a.listing import (
+    delisting_free_days,
+    free_days,
+    is_first_session,
+    needs_issue_price,
+)
+from backfleet.markets.cn_a.ticks import limit_ticks, reference_ticks
+from backfleet.shared_days import SharedDays
+from backfleet.terms import Limits
 
-__all__ = ["limit_ticks", "reference_ticks"]
+__all__ = ["find_limits", "limits_table"]
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+ST, DELISTING = "st", "delisting"
 
 
-def reference_ticks(bars: Bars, ticks_per_unit: int) -> Floats:
-    """Return the reference price of each bar's session in ticks, or NaN without an earlier close.
+class _Widths(NamedTuple):
+    """The limits at each bar, as `limit_ticks` takes them."""
 
-    It is the last close of an earlier session, adjusted for the ex-dates between the two, and
-    rounded half up.
-    """
-    before = _last_of_earlier_sessions(bars)
-    close, factor = bars.raw.close[before], bars.factor
-    ticks = np.rint(close * ticks_per_unit)
-    ex = np.empty(0, np.intp) if bars.has_no_factor else np.flatnonzero(factor[before] != factor)
-    if len(ex):
-        # The published factors have six digits: rounding to 4 decimals takes their error off.
-        adjusted = np.round(close[ex] * factor[before[ex]] / factor[ex], 4)
-        ticks[ex] = np.floor(np.round(adjusted * ticks_per_unit, 2) + 0.5)
-    ticks[before < 0] = np.nan
-    return ticks
+    above: Floats
+    below: Floats
+    at_least_one: Flags
+
+    @classmethod
+    def of(cls, mille: Floats, floor: Floats) -> _Widths:
+        """Return the widths of tables, in which 0 per mille is no limit."""
+        reach = np.where(mille > 0.0, mille, np.nan)
+        return cls(1000.0 + reach, 1000.0 - reach, floor == 1.0)
 
 
-def _last_of_earlier_sessions(bars: Bars) -> NDArray[np.intp]:
-    """Return the last tradable bar of an earlier session for each bar, or -1."""
-    rows = np.arange(len(bars))
-    if bars.is_daily:
-        begins = rows
-        if bars.tradable.all():
-            return rows - 1
-    else:
-        begins = np.searchsorted(bars.session, bars.session, "left")
-    last = np.maximum.accumulate(np.where(bars.tradable, rows, -1))
-    return np.where(begins > 0, last[begins - 1], -1)
+def find_limits(
+    bars: Bars, facts: SymbolFacts, exchange: Exchange, board: Board, *, has_listing: bool
+) -> Limits:
+    """Return the price limits of a symbol; `has_listing` says whether new shares have limits of
+    their own."""
+    per_unit = tables.TICK[board]
+    widths = _widths(bars, facts, exchange, board)
+    reference = reference_ticks(bars, per_unit)
+    is_new = has_listing and facts.listed is not None
+    has_issue_price = is_new and needs_issue_price(facts, exchange, board)
+    if is_new and (free := free_days(bars, facts, board, exchange)).any():
+        above, below = (np.where(free, np.nan, width) for width in widths[:2])
+        widths = widths._replace(above=above, below=below)
+    if has_issue_price:
+        first = is_first_session(bars, facts)
+        rise, fall = tables.FIRST_DAY_LIMITS[board]
+        above = np.where(first, 1000.0 + rise, widths.above)
+        below = np.where(first, 1000.0 - fall, widths.below)
+        widths = widths._replace(above=above, below=below)
+        reference = np.where(first, np.rint((facts.issue_price or 0.0) * per_unit), reference)
+    up, down = limit_ticks(reference, *widths)
+    up /= per_unit
+    down /= per_unit
+    if has_issue_price and facts.issue_price is None:
+        # The limits are unknown, so that nothing is traded.
+        up[first], down[first] = 0.0, np.inf
+    return Limits(up, down, 1.0 / per_unit)
 
 
-def limit_ticks(
-    reference: Floats, above: Floats, below: Floats, at_least_one: NDArray[np.bool_]
-) -> tuple[Floats, Floats]:
-    """Return the upper and lower limit in ticks, rounded half up.
+def limits_table(exchange: Exchange, board: Board) -> Dated:
+    """Return the table of the limits of a board."""
+    return tables.FUND_20_LIMITS[exchange] if board is Board.FUND_20 else tables.LIMITS[board]
 
-    Parameters
-    ----------
-    reference
-        In ticks, a whole number; the result is NaN if it is.
-    above, below
-        Per mille of the reference price.
-    at_least_one
-        Whether a limit is at least one tick away from the reference price.
-    """
-    up = np.floor((reference * (1000.0 + above) + 500.0) / 1000.0)
-    down = np.floor((reference * (1000.0 - below) + 500.0) / 1000.0)
-    if at_least_one.any():
-        up = np.where(at_least_one, np.maximum(up, reference + 1.0), up)
-        down = np.where(at_least_one, np.minimum(down, reference - 1.0), down)
-    return up, down
+
+def _widths(bars: Bars, facts: SymbolFacts, exchange: Exchange, board: Board) -> _Widths:
+    """Return the widths of the limits after the first sessions."""
+    may_be_st = board in tables.ST_LIMITS and facts.spans.get(ST)
+    if not may_be_st and DELISTING not in facts.spans:
+        return _widths_by_date(SharedDays(bars.session), exchange, board)
+    mille = limits_table(exchange, board).on(bars.session)
+    floor = tables.TICK_FLOOR[exchange].on(bars.session)
+    if may_be_st and (is_st := facts.during(ST, bars.session)).any():
+        mille = np.where(is_st, tables.ST_LIMITS[board].on(bars.session), mille)
+    for first, end in facts.spans.get(DELISTING, ()):
+        inside = facts.during(DELISTING, bars.session) & (bars.session >= np.datetime64(first))
+        inside &= True if end is None else bars.session < np.datetime64(end)
+        table = tables.DELISTING_LIMITS.get(board, limits_table(exchange, board))
+        mille = np.where(inside, table.step(first).value, mille)
+        special = tables.DELISTING_TICK_FLOOR[exchange].on(bars.session)
+        floor = np.where(inside, special, floor)
+    if DELISTING in facts.spans:
+        mille = np.where(delisting_free_days(bars, facts), 0.0, mille)
+    return _Widths.of(mille, floor)
+
+
+@lru_cache(maxsize=64)
+def _widths_by_date(days: SharedDays, exchange: Exchange, board: Board) -> _Widths:
+    """Return the widths that follow from the days of the bars alone."""
+    mille = limits_table(exchange, board).on(days.sessions)
+    return _Widths.of(mille, tables.TICK_FLOOR[exchange].on(days.sessions))

@@ -10,9 +10,15 @@ from numpy.typing import NDArray
 from backfleet.bars import Bars
 from backfleet.facts import SymbolFacts
 from backfleet.markets.cn_a.codes import Board, Exchange
-from backfleet.markets.cn_a.tables import DELISTING_FREE_DAYS, FREE_DAYS
+from backfleet.markets.cn_a.tables import DELISTING_FREE_DAYS, FIRST_DAY_LIMITS, FREE_DAYS
 
-__all__ = ["delisting_free_days", "free_days", "is_first_session", "sessions_since"]
+__all__ = [
+    "delisting_free_days",
+    "free_days",
+    "is_first_session",
+    "needs_issue_price",
+    "sessions_since",
+]
 
 Days = NDArray[np.datetime64]
 Flags = NDArray[np.bool_]
@@ -41,6 +47,14 @@ def free_days(bars: Bars, facts: SymbolFacts, board: Board, exchange: Exchange) 
     count = sessions_since(bars, facts.listed)
     free: Flags = (count >= 1) & (count <= table.step(facts.listed).value)
     return free
+
+
+def needs_issue_price(facts: SymbolFacts, exchange: Exchange, board: Board) -> bool:
+    """Return whether the limits of the first session follow from the issue price."""
+    table = FREE_DAYS.get((board, exchange))
+    if facts.listed is None or table is None or board not in FIRST_DAY_LIMITS:
+        return False
+    return table.step(facts.listed).value == 0.0
 
 
 def is_first_session(bars: Bars, facts: SymbolFacts) -> Flags:

@@ -15,9 +15,10 @@ from backfleet.facts import Action, SymbolFacts
 from backfleet.market import Dated, Market
 from backfleet.markets.cn_a import tables
 from backfleet.markets.cn_a.codes import Board, Exchange, find_board, parse_code
-from backfleet.markets.cn_a.limits import limit_ticks, reference_ticks
-from backfleet.markets.cn_a.listing import delisting_free_days, free_days, is_first_session
-from backfleet.terms import Terms
+from backfleet.markets.cn_a.limits import find_limits, limits_table
+from backfleet.markets.cn_a.listing import needs_issue_price
+from backfleet.shared_days import SharedDays
+from backfleet.terms import Limits, Terms
 
 __all__ = ["CnAMarket"]
 
@@ -31,7 +32,7 @@ Values = dict[str, Any]
 STOCKS = (Board.MAIN, Board.CHINEXT, Board.STAR, Board.BEIJING)
 """The boards whose shares pay stamp duty and the transfer fee, and can be ST."""
 
-ST, DELISTING = "st", "delisting"
+ST = "st"
 
 
 class CnAMarket(Market):
@@ -50,19 +51,21 @@ class CnAMarket(Market):
 
     def terms(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> Terms:
         exchange, board = _home(facts)
-        days = bars.session.tobytes()
-        values = dict(_terms_by_date(days, exchange, board, _settlement(facts, board), off))
-        values["shorts"] = "shorts" in off
-        if "limits" not in off:
-            values |= _limits(bars, facts, exchange, board, "listing" not in off)
-        if "listing" not in off and (outside := _outside_listing(bars, facts)).any():
-            for name in ("buy_block", "sell_block"):
-                values[name] = np.where(outside, RejectReason.UNLISTED, values.get(name, 0))
-        return Terms.neutral(len(bars)).having(**values)
+        days, settlement = SharedDays(bars.session), _settlement(facts, board)
+        terms = _terms_by_date(days, exchange, board, settlement, off)
+        if "listing" in off or not (outside := _outside_listing(bars, facts)).any():
+            return terms
+        block = np.where(outside, RejectReason.UNLISTED, RejectReason.NONE)
+        return terms.having(buy_block=block, sell_block=block)
+
+    def limits(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> Limits | None:
+        if "limits" in off:
+            return None
+        return find_limits(bars, facts, *_home(facts), has_listing="listing" not in off)
 
     def tables(self, facts: SymbolFacts) -> Sequence[Dated]:
         exchange, board = _home(facts)
-        rules = [_limits_of(exchange, board)]
+        rules = [limits_table(exchange, board)]
         rules += [tables.ST_LIMITS[board]] if board in tables.ST_LIMITS else []
         rules += [tables.TICK_FLOOR[exchange]]
         free = tables.FREE_DAYS.get((board, exchange))
@@ -87,13 +90,13 @@ class CnAMarket(Market):
         return np.array([table.on(days) * income for table in tables.DIVIDEND_TAX])
 
     def assumptions(self, facts: SymbolFacts) -> Sequence[str]:
-        _, board = _home(facts)
+        exchange, board = _home(facts)
         assumed = []
         if board in tables.ST_LIMITS and ST not in facts.spans:
             assumed.append("never ST, since the facts have no history of it")
         if facts.listed is None:
             assumed.append("listed before its first bar, since the facts have no day of listing")
-        elif facts.issue_price is None and _needs_issue_price(facts):
+        elif facts.issue_price is None and needs_issue_price(facts, exchange, board):
             assumed.append("not tradable in its first session, since the issue price is unknown")
         return assumed
 
@@ -103,17 +106,18 @@ def _home(facts: SymbolFacts) -> tuple[Exchange, Board]:
     return code.exchange, find_board(code, facts.board)
 
 
-# Most symbols of a run share their days, and then the arrays.
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def _terms_by_date(
-    days: bytes, exchange: Exchange, board: Board, settlement: Dated | None, off: frozenset[str]
-) -> Values:
+    days: SharedDays,
+    exchange: Exchange,
+    board: Board,
+    settlement: Dated | None,
+    off: frozenset[str],
+) -> Terms:
     """Return the terms that follow from the days of the bars alone."""
-    sessions = np.frombuffer(days, "datetime64[D]")
+    sessions = days.sessions
     values = _orders(sessions, board, settlement, off) | _costs(sessions, exchange, board, off)
-    for column in values.values():
-        column.flags.writeable = False
-    return values
+    return Terms.neutral(len(sessions)).having(**values, shorts="shorts" in off)
 
 
 def _orders(sessions: Days, board: Board, settlement: Dated | None, off: frozenset[str]) -> Values:
@@ -150,68 +154,6 @@ def _costs(sessions: Days, exchange: Exchange, board: Board, off: frozenset[str]
         buy, sell = buy + transfer, sell + transfer
         values["share_fee"] = tables.SHARE_FEE[exchange].on(sessions)
     return values | {"buy_tax": buy, "sell_tax": sell}
-
-
-def _limits_of(exchange: Exchange, board: Board) -> Dated:
-    return tables.FUND_20_LIMITS[exchange] if board is Board.FUND_20 else tables.LIMITS[board]
-
-
-def _limits(
-    bars: Bars, facts: SymbolFacts, exchange: Exchange, board: Board, listing: bool
-) -> Values:
-    """Return the price limits; `listing` says whether new symbols have limits of their own."""
-    per_unit = tables.TICK[board]
-    mille, floor = _limit_widths(bars, facts, exchange, board)
-    reference = reference_ticks(bars, per_unit)
-    above = below = mille
-    has_limits = (mille > 0.0) & (reference >= 0.0)
-    values: Values = {"tick": 1.0 / per_unit}
-    if listing and facts.listed is not None:
-        has_limits &= ~free_days(bars, facts, board, exchange)
-        if _needs_issue_price(facts):
-            first_day = is_first_session(bars, facts)
-            up, down = tables.FIRST_DAY_LIMITS[board]
-            above, below = np.where(first_day, up, above), np.where(first_day, down, below)
-            issue = np.rint((facts.issue_price or 0.0) * per_unit)
-            reference = np.where(first_day, issue, reference)
-            has_limits |= first_day & (facts.issue_price is not None)
-            if facts.issue_price is None:
-                # Their limits are unknown.
-                values["buy_block"] = np.where(first_day, RejectReason.LIMIT_UP, 0)
-                values["sell_block"] = np.where(first_day, RejectReason.LIMIT_DOWN, 0)
-    upper, lower = limit_ticks(reference, above, below, floor == 1.0)
-    values["up"] = np.where(has_limits, upper / per_unit, np.inf)
-    values["down"] = np.where(has_limits, lower / per_unit, 0.0)
-    return values
-
-
-def _limit_widths(
-    bars: Bars, facts: SymbolFacts, exchange: Exchange, board: Board
-) -> tuple[Floats, Floats]:
-    """Return the price limits per mille, and whether they are at least a tick."""
-    mille = _limits_of(exchange, board).on(bars.session)
-    floor = tables.TICK_FLOOR[exchange].on(bars.session)
-    if board in tables.ST_LIMITS and (is_st := facts.during(ST, bars.session)).any():
-        mille = np.where(is_st, tables.ST_LIMITS[board].on(bars.session), mille)
-    if DELISTING not in facts.spans:
-        return mille, floor
-    for first, end in facts.spans[DELISTING]:
-        inside = facts.during(DELISTING, bars.session) & (bars.session >= np.datetime64(first))
-        inside &= True if end is None else bars.session < np.datetime64(end)
-        table = tables.DELISTING_LIMITS.get(board, _limits_of(exchange, board))
-        mille = np.where(inside, table.step(first).value, mille)
-        special = tables.DELISTING_TICK_FLOOR[exchange].on(bars.session)
-        floor = np.where(inside, special, floor)
-    return np.where(delisting_free_days(bars, facts), 0.0, mille), floor
-
-
-def _needs_issue_price(facts: SymbolFacts) -> bool:
-    """Return whether the limits of the first session follow from the issue price."""
-    exchange, board = _home(facts)
-    table = tables.FREE_DAYS.get((board, exchange))
-    if facts.listed is None or table is None or board not in tables.FIRST_DAY_LIMITS:
-        return False
-    return table.step(facts.listed).value == 0.0
 
 
 def _outside_listing(bars: Bars, facts: SymbolFacts) -> Flags:

@@ -93,6 +93,12 @@ class DateForm:
             "roc": "years of Taiwan, such as 113 for 2024",
             "epoch": f"epoch in {self.detail}" if self.detail else "epoch",
             "serial": "days of a spreadsheet since 1899-12-30",
+            "format": self.detail or "",
+            "ymd": "year-month-day",
+            "digits": "20240131",
+            "dmony": "31 Jan 2024",
+            "mondy": "Jan 31, 2024",
+            "ymond": "2024-Jan-31",
         }.get(self.kind, self.kind)
 
 

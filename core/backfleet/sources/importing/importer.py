@@ -100,6 +100,7 @@ class Import:
         self._choices = choices
         self._consent = consent
         self._asked = 0
+        self._left_out: dict[str, None] = {}
 
     def run(self) -> Iterator[Imported | Refused]:
         """Yield each symbol.
@@ -186,6 +187,11 @@ class Import:
                 if name in by_path:
                     copies.compare(symbol, imported.assembled.bars)
                 yield imported
+        if not lengths and self._left_out:
+            raise DataError(
+                f"{self._root}: no symbol has bars of {self._choices.bar}, as --bar says; there "
+                f"are bars of {', '.join(self._left_out)}"
+            )
         if len(set(lengths)) > 1:
             counts = ", ".join(f"{lengths.count(n)} of {n}" for n in sorted(set(lengths)))
             self.notes.tell(f"the symbols have bars of different lengths: {counts}")
@@ -207,6 +213,7 @@ class Import:
             )
         chosen = groups.get(bar) if bar else next(iter(groups.values()))
         if chosen is None:
+            self._left_out |= dict.fromkeys(groups)
             return None
         reading = chosen[0][0]
         if len({(other.adjust, other.zone, other.layout.daily) for other, _ in chosen}) > 1:

@@ -102,5 +102,10 @@ def _day_of(part: Part, reading: FormReading) -> int | None:
     if match is None or not match.groupdict().get("day"):
         return None
     digits = re.sub(r"\D", "", match["day"])
-    day = date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
+    try:
+        day = date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
+    except ValueError:
+        raise DataError(
+            f"{part.file}: the preset's path takes {match['day']!r} for the day, which is no date"
+        ) from None
     return (day - date(1970, 1, 1)).days

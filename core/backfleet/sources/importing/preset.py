@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, model_validator
 
-from backfleet.errors import DataError
+from backfleet.errors import DataError, JobError
 from backfleet.job.job_errors import suggestion
+from backfleet.job.section import Section
 from backfleet.job.text_file import read_text_file
 from backfleet.job.toml import parse_toml
 from backfleet.sources.importing.names import ROLES
@@ -49,14 +50,29 @@ def _roles(columns: dict[str, str]) -> dict[str, str]:
     return columns
 
 
+def _zone(name: str) -> str:
+    try:
+        if name != "required":
+            ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError("is not an IANA time zone") from None
+    return name
+
+
+def _some(layouts: tuple[FileLayout, ...]) -> tuple[FileLayout, ...]:
+    if not layouts:
+        raise ValueError("must have at least one [[layouts]]")
+    return layouts
+
+
 Pattern = Annotated[str, AfterValidator(_pattern)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+Zone = Annotated[str, AfterValidator(_zone)]
+Scale = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class FileLayout(_Model):
+class FileLayout(Section):
     """One kind of file of a vendor.
 
     Attributes
@@ -117,14 +133,14 @@ class FileLayout(_Model):
     sure: bool = True
     kind: Literal["bars", "factors", "suspensions", "lean-factors", "skip"] = "bars"
     columns: Annotated[dict[str, str], AfterValidator(_roles)] = Field(default_factory=dict)
-    timezone: str | None = None
+    timezone: Zone | None = None
     date_format: str | None = None
     stamp: Literal["open", "close"] | None = None
     daily: bool = False
     naive_epoch: bool = False
-    price_scale: float = 1.0
+    price_scale: Scale = 1.0
     price_unit_above: float = 0.0
-    volume_scale: float | None = None
+    volume_scale: Scale | None = None
     volume_unit: str | None = None
     adjust: Rule | None = None
     adjust_column: str | None = None
@@ -133,8 +149,14 @@ class FileLayout(_Model):
     flat_is_closed: bool = False
     notes: tuple[str, ...] = ()
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.adjust_column is not None and self.adjust_column not in self.needs:
+            raise ValueError(f"adjust_column: {self.adjust_column!r} is not one of needs")
+        return self
 
-class Preset(_Model):
+
+class Preset(Section):
     """The layouts of one vendor or tool.
 
     Attributes
@@ -148,10 +170,10 @@ class Preset(_Model):
     """
 
     title: str
-    example: str
-    timezone: str | None = None
+    example: str = ""
+    timezone: Zone | None = None
     notes: tuple[str, ...] = ()
-    layouts: tuple[FileLayout, ...] = Field(min_length=1)
+    layouts: Annotated[tuple[FileLayout, ...], AfterValidator(_some)]
 
     def all_layouts(self) -> tuple[FileLayout, ...]:
         """Return the layouts with the values that stand for all of them."""
@@ -189,8 +211,8 @@ def load_preset(name: str) -> Preset:
     path = Path(name) if is_file else FOLDER / f"{name}.toml"
     if not is_file and name not in preset_names():
         raise DataError(
-            f"no preset is named {name!r}{suggestion(name, preset_names())}. See 'backfleet data "
-            "presets', or name a .toml file"
+            f"there is no preset {name!r} in 'backfleet data presets', and it is no .toml file"
+            f"{suggestion(name, preset_names())}"
         )
     try:
         content = parse_toml(read_text_file(path))
@@ -204,16 +226,7 @@ def load_preset(name: str) -> Preset:
 def parse_preset(origin: str, content: Mapping[str, Any]) -> Preset:
     """Check the content of a preset. Raises DataError."""
     try:
-        preset = Preset.model_validate(dict(content))
-        for layout in preset.all_layouts():
-            if layout.timezone not in (None, "required"):
-                ZoneInfo(layout.timezone)
-    except ValidationError as error:
-        lines = [
-            f"{origin}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-            for fault in error.errors(include_url=False)
-        ]
-        raise DataError("\n".join(lines)) from None
-    except (ValueError, ZoneInfoNotFoundError) as error:
-        raise DataError(f"{origin}: timezone: {error}") from None
-    return preset
+        return Preset(**content)
+    except JobError as error:
+        lines = str(error).splitlines()
+        raise DataError("\n".join(f"{origin}: {line}" for line in lines)) from None

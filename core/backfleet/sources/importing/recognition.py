@@ -154,6 +154,11 @@ def _columns(form: Form, choices: ImportChoices, notes: Notes) -> dict[str, int]
             columns[role] = _one_of(form, names, role, free, notes)
     if "date" not in columns:
         columns["date"] = _date_column(form, names, columns)
+    if not _is_filled(form, columns["date"]):
+        raise DataError(
+            f"{form.origin}: row 1: the column {form.name(columns['date'])!r} has no dates. Name "
+            "another one with --column date=NAME"
+        )
     return columns
 
 

@@ -108,8 +108,7 @@ def read_rows(frame: Frame, reading: FormReading, day: int | None) -> Rows:
         value = dates[row].as_py()
         raise frame.refusal(
             row,
-            f"the date is {value!r}, which is not of the form of the other dates "
-            f"({reading.dates.words})"
+            f"the date is {value!r}, which does not have the form {reading.dates.words!r}"
             if value is not None
             else "the date is missing",
         )

@@ -16,6 +16,7 @@ from backfleet.sources.importing.assemble import Assembled
 from backfleet.sources.importing.choices import ImportChoices
 from backfleet.sources.importing.clock import Placed, bar_length
 from backfleet.sources.importing.importer import Import, Imported, Refused
+from backfleet.sources.importing.preset import load_preset
 from backfleet.sources.importing.target import (
     ImportRecord,
     Inputs,
@@ -135,6 +136,8 @@ def import_files(
         Files cannot be understood, an assumption was not consented to, or the folder cannot be
         written. Nothing was changed.
     """
+    if isinstance(choices.preset, str):
+        load_preset(choices.preset)
     inputs = Inputs.of(root, choices)
     known = known_import(target, inputs)
     if known is not None:
