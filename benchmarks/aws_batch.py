@@ -146,7 +146,7 @@ def _collected(run: Run) -> None:
     draw = random.Random(0)
     for chunk in range(len(run.manifest.chunks)):
         results = [made_up_result(task, draw) for task in run.manifest.chunks[chunk]]
-        rows, tables = layout.rows(results), stored_tables(results, keeps_detail=False)
+        rows, tables = layout.rows(results), stored_tables(results, ())
         commit_chunk(run.store, encode_chunk(ChunkContent(run.id, chunk, 0, rows, tables, {})))
     command = [sys.executable, "-c", COLLECT, run.url]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -27,6 +27,7 @@ from synthetic import write_job, write_symbols
 
 from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
 from backfleet.chunks.detail import stored_tables
+from backfleet.chunks.table_names import DETAILS
 from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.engine import EQUITY, FILL, ORDER, Outcome
 from backfleet.job import Job
@@ -113,7 +114,7 @@ def _filled(folder: Path) -> str:
     for chunk in range(len(manifest.chunks)):
         results = _results(manifest.chunks[chunk], draw)
         rows = RowLayout(manifest).rows(results)
-        tables = stored_tables(results, keeps_detail=True)
+        tables = stored_tables(results, DETAILS)
         commit_chunk(store, encode_chunk(ChunkContent(manifest.run_id, chunk, 0, rows, tables, {})))
     compact(store, ChunkIndex(store, manifest))
     return store.url

@@ -109,7 +109,7 @@ def filled(folder: Path, symbols: int, points: int, bars: int) -> tuple[Store, M
     for chunk in range(len(manifest.chunks)):
         results = [made_up_result(task, draw) for task in manifest.chunks[chunk]]
         rows = RowLayout(manifest).rows(results)
-        tables = stored_tables(results, keeps_detail=False)
+        tables = stored_tables(results, ())
         commit_chunk(store, encode_chunk(ChunkContent(manifest.run_id, chunk, 0, rows, tables, {})))
     return store, manifest
 

@@ -26,8 +26,8 @@ from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
 from backfleet.chunks.date_sums import DateSumsLayout, DateSumsRecorder
 from backfleet.chunks.date_sums_format import encode_date_sums
 from backfleet.chunks.detail import detail_bytes, stored_tables
-from backfleet.chunks.schemas import SUMS
 from backfleet.chunks.sums import sums_hash
+from backfleet.chunks.table_names import SUMS
 from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.jit import compiled, plan_work
 from backfleet.job import Job
@@ -150,7 +150,7 @@ def store_noise(folder: Path, symbols: int, points: int) -> str:
     for chunk in range(len(manifest.chunks)):
         results = [noise_result(task, segments, draw) for task in manifest.chunks[chunk]]
         rows = RowLayout(manifest).rows(results)
-        tables = stored_tables(results, keeps_detail=False)
+        tables = stored_tables(results, ())
         commit_chunk(store, encode_chunk(ChunkContent(manifest.run_id, chunk, 0, rows, tables, {})))
     compact(store, ChunkIndex(store, manifest))
     return store.url
@@ -194,7 +194,7 @@ def show_sums() -> float:
     sizes = []
 
     def store_chunk() -> None:
-        table = stored_tables(results, keeps_detail=False)[SUMS]
+        table = stored_tables(results, ())[SUMS]
         sums_hash(table)
         content = detail_bytes(SUMS, table)
         hashlib.sha256(content)

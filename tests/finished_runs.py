@@ -54,7 +54,7 @@ def run_here(job: bf.Job, manifest: Manifest | None = None) -> bf.Run:
     runner = TaskRunner(plan.task_context())
     for chunk in range(len(shown.chunks)):
         results = [runner.result(task) for task in shown.chunks[chunk]]
-        tables = stored_tables(results, keeps_detail=shown.keeps_detail)
+        tables = stored_tables(results, shown.details)
         rows = RowLayout(shown).rows(results)
         commit_chunk(store, encode_chunk(ChunkContent(shown.run_id, chunk, 0, rows, tables, {})))
     return bf.Run(store)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, ClassVar, NamedTuple
@@ -21,6 +21,7 @@ __all__ = [
     "FILL",
     "ORDER",
     "TRADE",
+    "AnalyzerValue",
     "BrokerSettings",
     "Commission",
     "Engine",
@@ -159,7 +160,7 @@ class Simulation(NamedTuple):
         orders and the equity curve. None asks for the outcome.
     analyzers
         Pairs of name and class: backtrader's analyzers, whose numbers are among the outcome's
-        metrics.
+        metrics, and whose tables are the outcome's analyzers.
     feeds
         Names of symbols and auxiliary feeds in the order in which a `backtrader.Strategy` has them;
         empty for the usual order: the symbols, then the auxiliary feeds by their names.
@@ -177,6 +178,31 @@ class Simulation(NamedTuple):
     signals: tuple[tuple[str, ClassCall], ...] = ()
 
 
+class AnalyzerValue(NamedTuple):
+    """One value in a table of an analyzer of backtrader's.
+
+    Attributes
+    ----------
+    key
+        The texts and whole numbers by which the analyzer keeps it, joined with `.`.
+    local_time
+        The date or time by which it is kept, as the strategy's clock shows it: nanoseconds since
+        the epoch. None for a table without dates.
+    row, column
+        Its place in a list, or in a list of lists; otherwise 0.
+    value, text
+        The number; NaN if it is a text, which then is the other.
+    """
+
+    analyzer: str
+    key: str
+    local_time: int | None
+    row: int
+    column: int
+    value: float
+    text: str | None
+
+
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """All that a simulated account went through. Times are int64 nanoseconds since the epoch, UTC.
@@ -188,7 +214,9 @@ class Outcome:
     orders, fills, trades
         `ORDER`, `FILL` and `TRADE` records, in the order in which they came about.
     metrics
-        The scalars that the strategy left in its attribute `metrics`.
+        The scalars that the strategy left in its attribute `metrics`, and numbers of analyzers.
+    analyzers
+        The tables of analyzers.
     fallback
         Why the engine took its slow path; None if it did not.
     strategy
@@ -200,6 +228,7 @@ class Outcome:
     fills: Records
     trades: Records
     metrics: Mapping[str, Scalar] = field(default_factory=dict)
+    analyzers: Sequence[AnalyzerValue] = ()
     fallback: str | None = None
     strategy: Any = None
 

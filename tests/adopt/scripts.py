@@ -652,6 +652,24 @@ cerebro.addstrategy(Orders)
 cerebro.addsizer(bt.sizers.PercentSizer, percents=30)
 cerebro.run()
 """,
+    "a feed that compensates another one": """
+import backtrader as bt
+
+class Hedges(bt.Strategy):
+    def next(self):
+        if len(self) % 10 == 3:
+            self.buy(self.data0, size=4)
+        elif len(self) % 10 == 8:
+            self.sell(self.data1, size=4)
+
+cerebro = bt.Cerebro()
+for name in ("AAA", "BBB"):
+    cerebro.adddata(bt.feeds.GenericCSVData(
+        dataname=name + ".csv", dtformat="%Y-%m-%d", openinterest=-1))
+cerebro.datas[1].compensate(cerebro.datas[0])
+cerebro.addstrategy(Hedges)
+cerebro.run()
+""",
     "no strategy": f"""
 import backtrader as bt
 cerebro = bt.Cerebro()

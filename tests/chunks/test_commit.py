@@ -12,6 +12,7 @@ from backfleet.chunks.chunk import Chunk, chunk_key, read_chunk
 from backfleet.chunks.commit import ChunkContent, EncodedChunk, commit_chunk, encode_chunk
 from backfleet.chunks.detail import read_details, stored_tables
 from backfleet.chunks.rows import read_rows
+from backfleet.chunks.table_names import DETAILS
 from backfleet.chunks.task_result import TaskResult, TaskStatus, is_retryable
 from backfleet.errors import NondeterministicResult, PlatformMismatch
 from backfleet.store import Store, open_store
@@ -37,7 +38,7 @@ def content(lay_out: LayOut) -> Content:
     def content(results: list[TaskResult], **differing: Any) -> EncodedChunk:
         platform = {"machine": "x86_64"}
         values: dict[str, Any] = {"generation": 0, "platform": platform} | differing
-        tables = stored_tables(results, keeps_detail=True)
+        tables = stored_tables(results, DETAILS)
         rows = lay_out(results)
         return encode_chunk(ChunkContent(run_id="r", chunk=7, rows=rows, tables=tables, **values))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,9 @@ from hypothesis import strategies as st
 from backfleet.chunks.detail import detail_bytes, detail_tables, merge_details
 from backfleet.chunks.parquet import read_parquet
 from backfleet.chunks.schemas import SCHEMAS
-from backfleet.engine import EQUITY, FILL, ORDER
+from backfleet.chunks.table_names import ANALYZERS, DETAILS
+from backfleet.chunks.task_result import TaskResult
+from backfleet.engine import EQUITY, FILL, ORDER, AnalyzerValue
 from backfleet.errors import CorruptObject
 from backfleet.metrics.trade_details import DETAILED_TRADE
 
@@ -69,12 +72,25 @@ def test_a_merge_is_what_one_go_would_have_given(
     result: MakeResult, bars: list[int | None], redone: set[int]
 ) -> None:
     """`bars` of None: the task came to nothing. Tasks done again had failed, or had other bars."""
-    whole = [result(task, outcome=count) for task, count in enumerate(bars)]
+    whole = [_with_analyzers(result(task, outcome=count)) for task, count in enumerate(bars)]
     redone &= set(range(len(bars)))
     before = [part if part.task not in redone else result(part.task) for part in whole]
     again = [whole[task] for task in sorted(redone)]
-    old, new = stored(detail_tables(before)), stored(detail_tables(again))
+    names = (*DETAILS, ANALYZERS)
+    old, new = stored(detail_tables(before, names)), stored(detail_tables(again, names))
     kept = [task for task in range(len(bars)) if task not in redone]
-    for name, table in detail_tables(whole).items():
+    for name, table in detail_tables(whole, names).items():
         merged = merge_details(name, [(old[name], kept), (new[name], sorted(redone))])
         assert detail_bytes(name, merged) == detail_bytes(name, table)
+
+
+def _with_analyzers(result: TaskResult) -> TaskResult:
+    """Give a result tables of analyzers, as many as its number, some with a time and some with a
+    text."""
+    if result.outcome is None:
+        return result
+    values = tuple(
+        AnalyzerValue("a", str(n), None if n % 2 else n, n, 0, n / 3, "x" if n % 3 else None)
+        for n in range(result.task)
+    )
+    return replace(result, outcome=replace(result.outcome, analyzers=values))

@@ -11,8 +11,9 @@ import pytest
 
 from backfleet.chunks.detail import detail_bytes, merge_details, read_details, stored_tables
 from backfleet.chunks.parquet import read_parquet
-from backfleet.chunks.schemas import SCHEMAS, SUMS
+from backfleet.chunks.schemas import SCHEMAS
 from backfleet.chunks.sums import segment_table, sums_hash, sums_table
+from backfleet.chunks.table_names import SUMS
 from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.errors import CorruptObject
 from backfleet.metrics.kernel import sessions_of
@@ -104,6 +105,6 @@ def test_the_segments_of_a_task_are_shown_one_per_row(result: MakeResult) -> Non
 
 def test_a_failed_task_has_no_sums(result: MakeResult) -> None:
     failed = result(0, status=TaskStatus.ERROR, error="ValueError: no", metrics=None)
-    tables = stored_tables([failed], keeps_detail=False)
+    tables = stored_tables([failed], ())
     assert list(tables) == [SUMS]
     assert len(tables[SUMS]) == len(segment_table(tables[SUMS])) == 0

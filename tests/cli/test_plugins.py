@@ -191,6 +191,8 @@ def test_the_options_of_a_source_are_shown_with_their_meaning(backfleet: Cli) ->
     meanings = {setting["name"]: setting["doc"] for setting in row["settings"]}
     assert meanings["delimiter"] == "One ASCII character, between the columns; not a quote."
     assert all(meanings.values()), meanings
+    (row,) = json.loads(backfleet("plugins", "show", "preset", "--json").stdout)
+    assert {"name": "preset", "default": "required"}.items() <= row["settings"][0].items()
 
 
 def test_the_settings_of_an_executor_are_shown(backfleet: Cli) -> None:

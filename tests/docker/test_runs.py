@@ -10,12 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sample_job import SAMPLE_SYMBOLS
 from waiting import until
 
 if TYPE_CHECKING:
     from tests.docker.conftest import Yard
 
 pytestmark = [pytest.mark.testbed]
+
+PAIR = """
+import backtrader as bt
+
+
+class Pair(bt.Strategy):
+    def next(self):
+        second, index, weekly, first = self.datas
+        for stock in (second, first):
+            rises = stock.close[0] > stock.close[-1] and len(weekly) > 1
+            hold = rises and weekly.close[0] > weekly.close[-1] and index.close[0] > index.open[0]
+            self.order_target_size(stock, target=10 if hold else 0)
+"""
 
 GOLDEN = {"600519": 164109.44, "600559": 106285.36, "600560": 100000.00}
 
@@ -37,6 +51,30 @@ def test_rows_and_details_equal_those_of_local_to_the_last_bit(yard: Yard) -> No
 
     yard.store = yard.folder / "local"
     yard.write_job("sma-crossover", "period = [10, 15]")
+    here = yard.call("run", "job.toml")
+    assert here.returncode == 0, here.stderr
+    assert yard.rows() == there
+    assert blobs(yard) == details
+
+
+def test_feeds_of_one_strategy_and_tables_of_analyzers_equal_those_of_local(yard: Yard) -> None:
+    (yard.folder / "pair.py").write_text(PAIR)
+    feeds = 'feeds = ["600559", "index", "600519.weekly", "600519"]'
+    job = yard.write_job("pair.py:Pair", "")
+    text = job.read_text().replace(f"symbols = {json.dumps(SAMPLE_SYMBOLS)}", feeds)
+    text += '\n[data.auxiliary.index]\nsymbols = ["600560"]\n'
+    text += '\n[data.auxiliary.weekly]\nresample = "1w"\n'
+    text += '\n[results.analyzers]\nmonths = { class = "TimeReturn", timeframe = 7 }\n'
+    text += 'transactions = "Transactions"\n'
+    job.write_text(text)
+    done = yard.run("-o", "workers=1")
+    assert done.returncode == 0, done.stderr
+    there, details = yard.rows(), blobs(yard)
+    assert [row["trades"] > 10 for row in there] == [True]
+    assert len(yard.opened().analyzers(0)) > 100
+
+    yard.store = yard.folder / "local"
+    job.write_text(text.replace(str(yard.folder / "runs"), str(yard.store)))
     here = yard.call("run", "job.toml")
     assert here.returncode == 0, here.stderr
     assert yard.rows() == there

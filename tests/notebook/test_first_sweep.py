@@ -67,9 +67,10 @@ def test_queries_give_tables(executed: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["bf.plot(run)", "bf.plot(run, best)"])
-def test_figures_are_plotly_s(executed: Path, line: str) -> None:
-    outputs = outputs_of(executed, line)
-    assert any("application/vnd.plotly.v1+json" in output.get("data", {}) for output in outputs)
+def test_figures_are_plotly_s_and_stay_in_exported_notebooks(executed: Path, line: str) -> None:
+    (output,) = outputs_of(executed, line)
+    assert "application/vnd.plotly.v1+json" in output["data"]
+    assert "Plotly.newPlot" in html_of(output)
 
 
 def test_the_report_is_written(executed: Path) -> None:

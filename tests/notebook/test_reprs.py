@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.formatters import DisplayFormatter
 
 import backfleet as bf
 from backfleet.errors import RunNotFound, UserError
@@ -86,6 +87,11 @@ def test_figures_suit_the_run(evil_run: bf.Run) -> None:
     (account,) = bf.plot(evil_run, 0).data
     assert list(account.y) == evil_run.equity(0)["value"].tolist()
     assert [trace.type for trace in bf.plot(evil_run, x="symbol").data] == ["heatmap"]
+
+
+def test_a_shown_figure_has_html_for_exports(evil_run: bf.Run) -> None:
+    shown, _ = DisplayFormatter().format(bf.plot(evil_run))
+    assert "Plotly.newPlot" in shown["text/html"]
 
 
 def test_figures_that_cannot_be_are_refused(evil_run: bf.Run) -> None:

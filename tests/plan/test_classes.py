@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import backtrader as bt
+import numpy as np
 import pandas as pd
 import pytest
 
 import backfleet as bf
-from backfleet.errors import JobError
+from backfleet.errors import JobError, RunNotFound
 from backfleet.job import Job
 from backfleet.plan.plan import plan_job
+from backfleet.report.task_page import task_page
 from backfleet.runs.run_task import run_task
 from sample_job import SAMPLE_DATA
 
@@ -239,6 +241,41 @@ def test_numbers_of_analyzers_are_columns(folder: Path) -> None:
     assert rows[0]["sqn_trades"] == rows[0]["trades_total_closed"] == rows[0]["trades"] - 0.0
     assert rows[0]["trades_pnl_net_total"] == pytest.approx(rows[0]["final_value"] - 1e5, abs=1e3)
     assert not [name for name in rows[0] if name.startswith("by_year")]
+
+
+def test_tables_of_analyzers_are_details(folder: Path) -> None:
+    """Those of `Transactions` say the same as the fills, and the years multiply to the return."""
+    analyzers = {
+        "by_year": {"class": "TimeReturn", "timeframe": 8},
+        "transactions": {"class": "Transactions", "headers": True},
+        "annual": "AnnualReturn",
+    }
+    run = bf.run(job(folder, results={"analyzers": analyzers}), progress=None)
+    tables = dict(iter(run.analyzers(0).groupby("analyzer")))
+
+    total = run.results()["total_return"].iloc[0]
+    for name in ("by_year", "annual"):
+        assert np.prod(1 + tables[name]["value"]) - 1 == pytest.approx(total, rel=1e-9)
+    assert [str(day) for day in tables["by_year"]["session"]] == [
+        "2019-12-31", "2020-12-31", "2021-12-31"
+    ]  # fmt: skip
+    assert tables["annual"]["key"].tolist() == ["2019", "2020", "2021"]
+
+    transactions, fills = tables["transactions"], run.fills(0)
+    assert set(transactions[transactions["key"] != ""]["text"]) >= {"amount", "price"}
+    rows = transactions[transactions["key"] == ""]
+    assert rows[rows["column"] == 0]["value"].tolist() == fills["size"].tolist()
+    assert rows[rows["column"] == 1]["value"].tolist() == fills["price"].tolist()
+    assert rows[rows["column"] == 3]["text"].unique().tolist() == ["600519"]
+    assert rows[rows["column"] == 0]["session"].tolist() == fills["session"].tolist()
+
+    in_sql = run.query("SELECT sum(value) AS total FROM analyzers WHERE analyzer = 'by_year'")
+    assert in_sql["total"].iloc[0] == pytest.approx(tables["by_year"]["value"].sum())
+    assert task_page(run, 0).data["analyzers"]["rows"] == len(run.analyzers(0))
+    without = bf.run(job(folder), progress=None)
+    with pytest.raises(RunNotFound, match=r"its job has no \[results.analyzers\]"):
+        without.analyzers(0)
+    assert len(bf.query(str(folder / "runs"), "SELECT * FROM analyzers")) == len(run.analyzers(0))
 
 
 def test_workers_run_a_job_with_classes_and_their_code_belongs_to_the_run(folder: Path) -> None:

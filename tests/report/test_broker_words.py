@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import pytest
+
 from backfleet.class_call import ClassCall
 from backfleet.engine import BrokerSettings, Commission, Slippage, SymbolCosts
 from backfleet.report.broker_words import broker_words
 
 
-def test_plain_costs_are_a_sentence() -> None:
-    words = broker_words(BrokerSettings(1e5, 0.0002, 5.0, 0.01))
-    assert words == {
-        "Costs": "commission 0.0200%, at least 5.00 per order; slippage 0.01 per share"
-    }
+@pytest.mark.parametrize(
+    ("costs", "words"),
+    [
+        (
+            (0.0002, 5.0, 0.01),
+            "commission 0.0200%, at least 5.00 per order, slippage 0.01 per share",
+        ),
+        ((0.0, 0.0, 0.01), "slippage 0.01 per share"),
+        ((0.0, 0.0, 0.0), "none"),
+    ],
+)
+def test_plain_costs_are_named_unless_they_are_zero(
+    costs: tuple[float, float, float], words: str
+) -> None:
+    assert broker_words(BrokerSettings(1e5, *costs)) == {"Costs": words}
 
 
 def test_tables_are_written_as_in_the_job() -> None:

@@ -25,6 +25,19 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.testbed
 
 Visit = Callable[..., Any]
+STRATEGY_OF_LONG_NAMES = '''
+import backtrader as bt
+
+
+class Long(bt.Strategy):
+    """Buys and sells."""
+
+    params = (("{name}", 5),)
+
+    def next(self):
+        if len(self) % self.p.{name} == 0:
+            self.close() if self.position else self.buy(size=1)
+'''
 PHONE = {"viewport": {"width": 360, "height": 740}}
 BODY = "[data-table=leaderboard] tbody tr"
 
@@ -294,6 +307,42 @@ def test_nothing_is_wider_than_a_phone(look_at: Callable[..., Page], sweep: bf.R
         page = look_at(report, **PHONE)
         draw_all(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_long_names_make_nothing_wider_than_a_phone(
+    look_at: Callable[..., Page], tmp_path: Path
+) -> None:
+    name = "a_name_that_somebody_chose_to_say_everything_about_it"
+    strategy = STRATEGY_OF_LONG_NAMES.format(name=name)
+    (tmp_path / "long.py").write_text(strategy)
+    lines = [
+        f"2020-{day // 28 + 1:02}-{day % 28 + 1:02},10,13,9,{10 + day % 3},1" for day in range(99)
+    ]
+    for number in range(2):
+        bars = "\n".join(["date,open,high,low,close,volume", *lines, ""])
+        (tmp_path / f"{name}_{number}.csv").write_text(bars)
+    run = run_here(
+        job_of(
+            tmp_path / "runs",
+            strategy=f"{tmp_path}/long.py:Long",
+            params={name: [5, 10, 20]},
+            data={"source": "csv", "path": str(tmp_path), "symbols": "a_*"},
+        )
+    )
+    for report in (sweep_page(run), task_page(run, 2)):
+        page = look_at(report, **PHONE)
+        draw_all(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        ends = page.evaluate(
+            """() => [...document.querySelectorAll(".main-svg text")].filter(
+              (text) => text.textContent.includes("…")
+            ).map((text) => {
+              const inner = text.getBoundingClientRect();
+              const outer = text.closest(".plot").getBoundingClientRect();
+              return Math.max(outer.left - inner.left, inner.right - outer.right);
+            })"""
+        )
+        assert max(ends) <= 2
 
 
 def test_hostile_texts_run_nothing_and_are_shown_as_they_are(

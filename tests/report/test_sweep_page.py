@@ -84,8 +84,18 @@ def test_the_leader_and_the_counts_are_in_the_key_figures(
 ) -> None:
     text = parsed(html).text
     best = sweep.results().sort_values("sharpe").iloc[-1]
-    assert f"Best Sharpe {best['sharpe']:.3f} {best['symbol']}, period {best['period']}" in text
+    assert (
+        f"Best Sharpe {best['sharpe']:.3f} {best['symbol']}, period {best['period']}; with" in text
+    )
     assert "Tasks 8 " in text
+
+
+def test_an_unknown_metric_is_refused_before_the_verdict(
+    sweep: bf.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backfleet.report.sweep_page.verdict_section", pytest.fail)
+    with pytest.raises(UserError, match="did you mean 'sharpe'"):
+        sweep_page(sweep, "sharp")
 
 
 def test_a_run_is_ranked_by_the_metric_that_is_asked_for(parsed: Parse, sweep: bf.Run) -> None:

@@ -157,6 +157,7 @@ def test_missing_and_failed_tasks_are_not_counted(manifest: Manifest) -> None:
         zip(leaders.rows["point"].to_pylist(), leaders.rows["symbols"].to_pylist(), strict=True)
     )
     assert by_point == {0: 2, 1: 0, 2: 1}
+    assert leaders.rows["trades"].to_pylist() == [40, None, 20]
 
 
 def test_a_column_without_numbers_is_reported_with_the_nearest(board: Rank) -> None:

@@ -18,7 +18,7 @@ from backfleet.bundles.importing import import_bundle
 from backfleet.chunks.chunk import Chunk, ChunkHeader, read_chunk
 from backfleet.chunks.date_sums import DateSums, KeptReturns
 from backfleet.chunks.date_sums_format import encode_date_sums, read_date_sums
-from backfleet.chunks.schemas import RETURNS
+from backfleet.chunks.table_names import RETURNS
 from backfleet.errors import CorruptObject
 from backfleet.plan.manifest_store import save_manifest
 from backfleet.plan.plan import plan_job

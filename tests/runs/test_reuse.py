@@ -163,6 +163,12 @@ def test_a_mixed_chunk_merges_known_and_computed_rows(full_store: Path, fresh: F
     assert_equal_runs(control.run, fresh(**changes))
 
 
+def test_a_run_whose_tasks_a_newer_one_has_lends_none(store: Path) -> None:
+    newer = run(job(store, params={"period": [15, 20]})).run.id
+    rows = known(job(store, params={"period": [15, 25]}))
+    assert (len(rows), {origin.run_id for origin in rows.origins}) == (2, {newer})
+
+
 def test_a_known_job_starts_no_worker(full_store: Path) -> None:
     request = job(full_store, detail="full", params={"period": [15, 10]}, symbols=SYMBOLS[:1])
     control = run(request, detach=False)

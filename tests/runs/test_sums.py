@@ -21,7 +21,7 @@ from backfleet.chunks.commit import ChunkContent, commit_chunk, encode_chunk
 from backfleet.chunks.date_sums_format import read_date_sums
 from backfleet.chunks.detail import read_details
 from backfleet.chunks.rows import RowTable, read_rows
-from backfleet.chunks.schemas import RETURNS, SUMS
+from backfleet.chunks.table_names import RETURNS, SUMS
 from backfleet.errors import CorruptObject, NondeterministicResult
 from backfleet.results.sums import SymbolSums
 from backfleet.runs.stored_tasks import RecordMismatch, StoredTasks

@@ -130,6 +130,20 @@ def test_two_ticked_runs_are_compared(
     )
 
 
+@pytest.mark.parametrize("width", [1400, 390])
+def test_every_column_of_the_runs_is_within_the_page(
+    serve: Serve, visit: Visit, make_job: Callable[..., bf.Job], tmp_path: Path, width: int
+) -> None:
+    name = "a-name-that-says-everything-about-the-run-and-its-author"
+    bf.run(make_job(tmp_path / "runs", name=name), progress=None)
+    page: Page = visit(serve(str(tmp_path / "runs")).url, viewport={"width": width, "height": 900})
+    page.locator("[data-table=runs] .state.complete").wait_for()
+    for cell in page.locator("[data-table=runs] td").all():
+        box = cell.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= width
+
+
 def test_the_list_is_filtered(serve: Serve, visit: Visit, store_url: str) -> None:
     page: Page = visit(serve(store_url).url)
     page.get_by_label("Filter").fill("name = other")

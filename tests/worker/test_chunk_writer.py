@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from backfleet.chunks.chunk import Chunk, ChunkHeader, latest_chunk, read_chunk
 from backfleet.chunks.formats import PART
 from backfleet.chunks.parts import ChunkTarget, read_parts
+from backfleet.chunks.table_names import DETAILS
 from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.job import Sweep, plan_points
 from backfleet.job.parameter import Parameter
@@ -50,7 +51,7 @@ ENCODER = ChunkEncoder(MANIFEST)
 
 
 def target_of(generation: int = 0) -> ChunkTarget:
-    return ChunkTarget(MANIFEST.run_id, 0, generation, MANIFEST.chunks[0], keeps_detail=True)
+    return ChunkTarget(MANIFEST.run_id, 0, generation, MANIFEST.chunks[0], details=DETAILS)
 
 
 def writer_of(

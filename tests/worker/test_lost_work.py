@@ -11,6 +11,7 @@ from tests.worker.test_chunk_writer import manifest_of
 from backfleet.chunks.chunk import Chunk
 from backfleet.chunks.formats import PART
 from backfleet.chunks.parts import ChunkTarget
+from backfleet.chunks.table_names import DETAILS
 from backfleet.chunks.task_result import TaskResult
 from backfleet.plan.chunk_size import RunSize, chunk_size
 from backfleet.worker.child import TaskLoop
@@ -78,7 +79,7 @@ class Quiet:
 def test_a_lost_worker_costs_two_minutes_at_most(symbols: int, points: int, seconds: float) -> None:
     size = chunk_size(RunSize(symbols, points, dates=2520))
     manifest = manifest_of(FOLLOWED)
-    target = ChunkTarget(manifest.run_id, 0, 0, range(size), keeps_detail=True)
+    target = ChunkTarget(manifest.run_id, 0, 0, range(size), details=DETAILS)
     store = MemoryStore()
     writer = ChunkWriter(
         WriterSetup(store, ChunkEncoder(manifest), retry=False), target, range(size)

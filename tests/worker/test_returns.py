@@ -12,6 +12,7 @@ import pytest
 from backfleet.chunks.chunk import ChunkHeader, latest_chunk
 from backfleet.chunks.date_sums import DateSumsLayout, DateSumsRecorder
 from backfleet.chunks.parts import ChunkTarget
+from backfleet.chunks.table_names import DETAILS
 from backfleet.chunks.task_result import TaskResult, TaskStatus
 from backfleet.errors import TaskTimeout
 from backfleet.job import Sweep, plan_points
@@ -56,7 +57,7 @@ class Setting:
         """Return the writer of a worker that starts now."""
         tasks = self.layout.tasks
         target = ChunkTarget(
-            self.run_id, 0, generation, tasks, keeps_detail=True, returns=self.layout
+            self.run_id, 0, generation, tasks, details=DETAILS, returns=self.layout
         )
         setup = WriterSetup(self.store, self.encoder, retry=generation > 0)
         return ChunkWriter(setup, target, tasks, has_parts=True)

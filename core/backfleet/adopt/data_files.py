@@ -233,6 +233,11 @@ class DataWriter:
                 source.parse(name, source.read(name))
             except DataError as error:
                 reason = str(error).replace(f"{folder}/", "")
+                if "duplicate" in reason:
+                    reason += (
+                        ". A job has one bar for each time. If the file has bars within the day, "
+                        "give the feed timeframe=bt.TimeFrame.Minutes, or all have the day's end"
+                    )
                 raise UserError(f"a job refuses the script's bars: {reason}") from error
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backfleet.adopt.observation import CsvFeed, ObservedFeed, feed_file
+from backfleet.adopt.observation import CsvFeed, ObservedFeed, Statement, feed_file
+from backfleet.adopt.python_code import PythonCode
 from backfleet.engines.bt import bt
 
 __all__ = ["LINES", "Feeds", "observed_feeds"]
@@ -31,9 +32,10 @@ MINUTES_PER_DAY = 1440
 
 @dataclass(frozen=True)
 class Feeds:
-    """The feeds of a run, notes on them, and why a job cannot have them."""
+    """The feeds of a run, statements for the strategy, notes, and why a job cannot have them."""
 
     feeds: tuple[ObservedFeed, ...]
+    statements: tuple[Statement, ...]
     notes: tuple[str, ...]
     refusals: tuple[str, ...]
 
@@ -63,7 +65,17 @@ def observed_feeds(cerebro: Any, folder: Path, run: int) -> Feeds:
                 origin=_position(cerebro.datas, feed.data) if _is_longer(feed) else None,
             )
         )
-    return Feeds(tuple(feeds), tuple(notes), tuple(refusals))
+    statements = tuple(_compensations(cerebro.datas))
+    return Feeds(tuple(feeds), statements, tuple(notes), tuple(refusals))
+
+
+def _compensations(feeds: Sequence[Any]) -> Iterator[Statement]:
+    """The statements that let trades of a feed change the position of another one."""
+    for place, feed in enumerate(feeds):
+        other = _position(feeds, feed._compensate)
+        if other is not None:
+            code = PythonCode(f"self.datas[{place}].compensate(self.datas[{other}])")
+            yield Statement("start", code, f"the compensation of feed {other} by feed {place}")
 
 
 def _traded(cerebro: Any) -> Iterator[Any]:
@@ -108,8 +120,6 @@ def _refusals(feed: Any, label: str, is_traded: bool) -> list[str]:
         reasons.append(f"{label} is a live feed")
     if not feed.buflen():
         reasons.append(f"{label} has no bars")
-    if feed._compensate is not None:
-        reasons.append(f"{label} compensates the positions of another feed")
     return reasons
 
 

@@ -41,8 +41,10 @@ def job_text(
     """
     lines = [f"# Adopted from {origin} by 'backfleet adopt'.", f"name = {_toml(name)}"]
     lines.append(f"strategy = {_toml(strategy)}")
-    if run.params:
-        lines += ["", "[params]", *map(_parameter, run.params)]
+    if run.params or run.defaults:
+        # What is not set shows what could be swept.
+        others = [f"# {_parameter(parameter)}" for parameter in run.defaults]
+        lines += ["", "[params]", *map(_parameter, run.params), *others]
     lines += ["", "[data]", *_data(data)]
     for feed in data.auxiliary:
         lines += ["", f"[data.auxiliary.{_key(feed.name)}]"]

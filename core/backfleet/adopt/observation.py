@@ -155,7 +155,9 @@ class ObservedRun:
     feeds
         The feeds.
     params
-        Parameters that the job can set.
+        Parameters that the script sets and that the job can set.
+    defaults
+        Those that the script leaves as they are, with their own values.
     points
         The passes: one, or one per point of `optstrategy`.
     broker, sizer, signals, analyzers
@@ -185,6 +187,7 @@ class ObservedRun:
     notes: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
     globals: Mapping[str, PythonCode] = field(default_factory=dict)
+    defaults: tuple[ObservedParameter, ...] = ()
 
 
 @dataclass(frozen=True)

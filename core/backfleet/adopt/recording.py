@@ -162,10 +162,11 @@ class _RunRecorder:
             },
             analyzers={name: named.table for name, named in self._setup.analyzers.items()},
             classes=self._setup.classes,
-            statements=(*chosen.statements, *self._setup.statements),
+            statements=(*chosen.statements, *self._setup.statements, *feeds.statements),
             notes=(*self._setup.notes, *feeds.notes),
             refusals=(*self._setup.refusals, *chosen.refusals, *feeds.refusals),
             globals=self._globals,
+            defaults=chosen.defaults,
         )
 
 

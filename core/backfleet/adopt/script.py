@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -50,24 +51,27 @@ def run_in_child(script: Script, folder: Path) -> Ending:
     settings = {"MPLBACKEND": "Agg", "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
     output = folder / "output.txt"
     with output.open("wb") as stream:
+        child = subprocess.Popen(
+            [*command, *script.arguments],
+            env={**os.environ, **settings},
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         try:
-            done = subprocess.run(
-                [*command, *script.arguments],
-                env={**os.environ, **settings},
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                timeout=script.timeout,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
+            code = child.wait(script.timeout)
+        except BaseException as error:
+            # Processes that the script has started, too.
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
             raise UserError(
                 f"{script.path} was still running after {script.timeout:g} seconds. Give it more "
                 "time with --timeout"
             ) from None
-    if done.returncode == 0:
-        return Ending()
-    return Ending(_failure(output, done.returncode))
+    return Ending() if code == 0 else Ending(_failure(output, code))
 
 
 def _failure(output: Path, code: int) -> str:

@@ -37,8 +37,9 @@ class Parameters:
     """The strategy's parameters: those that a job can set, and the others."""
 
     parameters: tuple[ObservedParameter, ...]
-    statements: tuple[Statement, ...]
-    refusals: tuple[str, ...]
+    statements: tuple[Statement, ...] = ()
+    refusals: tuple[str, ...] = ()
+    defaults: tuple[ObservedParameter, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Setup:
     def parameters(self, passes: Sequence[Mapping[str, Any]]) -> Parameters:
         """Return the parameters of all passes: values that differ are a sweep."""
         if not _is_strategy(self.cls):
-            return Parameters((), (), ())
+            return Parameters(())
         defaults = dict(self.cls.params._getpairs())
         chosen: list[ObservedParameter] = []
         statements: list[Statement] = []
@@ -127,11 +128,22 @@ class Setup:
                     statements.append(Statement("params", pair, f"the parameter {name}"))
                 except NoCode as error:
                     refusals.append(f"the parameter {name} cannot be written: {error}")
-        return Parameters(tuple(chosen), tuple(statements), tuple(refusals))
+        others = {name: value for name, value in defaults.items() if name not in passes[0]}
+        return Parameters(
+            tuple(chosen), tuple(statements), tuple(refusals), tuple(_defaults(others))
+        )
 
 
 SIGNAL_SWITCHES = ("_accumulate", "_concurrent")
 """Parameters that Cerebro gives to every signal strategy."""
+
+
+def _defaults(others: Mapping[str, Any]) -> Iterator[ObservedParameter]:
+    """The parameters that a job could set, though the script does not."""
+    for name, value in others.items():
+        texts = _job_values(name, value, [value])
+        if texts is not None and not name.startswith("_"):
+            yield ObservedParameter(name, texts)
 
 
 def _is_strategy(cls: Any) -> bool:

@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from backfleet.chunks.formats import CHUNK, check_stamp, stamp
-from backfleet.chunks.schemas import RETURNS, SCHEMAS
+from backfleet.chunks.schemas import SCHEMAS
+from backfleet.chunks.table_names import RETURNS
 from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.store import Store, read_sealed, read_sealed_head

@@ -14,8 +14,8 @@ from backfleet.chunks.date_sums import DateSums
 from backfleet.chunks.date_sums_format import EncodedDateSums, encode_date_sums
 from backfleet.chunks.detail import detail_bytes
 from backfleet.chunks.rows import Rows, RowTable
-from backfleet.chunks.schemas import RETURNS, SUMS
 from backfleet.chunks.sums import sums_hash
+from backfleet.chunks.table_names import RETURNS, SUMS
 from backfleet.chunks.task_result import TaskStatus, is_retryable
 from backfleet.chunks.undeclared import UndeclaredFile
 from backfleet.errors import CorruptObject, NondeterministicResult, PlatformMismatch

@@ -1,4 +1,4 @@
-"""The tables of a chunk's tasks: sums, equity, orders, fills and trades, as Parquet."""
+"""The tables of a chunk's tasks, as Parquet: sums, equity, orders, fills, trades, analyzers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from backfleet.chunks.arrow import code_array, float_array, time_array
 from backfleet.chunks.parquet import parquet_bytes, read_parquet
-from backfleet.chunks.schemas import DETAILS, SCHEMAS, SUMS, TIME, StoredColumn, TableSchema
+from backfleet.chunks.schemas import SCHEMAS, TIME, StoredColumn, TableSchema
 from backfleet.chunks.sums import check_sums, sums_table
+from backfleet.chunks.table_names import ANALYZERS, DETAILS, SUMS
 from backfleet.chunks.task_result import TaskResult
-from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER
+from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER, AnalyzerValue, Outcome
 from backfleet.errors import CorruptObject
 from backfleet.metrics.trade_details import DETAILED_TRADE
 from backfleet.store import Store, read_blob
@@ -25,22 +26,36 @@ _RECORDS = {"equity": EQUITY, "orders": ORDER, "fills": FILL, "trades": DETAILED
 """Name of a detail, which is its attribute of an outcome, to the type of its records."""
 
 
-def stored_tables(results: Sequence[TaskResult], *, keeps_detail: bool) -> dict[str, pa.Table]:
-    """Return the tables that a chunk stores of results, by name: the sums, and maybe details."""
-    tables = detail_tables(results) if keeps_detail else {}
-    return tables | {SUMS: sums_table(results)}
+def stored_tables(results: Sequence[TaskResult], details: Sequence[str]) -> dict[str, pa.Table]:
+    """Return the tables that a chunk stores of results, by name: the sums and these details."""
+    return detail_tables(results, details) | {SUMS: sums_table(results)}
 
 
-def detail_tables(results: Sequence[TaskResult]) -> dict[str, pa.Table]:
+def detail_tables(
+    results: Sequence[TaskResult], details: Sequence[str] = DETAILS
+) -> dict[str, pa.Table]:
     """Return the details of results that carry their outcome, by name.
 
     The column `task` tells the records of different tasks apart.
     """
     kept = [(result.task, result.outcome) for result in results if result.outcome is not None]
-    return {
-        name: _table(SCHEMAS[name], [(task, getattr(outcome, name)) for task, outcome in kept])
-        for name in DETAILS
-    }
+    return {name: _detail_table(name, kept) for name in details}
+
+
+def _detail_table(name: str, kept: Sequence[tuple[int, Outcome]]) -> pa.Table:
+    if name == ANALYZERS:
+        return _analyzer_table([(task, one) for task, outcome in kept for one in outcome.analyzers])
+    return _table(SCHEMAS[name], [(task, getattr(outcome, name)) for task, outcome in kept])
+
+
+def _analyzer_table(values: Sequence[tuple[int, AnalyzerValue]]) -> pa.Table:
+    schema = SCHEMAS[ANALYZERS]
+    columns = [
+        pa.array([getattr(value, column.field) for _, value in values], column.type)
+        for column in schema.columns
+    ]
+    tasks = pa.array([task for task, _ in values], pa.int64())
+    return pa.Table.from_arrays([tasks, *columns], schema=schema.arrow)
 
 
 def detail_bytes(name: str, table: pa.Table) -> bytes:

@@ -37,7 +37,7 @@ from backfleet.chunks.date_sums_format import read_date_sums
 from backfleet.chunks.detail import merge_details, read_details
 from backfleet.chunks.formats import PART
 from backfleet.chunks.rows import merge_rows, read_rows
-from backfleet.chunks.schemas import RETURNS, blob_names, table_names
+from backfleet.chunks.table_names import RETURNS, blob_names, table_names
 from backfleet.chunks.task_result import is_retryable
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.store import Store, is_sound_blob, put_blob, put_sealed, read_sealed
@@ -78,6 +78,8 @@ class ChunkTarget:
 
     Attributes
     ----------
+    details
+        The names of its tables of details.
     returns
         The returns by date that the chunk keeps; None if it keeps none.
     """
@@ -86,13 +88,13 @@ class ChunkTarget:
     chunk: int
     generation: int
     tasks: range
-    keeps_detail: bool
+    details: Sequence[str]
     returns: DateSumsLayout | None = None
 
     @property
     def blobs(self) -> set[str]:
         """The names of the chunk's blobs."""
-        return blob_names(keeps_detail=self.keeps_detail, keeps_returns=self.returns is not None)
+        return blob_names(self.details, keeps_returns=self.returns is not None)
 
     @property
     def folder(self) -> str:
@@ -192,7 +194,7 @@ def merge_parts(store: Store, parts: Sequence[ChunkPart], target: ChunkTarget) -
             name,
             ((read_details(store, part.header.blobs, name), tasks) for part, tasks in chosen),
         )
-        for name in table_names(keeps_detail=target.keeps_detail)
+        for name in table_names(target.details)
     }
     return MergedParts(rows, tables, _merge_returns(store, parts, target.returns))
 

@@ -11,34 +11,19 @@ from functools import cached_property
 
 import pyarrow as pa
 
+from backfleet.chunks.table_names import ANALYZERS, SUMS
 from backfleet.engine import OrderKind, OrderStatus, RejectReason
 from backfleet.errors import CorruptObject
 
-__all__ = [
-    "DETAILS",
-    "RETURNS",
-    "SCHEMAS",
-    "SUMS",
-    "StoredColumn",
-    "TableSchema",
-    "blob_names",
-    "table_names",
-]
-
-SUMS = "sums"
-"""The name of the table that every run has."""
-
-RETURNS = "returns"
-"""The name of the blob with returns by date, which is no table; see `date_sums_format`."""
-
-DETAILS = ("equity", "orders", "fills", "trades")
-"""The names of the tables of runs that keep details."""
+__all__ = ["SCHEMAS", "StoredColumn", "TableSchema"]
 
 INTEGER = pa.int64()
 NUMBER = pa.float64()
 DAY = pa.date32()
 NUMBERS = pa.binary()
 TIME = pa.timestamp("ns", tz="UTC")
+LOCAL_TIME = pa.timestamp("ns")
+TEXT = pa.string()
 WORD = pa.dictionary(pa.int8(), pa.string())
 
 TYPES = tuple(kind.name.lower() for kind in OrderKind)
@@ -168,6 +153,19 @@ _TABLES = (
         ),
     ),
     TableSchema(
+        ANALYZERS,
+        1,
+        (
+            StoredColumn("analyzer", TEXT),
+            StoredColumn("key", TEXT),
+            StoredColumn("local_time", LOCAL_TIME, nullable=True),
+            StoredColumn("row", INTEGER),
+            StoredColumn("column", INTEGER),
+            StoredColumn("value", NUMBER),
+            StoredColumn("text", TEXT, nullable=True),
+        ),
+    ),
+    TableSchema(
         SUMS,
         1,
         (
@@ -181,13 +179,3 @@ _TABLES = (
 
 SCHEMAS: Mapping[str, TableSchema] = {table.name: table for table in _TABLES}
 """Name of a table to its schema."""
-
-
-def table_names(*, keeps_detail: bool) -> Sequence[str]:
-    """Return the names of the tables that each chunk of a run has."""
-    return (*DETAILS, SUMS) if keeps_detail else (SUMS,)
-
-
-def blob_names(*, keeps_detail: bool, keeps_returns: bool) -> set[str]:
-    """Return the names of the blobs that each chunk of a run has."""
-    return {*table_names(keeps_detail=keeps_detail), *([RETURNS] if keeps_returns else [])}

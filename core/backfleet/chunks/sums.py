@@ -15,7 +15,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from backfleet.chunks.arrow import bytes_array, fixed_width_values, float_array
-from backfleet.chunks.schemas import DAY, SCHEMAS, SUMS
+from backfleet.chunks.schemas import DAY, SCHEMAS
+from backfleet.chunks.table_names import SUMS
 from backfleet.chunks.task_result import TaskResult
 from backfleet.errors import CorruptObject
 from backfleet.summary import TaskSums

@@ -106,6 +106,8 @@ def outcome_digest(outcome: Outcome) -> str:
     for records in (outcome.equity, outcome.orders, outcome.fills, outcome.trades):
         sha.update(f"{len(records)} ".encode())
         sha.update(records.tobytes())
+    for value in outcome.analyzers:
+        sha.update(repr(tuple(value)).encode())
     return sha.hexdigest()[:32]
 
 

@@ -98,5 +98,7 @@ def _show(adoption: Adoption, folder: Path) -> None:
     if adoption.is_equal:
         job = shlex.quote(str(folder / "job.toml"))
         click.echo(f"equal to the last bit. Next: backfleet run {job}")
+        if adoption.run.params or adoption.run.defaults:
+            click.echo("To sweep a parameter, add -p NAME=FIRST:LAST:STEP")
     else:
         click.echo("NOT EQUAL: do not use the job before you know why", err=True)

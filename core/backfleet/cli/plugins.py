@@ -47,7 +47,7 @@ def plugins(context: click.Context, as_json: bool) -> None:
 @click.argument("name")
 @as_json
 def show(name: str, as_json: bool) -> None:
-    """Show the plugins of one name: where they come from, their settings, why they fail."""
+    """Show the origin, the settings and the faults of a plugin."""
     plugins = [plugin for plugin in list_plugins() if plugin.name == name]
     if not plugins:
         raise unknown_plugin("plugin", name, list_plugins())
@@ -159,7 +159,7 @@ def _settings(plugin: Plugin) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "default": repr(field.default),
+            "default": "required" if field.is_required() else repr(field.default),
             "doc": field.description or meanings.get(name, ""),
         }
         for name, field in fields.items()

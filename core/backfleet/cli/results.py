@@ -139,8 +139,8 @@ def results(
     --by shows the leaders, as 'run' does: ranked by --sort among those with enough trades,
     identical outcomes once. Points and symbols have the means of their tasks.
 
-    --sql is one SELECT over the tables results, runs, equity, orders, fills and trades; without a
-    RUN it is over all runs of the store, and every table has a column run_id.
+    --sql is one SELECT over the tables results, runs, equity, orders, fills, trades and analyzers;
+    without a RUN it is over all runs of the store, and every table has a column run_id.
     """
     if ascending and sort is None:
         raise click.UsageError("--ascending requires --sort")

@@ -10,7 +10,7 @@ from typing import Any
 from backfleet.bars import Bars
 from backfleet.class_call import SIGNALS
 from backfleet.engine import Outcome, Simulation
-from backfleet.engines.analyzer_numbers import analyzer_numbers
+from backfleet.engines.analyzer_results import analyzer_numbers, analyzer_tables
 from backfleet.engines.broker import apply_settings
 from backfleet.engines.bt import bt
 from backfleet.engines.build_outcome import build_outcome
@@ -63,6 +63,9 @@ def simulate(
     sizer = simulation.broker.sizer
     if sizer is not None:
         cerebro.addsizer(load_class(sizer, "sizer"), **dict(sizer.arguments))
+    if simulation.analyzers:
+        # Some read the account from it: AnnualReturn, and SharpeRatio with `legacyannual`.
+        cerebro.addobserver(bt.observers.Broker)
     for name, call in simulation.analyzers:
         cerebro.addanalyzer(load_class(call, "analyzer"), _name=name, **dict(call.arguments))
     cerebro.addanalyzer(Recorder, _name=Recorder.NAME, numbers=order)
@@ -73,8 +76,10 @@ def simulate(
     fallback = getattr(cerebro, "fallback", None)
     if not simulation.analyzers:
         return replace(outcome, fallback=fallback)
-    numbers = analyzer_numbers(strategies[0], [name for name, _ in simulation.analyzers])
-    return replace(outcome, fallback=fallback, metrics={**numbers, **outcome.metrics})
+    names = [name for name, _ in simulation.analyzers]
+    metrics = {**analyzer_numbers(strategies[0], names), **outcome.metrics}
+    tables = analyzer_tables(strategies[0], names)
+    return replace(outcome, fallback=fallback, metrics=metrics, analyzers=tables)
 
 
 def further_feeds(simulation: Simulation) -> Mapping[str, ShownFeed]:

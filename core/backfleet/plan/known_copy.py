@@ -28,7 +28,7 @@ from backfleet.chunks.date_sums_format import read_date_sums
 from backfleet.chunks.detail import merge_details, read_details
 from backfleet.chunks.parts import store_part
 from backfleet.chunks.rows import RowTable, merge_rows, read_rows
-from backfleet.chunks.schemas import RETURNS, table_names
+from backfleet.chunks.table_names import RETURNS, table_names
 from backfleet.errors import CorruptObject, ObjectMissing
 from backfleet.job.points import Indices
 from backfleet.plan.known_returns import CommonTasks, take_returns
@@ -131,7 +131,7 @@ class _Copier:
 
     @property
     def _tables(self) -> Sequence[str]:
-        return table_names(keeps_detail=self._manifest.keeps_detail)
+        return table_names(self._manifest.details)
 
     def _pieces(
         self, tasks: range, layout: DateSumsLayout | None

@@ -15,7 +15,7 @@ from backfleet.chunks.arrow import task_numbers
 from backfleet.chunks.chunk import Chunk, chunk_key, parse_chunk_key
 from backfleet.chunks.column_names import FIXED_COLUMNS, parameter_column
 from backfleet.chunks.rows import read_rows
-from backfleet.chunks.schemas import blob_names
+from backfleet.chunks.table_names import blob_names
 from backfleet.errors import BackfleetError, CorruptObject, ObjectMissing
 from backfleet.job.points import Indices
 from backfleet.plan.known_returns import CommonTasks, have_returns
@@ -95,6 +95,9 @@ class _Search:
         # Of equal points in a table of points, one is reused and the others are computed.
         earlier, at = np.unique(numbers, return_index=True)
         earlier, at = earlier[earlier >= 0], at[earlier >= 0]
+        if not len(at):
+            # The tasks that both runs have came from a newer run.
+            return
         chunks, starts = np.unique(earlier // reader.manifest.chunk_size, return_index=True)
         groups = np.split(np.arange(len(at)), starts[1:])
         is_left = np.ones(len(self.tasks), dtype=np.bool_)
@@ -163,9 +166,7 @@ class _RunReader:
         if not np.array_equal(task_numbers(rows), np.arange(tasks.start, tasks.stop)):
             raise CorruptObject("the chunk has other tasks than its run says")
         returns = self.manifest.returns_layout(chunk)
-        blobs = blob_names(
-            keeps_detail=self.manifest.keeps_detail, keeps_returns=returns is not None
-        )
+        blobs = blob_names(self.manifest.details, keeps_returns=returns is not None)
         if set(header.blobs) != blobs:
             return _NOTHING
         if header.undeclared:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from backfleet.bars import BarsWindow
 from backfleet.chunks.date_sums import DateSumsLayout, KeptReturns
+from backfleet.chunks.table_names import ANALYZERS, DETAILS
 from backfleet.engine import BrokerSettings
 from backfleet.errors import CorruptObject, error_line
 from backfleet.job.benchmark import BUY_AND_HOLD
@@ -214,6 +215,13 @@ class Manifest:
     @property
     def keeps_detail(self) -> bool:
         return self.identity.results.detail == "full"
+
+    @property
+    def details(self) -> Sequence[str]:
+        """The names of the tables of details that each chunk has."""
+        if not self.keeps_detail:
+            return ()
+        return (*DETAILS, ANALYZERS) if self.identity.results.analyzers else DETAILS
 
     @property
     def benchmark(self) -> str | None:

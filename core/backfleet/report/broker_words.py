@@ -17,14 +17,20 @@ def broker_words(broker: BrokerSettings) -> Mapping[str, str]:
     table = broker_table(broker)
     commission, slippage = broker.commission, broker.slippage
     if isinstance(commission, float) and isinstance(slippage, float):
-        costs = (
-            f"commission {commission:.4%}, at least {broker.minimum_commission:,.2f} per "
-            f"order; slippage {slippage:g} per share"
-        )
+        costs = _sentence(commission, broker.minimum_commission, slippage)
     else:
         costs = _settings({name: table[name] for name in COSTS})
     others = {name: value for name, value in table.items() if name not in ("cash", *COSTS)}
     return {"Costs": costs, **({"Broker": _settings(others)} if others else {})}
+
+
+def _sentence(commission: float, minimum: float, slippage: float) -> str:
+    parts = [
+        f"commission {commission:.4%}" if commission else "",
+        f"at least {minimum:,.2f} per order" if minimum else "",
+        f"slippage {slippage:g} per share" if slippage else "",
+    ]
+    return ", ".join(filter(None, parts)) or "none"
 
 
 def _settings(table: Mapping[str, object]) -> str:

@@ -142,7 +142,8 @@ def _figures(
     frame = frame[[*keys, "a", "b"]].dropna(subset=["a", "b"])
     if len(frame) > 1:
         steps = frame["b"] - frame["a"]
-        figures["differences"] = draw.difference_figure(steps, metric_label(metric))
+        if steps.any():
+            figures["differences"] = draw.difference_figure(steps, metric_label(metric))
         frame = frame.iloc[:: -(-len(frame) // MAX_MARKERS)]
         labels = [", ".join(map(str, values)) for values in frame[list(keys)].to_numpy()]
         figures["pairs"] = draw.scatter_figure(frame.assign(label=labels), metric, LETTERS)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from backfleet.chunks.column_names import METRICS, parameter_column
+from backfleet.console import count_of
 from backfleet.errors import BackfleetError, UserError
 from backfleet.report.data_table import data_table, heading_of
 from backfleet.report.equity_fan import EquityFan, equity_fan
@@ -25,7 +26,8 @@ from backfleet.report.sweep_rows import (
 )
 from backfleet.report.verdict_section import verdict_section
 from backfleet.results.large_rows import has_large_rows
-from backfleet.results.leaderboard import IDENTICAL, MIN_TRADES, NUMBERS
+from backfleet.results.leaderboard import IDENTICAL, MIN_TRADES, NUMBERS, rank_metric
+from backfleet.results.read import read_schema
 from backfleet.runs.run import Run
 from backfleet.runs.validation_rule import read_rule
 from backfleet.runs.verdict import read_folds
@@ -99,6 +101,9 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
 
     Raises UserError for a metric that the rows do not have, CorruptObject, StoreError.
     """
+    if metric is not None:
+        # An unknown column is refused before the verdict, which takes long.
+        rank_metric(read_schema(run.store, run.chunk_index).empty_table(), metric)
     # The verdict of a large run takes much memory for a moment, so it comes before the rows.
     known = _folds(run)
     verdict = verdict_section(run, None if isinstance(known, BackfleetError) else known)
@@ -175,11 +180,13 @@ def _tiles(sweep: SweepPageData) -> Sequence[Mapping[str, str]]:
     values = sweep.measured[sweep.metric]
     best = sweep.read.tasks.rows.to_pylist()[0]
     point = ", ".join(f"{name} {best[name]}" for name in sweep.parameters)
+    min_trades = sweep.read.tasks.min_trades
+    enough = "" if min_trades is None else f"; with at least {count_of(min_trades, 'trade')}"
     tiles += [
         {
             "label": f"Best {words.label}",
             "value": format_value(sweep.metric, float(best[sweep.metric])),
-            "note": f"{best['symbol']}{', ' if point else ''}{point}",
+            "note": f"{best['symbol']}{', ' if point else ''}{point}{enough}",
         },
         {
             "label": f"Median {words.label}",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from backfleet.chunks.table_names import ANALYZERS
 from backfleet.errors import RunNotFound
 from backfleet.plan.manifest import TaskKey
 from backfleet.report.benchmark import Benchmark, task_benchmark
@@ -24,12 +25,13 @@ __all__ = ["Details", "Task", "TaskMarketData", "market_data", "read_task"]
 
 @dataclass(frozen=True)
 class Details:
-    """A task's details, as the run keeps them."""
+    """A task's details, as the run keeps them; `analyzers` is None if the job has none."""
 
     equity: pd.DataFrame
     orders: pd.DataFrame
     fills: pd.DataFrame
     trades: pd.DataFrame
+    analyzers: pd.DataFrame | None
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,10 @@ def read_task(run: Run, index: int) -> Task:
     failed = row["status"][0].as_py() == "error"
     if failed or not run.manifest.keeps_detail:
         return Task(run, key, row, None)
-    details = Details(run.equity(index), run.orders(index), run.fills(index), run.trades(index))
+    analyzers = run.analyzers(index) if ANALYZERS in run.manifest.details else None
+    details = Details(
+        run.equity(index), run.orders(index), run.fills(index), run.trades(index), analyzers
+    )
     return Task(run, key, row, details)
 
 

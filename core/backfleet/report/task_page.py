@@ -16,7 +16,7 @@ from backfleet.report.task_account import TaskAccount
 from backfleet.report.task_data import Task, TaskMarketData, market_data, read_task
 from backfleet.report.task_figures import price_panels, task_figures
 from backfleet.report.task_holdings import Holdings, contributions_table, task_holdings
-from backfleet.report.task_tables import orders_table, rejections, trades_table
+from backfleet.report.task_tables import analyzers_table, orders_table, rejections, trades_table
 from backfleet.results.row_problems import describe_problems
 from backfleet.runs.run import Run
 
@@ -90,7 +90,13 @@ def _context(
         "rejections": rejections(task.details.orders) if task.details else [],
         "trades": len(task.details.trades) if task.details else 0,
         "orders": len(task.details.orders) if task.details else 0,
+        "analyzers": _has_analyzers(task),
     }
+
+
+def _has_analyzers(task: Task) -> bool:
+    tables = None if task.details is None else task.details.analyzers
+    return tables is not None and len(tables) > 0
 
 
 def _compared(task: Task, market: TaskMarketData, held: TaskAccount) -> Sequence[ComparedMetric]:
@@ -135,6 +141,8 @@ def _tables(
         "trades": trades_table(manifest, task.details.trades),
         "orders": orders_table(manifest, task.details.orders),
     }
+    if task.details.analyzers is not None:
+        tables["analyzers"] = analyzers_table(task.details.analyzers)
     if holdings is not None:
         tables["contributions"] = contributions_table(holdings, task.details, manifest.broker.cash)
     return tables

@@ -1,4 +1,4 @@
-"""The tables of a task's report: its trades, its orders, and why orders were rejected."""
+"""The tables of a task's report: trades, orders, why orders were rejected, and analyzers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from backfleet.report.task_account import local_times
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["closed_trades", "orders_table", "rejections", "trades_table"]
+__all__ = ["analyzers_table", "closed_trades", "orders_table", "rejections", "trades_table"]
 
 TRADES = (
     Heading("number", "Trade", "count"),
@@ -45,6 +45,16 @@ ORDERS = (
     Heading("fill_price", "Fill price", "price"),
     Heading("commission", "Fees", "money"),
 )
+ANALYZERS = (
+    Heading("number", "Line", "count"),
+    Heading("analyzer", "Analyzer"),
+    Heading("key", "Key"),
+    Heading("local_time", "Time", "time", "The date or time that the analyzer gives the value."),
+    Heading("row", "Row", "count", "In a list of lists, counted from 0."),
+    Heading("column", "Column", "count", "In a list, counted from 0."),
+    Heading("value", "Value", "number"),
+    Heading("text", "Text"),
+)
 
 
 def closed_trades(trades: pd.DataFrame) -> pd.DataFrame:
@@ -73,6 +83,20 @@ def orders_table(manifest: Manifest, orders: pd.DataFrame) -> Mapping[str, Any]:
     return data_table(frame, _headings(ORDERS, manifest))
 
 
+def analyzers_table(analyzers: pd.DataFrame) -> Mapping[str, Any]:
+    """The tables of analyzers, for the page's script; a column without content is left out."""
+    frame = analyzers.assign(
+        number=range(len(analyzers)), local_time=_local_texts(analyzers["local_time"])
+    )
+    used = {
+        "key": bool((frame["key"] != "").any()),
+        "row": bool(frame["row"].any()),
+        "column": bool(frame["column"].any()),
+        "text": bool(frame["text"].notna().any()),
+    }
+    return data_table(frame, [heading for heading in ANALYZERS if used.get(heading.name, True)])
+
+
 def rejections(orders: pd.DataFrame) -> Sequence[tuple[str, int, float]]:
     """Why orders were rejected, how many, and their part of all orders; the commonest first."""
     counts = orders["reason"].value_counts()
@@ -93,9 +117,11 @@ def _why(reason: object) -> str | None:
 
 
 def _moments(manifest: Manifest, times: pd.Series) -> pd.Series:
+    return _local_texts(local_times(manifest, times).to_series(index=times.index))
+
+
+def _local_texts(times: pd.Series) -> pd.Series:
     """Local times as text that sorts; without a time of day where it is always midnight."""
-    local = local_times(manifest, times)
-    daily = bool((local.dropna() == local.dropna().normalize()).all())
-    form = "%Y-%m-%d" if daily else "%Y-%m-%d %H:%M:%S"
-    texts: pd.Series = local.strftime(form).to_series(index=times.index)
+    daily = bool((times.dropna() == times.dropna().dt.normalize()).all())
+    texts: pd.Series = times.dt.strftime("%Y-%m-%d" if daily else "%Y-%m-%d %H:%M:%S")
     return texts

@@ -13,10 +13,19 @@ from backfleet.chunks.chunk import Chunk
 from backfleet.chunks.column_names import DIGEST, FALLBACK, ORIGIN
 from backfleet.chunks.rows import read_rows, scalar_text
 from backfleet.errors import CorruptObject
+from backfleet.plan.manifest import Manifest
 from backfleet.plan.rows import RowLayout
 from backfleet.results.chunk_index import ChunkIndex
 
-__all__ = ["OtherColumns", "assemble", "common_columns", "row_groups", "stack", "tables_of"]
+__all__ = [
+    "OtherColumns",
+    "assemble",
+    "common_columns",
+    "no_rows",
+    "row_groups",
+    "stack",
+    "tables_of",
+]
 
 LAST = ("seconds", "engine", FALLBACK, ORIGIN)
 """Columns that stand after those that strategies and plugins add."""
@@ -35,9 +44,12 @@ def assemble(chunk_index: ChunkIndex) -> pa.Table:
     Where there are none yet, the table has the columns that they will have.
     """
     tables = list(tables_of(chunk_index))
-    if not tables:
-        return RowLayout(chunk_index.manifest).rows([]).to_arrow().drop_columns([DIGEST])
-    return stack(tables)
+    return stack(tables) if tables else no_rows(chunk_index.manifest)
+
+
+def no_rows(manifest: Manifest) -> pa.Table:
+    """An empty table with the columns that the rows of a run have at least."""
+    return RowLayout(manifest).rows([]).to_arrow().drop_columns([DIGEST])
 
 
 def tables_of(chunk_index: ChunkIndex) -> Iterator[pa.Table]:

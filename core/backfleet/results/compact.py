@@ -24,7 +24,14 @@ from backfleet.results.sort import SortOrder, sorted_indices
 from backfleet.store import Store
 from backfleet.submissions.large_runs import MAX_FILE_TASKS
 
-__all__ = ["RESULTS", "compact", "is_current", "read_compacted", "read_sorted"]
+__all__ = [
+    "RESULTS",
+    "compact",
+    "compacted_schema",
+    "is_current",
+    "read_compacted",
+    "read_sorted",
+]
 
 RESULTS = "results.parquet"
 SORTED_ROWS = 500_000
@@ -99,6 +106,21 @@ def read_compacted(
         return None
     try:
         return None if partitions is None else partitions.read(names)
+    except _UNREADABLE:
+        return None
+
+
+def compacted_schema(store: Store, listing: str) -> pa.Schema | None:
+    """Return the columns of the file or files; None as `read_compacted` does."""
+    try:
+        file = _opened(store, listing)
+        return None if file is None else file.file.schema_arrow.remove_metadata()
+    except ObjectMissing:
+        partitions = open_partitions(store, listing)
+    except _UNREADABLE:
+        return None
+    try:
+        return None if partitions is None else partitions.schema
     except _UNREADABLE:
         return None
 

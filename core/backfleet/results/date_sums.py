@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from backfleet.chunks.chunk import ChunkHeader
 from backfleet.chunks.date_sums import Block, DateSums, count_dates, on_dates
 from backfleet.chunks.date_sums_format import read_date_sums
-from backfleet.chunks.schemas import RETURNS
+from backfleet.chunks.table_names import RETURNS
 from backfleet.errors import CorruptObject
 from backfleet.job.points import Indices
 from backfleet.plan.manifest import Manifest

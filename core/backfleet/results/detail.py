@@ -1,4 +1,4 @@
-"""Equity, orders, fills and trades of one task or of all, from the blobs of the chunks.
+"""Equity, orders, fills, trades and tables of analyzers of one task or of all, from the chunks.
 
 Stored times are UTC; readers also get the session and the local time. Columns that follow from
 others, such as a trade's side and return, are added here and not stored.
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from backfleet.chunks.arrow import array_of
 from backfleet.chunks.detail import detail_tables, read_details
+from backfleet.chunks.table_names import ANALYZERS
 from backfleet.errors import CorruptObject, RunNotFound
 from backfleet.plan.manifest import Manifest
 from backfleet.results.chunk_index import ChunkIndex
@@ -50,7 +51,7 @@ def read_detail(
             f"task {task} has no result yet; 'backfleet resume {store.url}' computes it"
         )
     if name not in header.blobs:
-        raise _no_details(name)
+        raise _no_details(manifest, name)
     table = read_details(store, header.blobs, name)
     table = table.filter(pc.equal(table["task"], task)).drop_columns(["task"])
     frame: pd.DataFrame = _with_derived_columns(table, manifest).to_pandas()
@@ -69,9 +70,9 @@ def read_all_details(
     """
     headers = chunk_index.headers()
     if any(name not in header.blobs for header in headers):
-        raise _no_details(name)
+        raise _no_details(manifest, name)
     tables = [read_details(store, header.blobs, name) for header in headers]
-    table = pa.concat_tables([detail_tables([])[name], *tables]).unify_dictionaries()
+    table = pa.concat_tables([detail_tables([], [name])[name], *tables]).unify_dictionaries()
     table = _with_derived_columns(table, manifest)
     if "symbol" not in table.column_names:
         return table
@@ -99,6 +100,10 @@ def _derived_columns(table: pa.Table, zone: str) -> Iterator[tuple[str, Any]]:
                 needs_session = False
             yield name, column
             yield LOCAL_NAMES[name], local
+        elif name == "local_time":
+            # Analyzers keep their values by the dates that the strategy sees.
+            yield "session", column.cast(pa.date32(), safe=False)
+            yield name, column
         elif pa.types.is_floating(column.type):
             # SQL ranks NaN above all numbers.
             yield name, pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
@@ -122,7 +127,12 @@ def _check_positions(positions: NDArray[np.int64], count: int) -> None:
         raise CorruptObject("the details name a symbol that the run does not have")
 
 
-def _no_details(name: str) -> RunNotFound:
+def _no_details(manifest: Manifest, name: str) -> RunNotFound:
+    if name == ANALYZERS and manifest.keeps_detail:
+        return RunNotFound(
+            "the run keeps no analyzers: its job has no [results.analyzers]. Add them, and run it "
+            "again"
+        )
     return RunNotFound(
         f'the run keeps no {name}: its job has results.detail = "summary"; '
         "run it with --set results.detail=full"

@@ -17,10 +17,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from backfleet.chunks.arrow import nullable_floats, task_numbers
-from backfleet.chunks.column_names import DIGEST
 from backfleet.job.points import Points
-from backfleet.plan.rows import RowLayout
-from backfleet.results.assemble import stack, tables_of
+from backfleet.results.assemble import no_rows, stack, tables_of
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.leaderboard import (
     DEFAULT_METRICS,
@@ -29,7 +27,7 @@ from backfleet.results.leaderboard import (
     leaders_of,
     rank_metric,
 )
-from backfleet.results.read import current_partitions
+from backfleet.results.read import current_partitions, read_schema
 from backfleet.results.sort import SortOrder, sorted_indices
 from backfleet.store import Store
 from backfleet.submissions.large_runs import MAX_FILE_TASKS
@@ -117,8 +115,7 @@ class LargeRows:
     def metric(self, asked: str | None) -> str:
         """Return `rank_metric` of all rows. Raises UserError."""
         if asked is not None:
-            first = next(self.batches(), None)
-            return rank_metric(self._empty() if first is None else first, asked)
+            return rank_metric(read_schema(self._store, self._chunk_index).empty_table(), asked)
         for name in DEFAULT_METRICS:
             if any(batch[name].null_count < len(batch) for batch in self.batches([name])):
                 return name
@@ -145,7 +142,7 @@ class LargeRows:
 
     def first_tasks(self, order: SortOrder, limit: int) -> pa.Table:
         """Return the rows that come first in an order, with all columns."""
-        keys = self._empty().select(list(dict.fromkeys([order.column, "task"])))
+        keys = no_rows(self._manifest).select(list(dict.fromkeys([order.column, "task"])))
         for batch in self.batches(keys.column_names):
             both = pa.concat_tables([keys, batch.select(keys.column_names)])
             keys = both.take(sorted_indices(both, order).slice(0, limit))
@@ -207,10 +204,8 @@ class LargeRows:
                 tables.append(batch.take(inside))
         if tables:
             return stack(tables)
-        return self._empty() if columns is None else self._empty().select(list(columns))
-
-    def _empty(self) -> pa.Table:
-        return RowLayout(self._manifest).rows([]).to_arrow().drop_columns([DIGEST])
+        empty = no_rows(self._manifest)
+        return empty if columns is None else empty.select(list(columns))
 
 
 def _hash_of(value: Any) -> int:

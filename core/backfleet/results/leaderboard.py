@@ -259,19 +259,23 @@ class _Groups:
 
     def mean(self, name: str) -> Floats:
         """Return the mean of a column over the tasks of each group that have a value, else NaN."""
-        values = nullable_floats(self.rows[name])
         if self.by == "task":
-            return values
-        is_known = ~np.isnan(values)
-        sums = np.bincount(self.group[is_known], values[is_known], len(self))
-        counts = np.bincount(self.group[is_known], minlength=len(self))
+            return nullable_floats(self.rows[name])
+        sums, counts = self._sums(name)
         means: Floats = np.divide(sums, counts, out=np.full(len(self), np.nan), where=counts > 0)
         return means
 
-    def total(self, name: str) -> Indices:
-        """Return the sum of a column over the tasks of each group."""
-        values = np.nan_to_num(nullable_floats(self.rows[name]))
-        return np.bincount(self.group, values, len(self)).astype(np.int64)
+    def total(self, name: str) -> Floats:
+        """Return the sum of a column over the tasks of each group that have a value, else NaN."""
+        sums, counts = self._sums(name)
+        totals: Floats = np.where(counts > 0, sums, np.nan)
+        return totals
+
+    def _sums(self, name: str) -> tuple[Floats, Indices]:
+        values = nullable_floats(self.rows[name])
+        is_known = ~np.isnan(values)
+        sums = np.bincount(self.group[is_known], values[is_known], len(self)).astype(np.float64)
+        return sums, np.bincount(self.group[is_known], minlength=len(self))
 
     def table(self, chosen: Sequence[int], manifest: Manifest) -> pa.Table:
         """Return the rows of some groups."""
@@ -291,7 +295,7 @@ class _Groups:
             columns = {"symbol": firsts["symbol"], "points": counts}
         for field in self.rows.schema:
             if field.name in TOTALS:
-                columns[field.name] = float_array(self.total(field.name)[at])
+                columns[field.name] = array_of("int", _known(self.total(field.name)[at]))
             elif field.type in NUMBERS and field.name not in {"task", "seconds", *parameters}:
                 columns[field.name] = array_of("float", _known(self.mean(field.name)[at]))
         return pa.table(columns)

@@ -9,14 +9,14 @@ import pyarrow as pa
 
 from backfleet.errors import StoreError, UserError
 from backfleet.plan.manifest import Manifest
-from backfleet.results.assemble import assemble
+from backfleet.results.assemble import assemble, common_columns, no_rows, tables_of
 from backfleet.results.chunk_index import ChunkIndex
-from backfleet.results.compact import compact, read_compacted
+from backfleet.results.compact import compact, compacted_schema, read_compacted
 from backfleet.results.partitions import Partitions, open_partitions
 from backfleet.store import Store
 from backfleet.submissions.large_runs import MAX_FILE_TASKS, MAX_TABLE_TASKS
 
-__all__ = ["current_partitions", "open_results", "read_results"]
+__all__ = ["current_partitions", "open_results", "read_results", "read_schema"]
 
 
 def _check_table_size(manifest: Manifest) -> None:
@@ -58,6 +58,15 @@ def current_partitions(store: Store, chunk_index: ChunkIndex) -> Partitions | No
             compact(store, chunk_index)
             partitions = open_partitions(store, chunk_index.listing())
     return partitions
+
+
+def read_schema(store: Store, chunk_index: ChunkIndex) -> pa.Schema:
+    """Return the columns of all rows there are, without their values. Raises CorruptObject."""
+    schema = compacted_schema(store, chunk_index.listing())
+    if schema is not None:
+        return schema
+    known = no_rows(chunk_index.manifest).schema
+    return common_columns([known, *(rows.schema for rows in tables_of(chunk_index))])
 
 
 def read_results(

@@ -144,7 +144,8 @@ def _failure(kind: str, cases: Sequence[tuple[int, str]]) -> str:
     if len(cases) == 1:
         return f"failed: task {task} with {kind}: {_line(message)}".rstrip(": ")
     more = "" if len(messages) == 1 else f", and {count_of(len(messages) - 1, 'other message')}"
-    return f"failed: {len(cases):,} tasks with {kind}, first task {task}: {_line(message)}{more}"
+    first = f"first task {task}: {_line(message)}".rstrip(": ")
+    return f"failed: {len(cases):,} tasks with {kind}, {first}{more}"
 
 
 def _line(message: str) -> str:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from backfleet.chunks.arrow import task_numbers
 from backfleet.chunks.chunk import ChunkHeader
 from backfleet.chunks.detail import read_details
-from backfleet.chunks.schemas import SUMS
 from backfleet.chunks.sums import COUNT, VALUE, segment_starts
+from backfleet.chunks.table_names import SUMS
 from backfleet.errors import CorruptObject
 from backfleet.job.points import Indices
 from backfleet.metrics.sums import ReturnSums, SegmentSums

@@ -21,7 +21,7 @@ __all__ = ["DETAIL_TABLES", "Table", "run_tables", "runs_table"]
 Table = Callable[[], "pa.Table | Partitions"]
 """Makes a table, or opens its files, when a query names it."""
 
-DETAIL_TABLES = ("equity", "orders", "fills", "trades")
+DETAIL_TABLES = ("equity", "orders", "fills", "trades", "analyzers")
 
 TEXTS = (
     *("run_id", "name", "strategy", "created", "state"),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from backfleet.chunks.table_names import ANALYZERS
 from backfleet.errors import CorruptObject, RunNotFound
 from backfleet.results.sql_limits import SqlLimits
 from backfleet.results.tables import DETAIL_TABLES, Table, run_tables, runs_table
@@ -70,6 +71,8 @@ def _of_all(runs: Sequence[Run], name: str, on_damage: Callable[[CorruptObject],
     if not runs:
         raise RunNotFound("the store has no runs to query; --store selects another store")
     for run in runs:
+        if name == ANALYZERS and ANALYZERS not in run.manifest.details:
+            continue
         try:
             table = run_tables(run.store, run.manifest, run.chunk_index)[name]()
         except CorruptObject as error:
@@ -79,6 +82,10 @@ def _of_all(runs: Sequence[Run], name: str, on_damage: Callable[[CorruptObject],
             table = table.read()
         ids = array_of("str", [run.id] * table.num_rows)
         tables.append(table.add_column(0, "run_id", ids))
+    if not tables and name == ANALYZERS:
+        raise RunNotFound(
+            "no run of the store keeps tables of analyzers. A job names them in [results.analyzers]"
+        )
     if not tables:
         raise CorruptObject("none of the runs of the store can be read")
     return stack(tables)

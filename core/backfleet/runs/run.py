@@ -309,6 +309,13 @@ class Run:
         """Return one row per trade: a position from its opening to its close."""
         return self._detail("trades", task)
 
+    def analyzers(self, task: int) -> pd.DataFrame:
+        """Return the tables of the job's analyzers: one row per value.
+
+        Raises IndexError, and RunNotFound if the job has no analyzers.
+        """
+        return self._detail("analyzers", task)
+
     def logs(self, task: int | None = None, *, follow: bool = False) -> Iterator[str]:
         """Return the lines that tasks printed, chunk by chunk, or those of one task.
 

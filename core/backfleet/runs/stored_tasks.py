@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from backfleet.chunks.chunk import read_chunk
 from backfleet.chunks.detail import read_details, stored_tables
 from backfleet.chunks.rows import Rows, read_rows, scalar_text
-from backfleet.chunks.schemas import RETURNS, SUMS
 from backfleet.chunks.sums import segment_table
+from backfleet.chunks.table_names import ANALYZERS, RETURNS, SUMS
 from backfleet.chunks.task_result import TaskResult, TaskStatus, raise_data_error
 from backfleet.errors import ObjectMissing
 from backfleet.plan.rows import RowLayout
@@ -24,7 +24,7 @@ __all__ = ["RecordMismatch", "StoredTasks", "TaskRecord"]
 
 MAX_HELD_CHUNKS = 8
 
-TABLES = ("orders", "fills", "trades", "equity")
+TABLES = ("orders", "fills", "trades", "equity", ANALYZERS)
 """In the order in which a difference shows first."""
 
 Row = Mapping[str, Any]
@@ -91,7 +91,8 @@ class StoredTasks:
                 row[name] = scalar_text(value)
             elif isinstance(known, float) and isinstance(value, (bool, int)):
                 row[name] = float(value)
-        details = stored_tables([result], keeps_detail=result.outcome is not None)
+        names = () if result.outcome is None else self._run.manifest.details
+        details = stored_tables([result], names)
         return self.compare(stored, TaskRecord(row, details))
 
     def compare(self, ours: TaskRecord, theirs: TaskRecord) -> RecordMismatch | None:

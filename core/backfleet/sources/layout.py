@@ -57,21 +57,23 @@ class ColumnOptions(SourceOptions):
     time
         A second column with the time of day; by default `time`, where it stands beside a `date`.
     open, high, low, close
-        By default their own names.
+        The columns of the prices; by default `open`, `high`, `low` and `close`.
     volume
-        By default `volume`; unknown (NaN) if there is none.
+        The column of the volume; by default `volume`, and unknown (NaN) if there is none.
     factor
-        The cumulative adjustment factor; ones if not named.
+        The column of the cumulative adjustment factor; 1 if not named.
     adjusted
-        The adjusted close, such as `Adj Close`: all four prices are adjusted by the same factor,
-        adjusted close / close. `already-adjusted` says that the prices in the file are adjusted.
+        The column of the adjusted close, such as `Adj Close`: all four prices are adjusted by the
+        same factor, adjusted close / close. `already-adjusted` says that the prices in the file are
+        adjusted.
     splits, dividends
-        Events on their ex-dates: new shares per old one, and money per share.
+        The columns of events on their ex-dates: `splits` has new shares per old one, `dividends`
+        money per share.
     tradable
-        True or false: whether the symbol traded; all true if not named.
+        The column that says whether the symbol traded, true or false; all true if not named.
     date_format
-        As `datetime.strptime` reads it; by default dates and times are ISO 8601. With a `time`
-        column it covers both, with a space between.
+        The format of dates, as `datetime.strptime` reads it; by default dates and times are ISO
+        8601. With a `time` column it covers both, with a space between.
     stamp
         Whether times are the beginnings of bars, `open`, or their ends, `close`; by default `open`.
     """

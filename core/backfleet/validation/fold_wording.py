@@ -120,8 +120,8 @@ def _paths(folds: Folds) -> Iterator[str]:
     if quantiles is not None and folds.paths is not None:
         low, middle, high = (quantiles[level] for level in (0.05, 0.5, 0.95))
         yield (
-            f"Sharpe of {count_of(len(folds.paths), 'path')}: median {middle:.2f}, 90 % between "
-            f"{low:.2f} and {high:.2f}. Paths share data, so this is no error."
+            f"Sharpe of {count_of(len(folds.paths), 'path')}: median {middle:.2f}, 90% between "
+            f"{low:.2f} and {high:.2f}. Paths share data, so their spread is not a standard error."
         )
 
 

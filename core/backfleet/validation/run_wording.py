@@ -62,7 +62,7 @@ def _symbols(symbols: SymbolVerdicts) -> Iterator[str]:
     discoveries = symbols.discoveries
     tests, rate = count_of(discoveries.tests, "symbol"), f"{FALSE_SHARE:.0%}"
     if not discoveries.tests:
-        yield "Too little data: no symbol is a test."
+        yield "Too little data: no symbol can be tested."
     elif not discoveries.count:
         yield (
             f"The best point stands out from luck on none of {tests}, at a false discovery rate of "
@@ -77,6 +77,6 @@ def _symbols(symbols: SymbolVerdicts) -> Iterator[str]:
     left_out = len(symbols.verdicts) - discoveries.tests
     if left_out:
         yield (
-            "Symbols with fewer than "
-            f"{MIN_TRADES} trades or without a Sharpe ratio are no tests: {left_out:,}."
+            f"Not tested, with fewer than {MIN_TRADES} trades or without a Sharpe ratio: "
+            f"{count_of(left_out, 'symbol')}."
         )

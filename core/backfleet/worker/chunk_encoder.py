@@ -46,7 +46,7 @@ class ChunkEncoder:
         tasks may have read, and `returns` their returns by date, if the run keeps any.
         """
         rows = self._layout.rows(results)
-        tables = stored_tables(results, keeps_detail=self._manifest.keeps_detail)
+        tables = stored_tables(results, self._manifest.details)
         return self._encode(chunk, generation, rows, tables, undeclared, returns)
 
     def merge(self, store: Store, target: ChunkTarget, parts: Sequence[ChunkPart]) -> EncodedChunk:

@@ -103,7 +103,7 @@ class ShardWorker:
                 chunk,
                 generation,
                 self.manifest.chunks[chunk],
-                self.manifest.keeps_detail,
+                self.manifest.details,
                 self.manifest.returns_layout(chunk),
             )
             writer = ChunkWriter(self._setup, target, tasks, has_parts=chunk in begun)

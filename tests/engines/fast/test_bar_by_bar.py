@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import datetime
 import inspect
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,8 +52,8 @@ class Looks(bt.Strategy):
 
     def next(self) -> None:
         series = [*self.datas, *self.used, self.above, self]
-        self.seen.append([(len(one), one.buflen(), len(one.array)) for one in series])
-        self.seen.append([tomorrow(one) for one in series])
+        self.seen.append([(len(owner), owner.buflen(), len(owner.array)) for owner in series])
+        self.seen.append([tomorrow(owner) for owner in series])
         self.seen.append(self.data.datetime.datetime())
         self.trade(self.datas[len(self) % len(self.datas)])
 
@@ -69,6 +71,15 @@ def tomorrow(series: bt.LineSeries) -> Any:
         return series[1]
     except IndexError as error:
         return str(error)
+
+
+class Plain(Looks):
+    """The same without a line of two feeds, which fails before both of them have begun."""
+
+    def __init__(self) -> None:
+        self.used = [bt.indicators.EMA(data, period=3) for data in self.datas]
+        self.above = self.data.close > self.used[0]
+        self.seen: list[Any] = []
 
 
 class Own(bt.Indicator):
@@ -258,3 +269,49 @@ def test_run_that_is_stopped_leaves_what_backtrader_leaves(played: list[Any]) ->
 
     assert look(FEEDS["weeks"], Stops).strategies
     assert played
+
+
+def random_feeds(seed: int) -> Callable[[Any], None]:
+    """Add feeds with holes, some of them resampled in a random way, in a random order."""
+    chance = random.Random(seed)
+    freq = chance.choice(["D", "h", "7min", "20s"])
+    sizes = {"D": bt.TimeFrame.Days, "20s": bt.TimeFrame.Seconds}
+    unit = sizes.get(freq, bt.TimeFrame.Minutes)
+    units = [u for u in range(bt.TimeFrame.Ticks, bt.TimeFrame.Years + 1) if u >= unit or not u % 4]
+
+    def add(cerebro: Any) -> None:
+        for number in range(chance.randint(1, 2)):
+            frame = make_frame(chance.randint(3, 160), seed=seed + number, freq=freq)
+            kept = [at for at in range(len(frame)) if at < 1 or chance.random() < 0.9]
+            feed = bt.feeds.PandasData(
+                dataname=frame.iloc[kept],
+                timeframe=unit,
+                todate=chance.choice([None, frame.index[-1 - len(frame) // 3]]),
+                sessionend=chance.choice([None, datetime.time(16, 0)]),
+            )
+            is_shown = chance.random() < 0.7
+            if is_shown:
+                cerebro.adddata(feed)
+            for _ in range(chance.randint(0 if is_shown else 1, 2)):
+                cerebro.resampledata(
+                    feed,
+                    timeframe=chance.choice(units),
+                    compression=chance.choice([1, 1, 2, 3, 15]),
+                    bar2edge=chance.random() < 0.7,
+                    adjbartime=chance.random() < 0.7,
+                    rightedge=chance.random() < 0.7,
+                    boundoff=chance.choice([0, 0, 1]),
+                    takelate=chance.random() < 0.7,
+                )
+
+    return add
+
+
+@pytest.mark.parametrize(
+    "block", [0, *(pytest.param(n, marks=pytest.mark.exhaustive) for n in range(1, 60))]
+)
+def test_random_resampling_gives_the_bars_of_backtrader(block: int) -> None:
+    for seed in range(10 * block, 10 * block + 10):
+        settings = random.Random(seed).choice([{}, {}, {"runonce": False}, {"preload": False}])
+        # Each Cerebro draws for itself.
+        look(lambda cerebro, seed=seed: random_feeds(seed)(cerebro), Plain, **settings)

@@ -20,10 +20,11 @@ from backtrader.lineiterator import LineIterator
 from backtrader.resamplerfilter import Resampler
 from backtrader.strategy import Strategy
 
-from backfleet.engines.fast.column_feeds import fill_for_steps, is_plain
+from backfleet.engines.fast.alone_feeds import BAR
+from backfleet.engines.fast.column_feeds import is_plain, read_for_steps
 from backfleet.engines.fast.columns import Columns
 from backfleet.engines.fast.lines import CursorBindings
-from backfleet.engines.fast.loop import go_through, look_as_stock, look_by_the_bar
+from backfleet.engines.fast.loop import are_finite, go_through, look_as_stock
 from backfleet.engines.fast.moving_code import moving_method
 from backfleet.engines.fast.observers import GrowingObservers, Observers
 from backfleet.engines.fast.played_feeds import PlayedFeed, Step, play, take_alone
@@ -92,13 +93,21 @@ def _is_known_feed(feed: Any) -> bool:
         and not len(feed)
         and hasattr(feed.lines, "close")
         and CursorBindings().can_bind_series(feed)
-        and all(_is_known_filter(filtering) for filtering, _, _ in feed._filters)
+        and (not feed._filters or _is_resampled(feed))
         and (feed._calendar is None or type(feed._calendar).__module__.startswith("backtrader."))
     )
 
 
-def _is_known_filter(filtering: Any) -> bool:
-    return isinstance(filtering, Resampler) and type(filtering).__module__.startswith("backtrader.")
+def _is_resampled(feed: Any) -> bool:
+    """Whether a feed has a resampler and no other filter."""
+    first, *others = [filtering for filtering, _, _ in feed._filters]
+    cls: Any = type(first)
+    return (
+        not others
+        and isinstance(first, Resampler)
+        and cls.__module__.startswith("backtrader.")
+        and tuple(feed.getlinealiases()[: len(BAR)]) == BAR
+    )
 
 
 def _is_known_strategy(strategy: Any) -> bool:
@@ -118,16 +127,15 @@ def run_bar_by_bar(cerebro: Any, strategies: list[Any]) -> None:
     """Take the strategies through the bars as `Cerebro._runnext` does."""
     feeds = sorted(cerebro.datas, key=lambda feed: (feed._timeframe, feed._compression))
     loaded = [bool(feed.buflen()) for feed in feeds]
-    for feed, is_loaded in zip(feeds, loaded, strict=True):
-        if not is_loaded:
-            fill_for_steps(feed)
-    steps, error = take_alone(feeds)
+    pairs = zip(feeds, loaded, strict=True)
+    rows = [None if is_loaded else read_for_steps(feed) for feed, is_loaded in pairs]
+    steps, error = take_alone(feeds, rows)
     for feed in feeds:
         feed.home()
     steady = [feed for at, feed in enumerate(feeds) if _is_steady(at, steps)]
     columns = [Columns(strategy, steady) for strategy in strategies]
     bindings, broker = CursorBindings(), cerebro._broker
-    look_by_the_bar(broker, feeds)
+    finite = are_finite(feeds)
     players = [PlayedFeed(*pair) for pair in zip(feeds, loaded, strict=True)]
     cursors = {id(player.feed): player.cursor for player in players}
     try:
@@ -137,7 +145,7 @@ def run_bar_by_bar(cerebro: Any, strategies: list[Any]) -> None:
             of_strategy.bind(bindings, cursors)
         runs = [SteppedRun(strategy, bindings) for strategy in strategies]
         with quick_lines(strategies):
-            go_through(cerebro, runs, play(players, steps, broker))
+            go_through(cerebro, runs, play(players, steps, broker, finite))
         if error is not None and not cerebro._event_stop:
             raise error
     finally:

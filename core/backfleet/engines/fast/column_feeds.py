@@ -21,7 +21,7 @@ from backtrader.linebuffer import LineBuffer
 
 from backfleet.engines.fast import csv_feed
 
-__all__ = ["fill_for_steps", "is_plain", "read_by_the_column"]
+__all__ = ["is_plain", "read_by_the_column", "read_for_steps"]
 
 Fill = Callable[[Any], bool]
 
@@ -73,33 +73,20 @@ def _preload(feed: Any) -> None:
         feed.f = None
 
 
-def fill_for_steps(feed: Any) -> None:
+def read_for_steps(feed: Any) -> Iterator[tuple[float, ...]] | None:
     """Read a feed that is not preloaded by the column, unless something in it is odd.
 
-    The lines of a feed without filters are filled. One with filters gets its rows from columns, in
-    a `_load` of its own that lasts until the feed is at its end.
+    The lines of a feed without filters are filled. One with filters is given as rows.
     """
     if feed._clone or any(_is_unusual(line) for line in feed.lines):
-        return
-    if not _fill(feed, reads_on=True):
-        return
-    if not feed._filters:
-        return
+        return None
+    if not _fill(feed, reads_on=True) or not feed._filters:
+        return None
     lines = feed.lines.lines
     rows = zip(*(line.array for line in lines), strict=True)
     for line in lines:
         line.reset()
-
-    def load() -> bool:
-        row = next(rows, None)
-        if row is None:
-            del feed.__dict__["_load"]
-            return False
-        for line, value in zip(lines, row, strict=True):
-            line[0] = value
-        return True
-
-    feed.__dict__["_load"] = load
+    return rows
 
 
 def _fill(feed: Any, *, reads_on: bool) -> bool:

@@ -76,7 +76,7 @@ class Columns:
     def _compute(self, indicator: Any, feeds: dict[int, Any]) -> None:
         """Compute an indicator by the column, or else those below it."""
         feed, tree = feeds[id(indicator)], list(_tree(indicator))
-        lines = [line for part in tree for line in _lines_of(part)]
+        lines = [line for owner in tree for line in _lines_of(owner)]
         if feed is not None and _is_closed(lines) and _once(indicator, lines):
             values = [line.array for line in lines]
             for line in lines:
@@ -116,11 +116,11 @@ class Columns:
         """Put the computed indicators on cursors of their own, behind those of the feeds."""
         for indicator, feed, (tree, lines, values) in self._computed:
             cursor = BarCursor()
-            for part in tree:
-                if isinstance(part, LineBuffer):
-                    bindings.line(part, cursor)
+            for owner in tree:
+                if isinstance(owner, LineBuffer):
+                    bindings.line(owner, cursor)
                 else:
-                    bindings.series(part, cursor)
+                    bindings.series(owner, cursor)
             rows = zip(*values, strict=True)
             appends = [line.array.append for line in lines]
             indicator.__dict__["_next"] = _growth(cursor, cursors[id(feed)], appends, rows)

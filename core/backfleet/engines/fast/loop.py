@@ -21,7 +21,7 @@ from backfleet.engines.fast.lines import BarCursor, CursorBindings
 from backfleet.engines.fast.notifications import deliver
 from backfleet.engines.fast.strategy import StrategyRun
 
-__all__ = ["go_through", "look_as_stock", "look_by_the_bar", "run_lean"]
+__all__ = ["are_finite", "go_through", "look_as_stock", "look_by_the_bar", "run_lean"]
 
 
 def run_lean(cerebro: Any, strategies: list[Any]) -> None:
@@ -33,7 +33,7 @@ def run_lean(cerebro: Any, strategies: list[Any]) -> None:
     try:
         cursors = _bind_feeds(feeds, bindings)
         runs = [StrategyRun(strategy, bindings) for strategy in strategies]
-        look_by_the_bar(broker, feeds)
+        look_by_the_bar(broker, are_finite(feeds))
         go_through(cerebro, runs, _moments(feeds, cursors))
     finally:
         bindings.restore()
@@ -42,11 +42,15 @@ def run_lean(cerebro: Any, strategies: list[Any]) -> None:
         run.finish()
 
 
-def look_by_the_bar(broker: Any, feeds: Sequence[Any]) -> None:
+def are_finite(feeds: Sequence[Any]) -> bool:
+    """Whether all closes of all feeds are finite."""
+    return all(_is_finite(feed.close.array) for feed in feeds)
+
+
+def look_by_the_bar(broker: Any, finite: bool) -> None:
     """Let a fast broker read the feeds' arrays, since they are on cursors."""
     if isinstance(broker, FastBroker):
-        broker.finite = all(_is_finite(feed.close.array) for feed in feeds)
-        broker.by_the_bar = True
+        broker.finite, broker.by_the_bar = finite, True
 
 
 def look_as_stock(broker: Any) -> None:

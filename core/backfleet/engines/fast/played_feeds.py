@@ -18,6 +18,7 @@ from typing import Any
 
 from backtrader.feed import DataClone
 
+from backfleet.engines.fast.alone_feeds import Rows, alone
 from backfleet.engines.fast.lines import (
     BarCursor,
     CursorBindings,
@@ -25,7 +26,7 @@ from backfleet.engines.fast.lines import (
     methods_of,
     subclass_with,
 )
-from backfleet.engines.fast.loop import look_as_stock
+from backfleet.engines.fast.loop import look_as_stock, look_by_the_bar
 from backfleet.engines.fast.quick_lines import quick_lines
 
 __all__ = ["PlayedFeed", "play", "take_alone"]
@@ -36,14 +37,17 @@ Step = tuple[float, Moves]
 """A moment and what moves."""
 
 
-def take_alone(feeds: Sequence[Any]) -> tuple[list[Step], Exception | None]:
+def take_alone(
+    feeds: Sequence[Any], rows: Sequence[Rows | None]
+) -> tuple[list[Step], Exception | None]:
     """Take feeds through all of their bars as `Cerebro._runnext` does.
 
-    Returns the steps, and what was raised after them.
+    Returns the steps, and what was raised after them. `rows` has those of resampled feeds that are
+    read already.
     """
     steps: list[Step] = []
     try:
-        with quick_lines(feeds):
+        with alone(feeds, rows), quick_lines(feeds):
             steps.extend(_moved(feeds))
     except Exception as error:
         return steps, error
@@ -133,6 +137,11 @@ class PlayedFeed:
                 line.array = array("d")
             self._appends = [line.array.append for line in lines]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no bar is in the feed's lines yet."""
+        return not self._loaded
+
     def bind(self, bindings: CursorBindings) -> None:
         """Put the feed's lines on its cursor, and its ticks."""
         feed, fields = self.feed, self.feed.__dict__
@@ -167,14 +176,27 @@ class PlayedFeed:
         self.cursor.bar, self.tick.bar = length - 1, tick - 1
 
 
-def play(players: Sequence[PlayedFeed], steps: Sequence[Step], broker: Any) -> Iterator[float]:
-    """Take the feeds through the steps again, and give the time of each."""
+def play(
+    players: Sequence[PlayedFeed], steps: Sequence[Step], broker: Any, finite: bool
+) -> Iterator[float]:
+    """Take the feeds through the steps again, and give the time of each.
+
+    The broker reads the feeds' arrays when all feeds have begun, until a tick is not that of its
+    bar; `finite` says whether all closes are finite.
+    """
+    waiting = {at for at, player in enumerate(players) if player.is_empty}
+    if not waiting:
+        look_by_the_bar(broker, finite)
     for moment, moves in steps:
         for at, length, loaded, tick in moves:
             players[at].move(length, loaded, tick)
-            if length != tick and length:
-                # From here on, the ticks by which a broker fills orders are not those of the bar.
+            if length != tick and length:  # only after the end, where no feed begins
                 look_as_stock(broker)
+                waiting = set()
+        if waiting:
+            waiting = {at for at in waiting if players[at].is_empty}
+            if not waiting:
+                look_by_the_bar(broker, finite)
         yield moment
 
 

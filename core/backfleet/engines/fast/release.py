@@ -3,52 +3,53 @@
 Orders, their copies, the broker and the strategy hang together in cycles. Left alone, that is
 garbage which only Python's collector can find, and it goes through all of it several times. With
 their lists of orders emptied, nearly all of it is free at once, in a tenth of the time.
-
-Only the run itself refers to a strategy if there are fewer references to it than there were while
-its outcome existed.
 """
 
 from __future__ import annotations
 
 import sys
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["FinishedRun"]
+from backfleet.engine import Outcome
+
+__all__ = ["release_after"]
+
+References = Sequence[int]
+"""Numbers of references to a strategy, its broker, and the lists that a release empties."""
 
 
-class FinishedRun:
-    """A finished run, whose memory is released when its outcome is gone.
+def release_after(outcome: Outcome) -> None:
+    """Release a run's memory when its outcome is gone, unless something else refers to the run.
 
     Parameters
     ----------
-    strategy
-        The strategy after the run; of all that is outside of it, its outcome alone holds it.
+    outcome
+        A new outcome: nothing but itself refers to its strategy.
     """
+    # A local variable, as in `_release`, so that both count the same references.
+    strategy = outcome.strategy
+    finalizer = weakref.finalize(outcome, _release, weakref.ref(strategy), _references(strategy))
+    # At the end of the process, all memory is free anyway.
+    finalizer.atexit = False
 
-    def __init__(self, strategy: weakref.ref[Any]) -> None:
-        self._strategy = strategy
-        self._with_outcome = self._references()
 
-    def try_release(self) -> bool:
-        """Release the run if nothing else refers to it. Returns whether it is gone."""
-        of_strategy, *of_parts = self._references()
-        with_outcome, *usual = self._with_outcome
-        strategy = self._strategy()
-        if strategy is None:
-            return True
-        if of_strategy >= with_outcome or of_parts != usual:
-            return False
-        strategy.broker.orders.clear()
-        strategy._orders.clear()
-        strategy._trades.clear()
-        return True
+def _release(strategy_reference: weakref.ref[Any], with_outcome: References) -> None:
+    """Empty the lists of a run's orders and trades.
 
-    def _references(self) -> list[int]:
-        """Return the numbers of references to the strategy, its broker and what is emptied."""
-        strategy = self._strategy()
-        if strategy is None:
-            return [0]
-        broker = strategy.broker
-        parts = (strategy, broker, broker.orders, strategy._orders, strategy._trades)
-        return [sys.getrefcount(part) for part in parts]
+    Python calls this before the outcome drops its attributes. Its own reference to the strategy
+    counts, as it did at the beginning: one more belongs to somebody who kept a part of the run.
+    """
+    strategy = strategy_reference()
+    if strategy is None or _references(strategy) != with_outcome:
+        return
+    strategy.broker.orders.clear()
+    strategy._orders.clear()
+    strategy._trades.clear()
+
+
+def _references(strategy: Any) -> References:
+    broker = strategy.broker
+    parts = (broker, broker.orders, strategy._orders, strategy._trades)
+    return [sys.getrefcount(strategy), *map(sys.getrefcount, parts)]

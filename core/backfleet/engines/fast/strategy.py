@@ -60,12 +60,18 @@ class StrategyRun:
         self._has_own_notify = notify not in (Strategy._notify, SignalStrategy._notify)
         self._awaits_order = notify is SignalStrategy._notify
         self._listening = [*strategy.analyzers, *strategy._slave_analyzers]
+        # A script sees all analyzers but backfleet's recorder.
+        modules = [type(analyzer).__module__ for analyzer in with_children(self._listening)]
         # Only an analyzer of a script's own assigns listeners after the strategy's `next`.
-        self._has_own_analyzers = any(
-            not type(analyzer).__module__.startswith("backtrader.")
-            for analyzer in with_children(self._listening)
+        self._has_own_analyzers = not all(
+            module.startswith(("backtrader.", "backfleet.")) for module in modules
         )
-        self._fields = [vars(owner) for owner in (strategy, *with_children(self._listening))]
+        self._fields = vars(strategy)
+        self._analyzer_fields = [
+            vars(analyzer)
+            for analyzer, module in zip(with_children(self._listening), modules, strict=True)
+            if not module.startswith("backfleet.")
+        ]
         self._find_listeners()
         self._observers = self._make_observers(bindings)
         self._observed = self._observers.any
@@ -84,7 +90,8 @@ class StrategyRun:
 
     def _find_listeners(self) -> None:
         strategy, listening = self.strategy, self._listening
-        self._field_count = sum(map(len, self._fields))
+        self._field_count = len(self._fields)
+        self._analyzer_field_count = sum(map(len, self._analyzer_fields))
         self._of_orders = event_listeners(listening, "order")
         self._of_trades = event_listeners(listening, "trade")
         self._of_account = _account_listeners_of(strategy, listening)
@@ -94,7 +101,10 @@ class StrategyRun:
 
     def notice_listeners(self) -> None:
         """Look for listeners again if an attribute was added: it may be one."""
-        if sum(map(len, self._fields)) != self._field_count:
+        if len(self._fields) != self._field_count or (
+            self._analyzer_fields
+            and sum(map(len, self._analyzer_fields)) != self._analyzer_field_count
+        ):
             self._find_listeners()
 
     def open(self) -> None:
@@ -123,9 +133,9 @@ class StrategyRun:
             self._step_waiting()
         else:
             strategy.next()
-            # `notice_listeners` without a call, which each bar would pay for.
-            if sum(map(len, self._fields)) != self._field_count:
-                self._find_listeners()
+            # The usual answer of `notice_listeners` without a call, which each bar would pay for.
+            if self._analyzer_fields or len(self._fields) != self._field_count:
+                self.notice_listeners()
             for step in self._after_next:
                 step()
             if self._observed:
@@ -167,7 +177,8 @@ class StrategyRun:
             strategy.notify_trade(trade)
             for listen in self._of_trades:
                 listen(trade)
-        self.notice_listeners()
+        if self._analyzer_fields or len(self._fields) != self._field_count:
+            self.notice_listeners()
         if self._of_account:
             self._notify_account()
 

@@ -16,6 +16,9 @@ class NotebookFigure(go.Figure):  # type: ignore[misc]  # plotly is untyped.
     know it and show nothing.
     """
 
+    # IPython would call plotly's own method of this name instead of `_repr_mimebundle_`.
+    _ipython_display_ = None
+
     def _repr_mimebundle_(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = super()._repr_mimebundle_(*args, **kwargs) or {}
         if "text/html" not in bundle:

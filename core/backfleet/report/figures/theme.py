@@ -169,8 +169,8 @@ def use_whole_ticks(figure: go.Figure, most: int) -> None:
 
 
 def money_axis(title: str) -> Mapping[str, Any]:
-    """A vertical axis of money."""
-    return {"title": {"text": title}, "tickformat": ",.4~s", "zeroline": False}
+    """A vertical axis of money, with a billion as B and not as the G of units of measurement."""
+    return {"title": {"text": title}, "exponentformat": "B", "zeroline": False}
 
 
 def plain(text: object) -> str:

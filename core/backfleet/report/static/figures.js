@@ -74,6 +74,32 @@
 
   page.recolor = recolor;
 
+  // Long names of symbols and parameters would leave a figure no room.
+  const NARROW_PIXELS = 520, LABEL_CHARS = 44, NARROW_LABEL_CHARS = 20;
+  const TITLE_CHARS = 26, WIDE_TITLE_CHARS = 100;
+  const isNarrow = (place) => place.clientWidth < NARROW_PIXELS;
+  page.ticks = (place, values) => {
+    const chars = isNarrow(place) ? NARROW_LABEL_CHARS : LABEL_CHARS;
+    if (values.every((value) => value.length <= chars)) {
+      return { tickmode: "auto", tickvals: null, ticktext: null };
+    }
+    return { tickmode: "array", tickvals: values, ticktext: values.map((value) => page.short(value, chars)) };
+  };
+  const shorten = (place, { data, layout }) => {
+    for (const [name, axis] of Object.entries(layout)) {
+      if (!AXIS.test(name)) continue;
+      const room = isNarrow(place) || name.startsWith("y") ? TITLE_CHARS : WIDE_TITLE_CHARS;
+      if (axis.title?.text) axis.title.text = page.short(axis.title.text, room);
+      if (axis.type !== "category") continue;
+      const values = data.flatMap((trace) => (Array.isArray(trace[name[0]]) ? trace[name[0]] : []));
+      Object.assign(axis, page.ticks(place, [...new Set(values)].map(String)));
+    }
+  };
+
+  // Whether the cells of a map are wide enough for a number in each, beside its axis and colors.
+  const MIN_CELL_PIXELS = 44, BESIDE_PIXELS = 150;
+  page.hasRoom = (place, columns) => (place.clientWidth - BESIDE_PIXELS) / columns >= MIN_CELL_PIXELS;
+
   const set = (target, path, value) => {
     const keys = path.split(".");
     const last = keys.pop();
@@ -84,10 +110,14 @@
 
   const plot = async (place) => {
     const figure = JSON.parse(document.getElementById(`figure-${place.dataset.figure}`).textContent);
-    const narrow = place.clientWidth < 520;
+    const narrow = isNarrow(place);
     if (narrow && figure.layout.margin) Object.assign(figure.layout.margin, { l: 52, r: 8 });
     for (const [path, value] of Object.entries(theme(figure.layout))) set(figure.layout, path, value);
     figure.data.forEach(recolor);
+    shorten(place, figure);
+    for (const trace of figure.data) {
+      if (trace.texttemplate && !page.hasRoom(place, trace.x.length)) trace.texttemplate = "";
+    }
     place.style.minHeight = "0";
     await ready();
     await Plotly.newPlot(place, figure.data, figure.layout, { ...config, displayModeBar: narrow ? false : "hover" });

@@ -36,6 +36,10 @@
     return typeof value === "number" ? (forms[form] || forms.number).format(value) : value;
   };
 
+  // A long text without its middle.
+  page.short = (text, chars) =>
+    (text.length > chars ? `${text.slice(0, chars / 2 - 1)}…${text.slice(-chars / 2)}` : text);
+
   page.element = (tag, properties = {}, ...children) => {
     const made = Object.assign(document.createElement(tag), properties);
     made.append(...children);

@@ -7,7 +7,7 @@
   const table = page.tables.leaderboard;
   if (!place || !table) return;
   const sweep = page.data("sweep");
-  const MAX_LINES = 10000, MAX_TICKS = 8;
+  const MAX_LINES = 10000, MAX_TICKS = 8, LABEL_CHARS = 22;
   // Lines through one of a few values are spread a little, the best on top.
   const MAX_SPREAD_VALUES = 20, SPREAD = 0.05;
   const HEIGHT = 380, TOP = 68, BOTTOM = 26, SIDE = 44;
@@ -62,7 +62,7 @@
       brush.save();
       brush.translate(x, TOP - 26);
       brush.rotate(-0.25);
-      brush.fillText(column.label, -14, 0);
+      brush.fillText(page.short(column.label, LABEL_CHARS), -14, 0);
       brush.restore();
       // A halo keeps the values readable above the lines.
       brush.lineWidth = 4;

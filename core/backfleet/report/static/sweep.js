@@ -97,9 +97,13 @@
     const scale = Object.fromEntries(Object.entries(colors(z)).map(([key, value]) => [key, [value]]));
     const format = FORMATS[measure.form] || ".3g";
     const hover = `${plain(x.name)} %{x}<br>${plain(y.name)} %{y}<br>${plain(measure.name)} %{z:${format}}<extra></extra>`;
+    const labels = { xaxis: page.ticks(place, xs.map(plain)), yaxis: page.ticks(place, ys.map(plain)) };
+    const ticks = Object.fromEntries(Object.entries(labels).flatMap(([axis, values]) =>
+      Object.entries(values).map(([key, value]) => [`${axis}.${key}`, value])));
     Plotly.update(place,
-      { ...scale, x: [xs.map(plain)], y: [ys.map(plain)], z: [z], texttemplate: xs.length * ys.length <= 150 ? `%{z:${format}}` : "", hovertemplate: hover, "colorbar.title.text": plain(measure.name), "colorbar.tickformat": measure.form === "percent" ? ".0%" : "" },
+      { ...scale, x: [xs.map(plain)], y: [ys.map(plain)], z: [z], texttemplate: xs.length * ys.length <= 150 && page.hasRoom(place, xs.length) ? `%{z:${format}}` : "", hovertemplate: hover, "colorbar.title.text": plain(measure.name), "colorbar.tickformat": measure.form === "percent" ? ".0%" : "" },
       {
+        ...ticks,
         height: Math.max(400, 16 * ys.length + 100),
         "xaxis.title.text": plain(x.name), "yaxis.title.text": plain(y.name),
         // With new values plotly would guess the types of the axes again.

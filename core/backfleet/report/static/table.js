@@ -4,6 +4,8 @@
   const page = window.backfleet;
   const { element } = page;
   const PAGES = [10, 25, 50, 100, 250];
+  // Characters: a longer text is wrapped, and one that would take many lines is cut.
+  const MAX_LINE = 40, MAX_SHOWN = 120;
   const DEPTH = /^([ab]_)?max_drawdown$/;
   const SIGNED = new Set(["money", "percent", "ratio"]);
 
@@ -181,6 +183,8 @@
     cell(each, row, at) {
       const value = each.at(row);
       const cell = element("td", { className: each.isNumber ? "number" : "" });
+      cell.dataset.column = each.name;
+      if (at) cell.dataset.label = each.label;
       if (value !== null) cell.dataset.value = value;
       if (value < 0 && SIGNED.has(each.form) && !DEPTH.test(each.name)) cell.classList.add("loss");
       if (each.isNumber && value !== null) cell.title = String(value);
@@ -196,8 +200,8 @@
         cell.append(button);
       } else {
         cell.textContent = page.format(each.form, value);
-        if (!each.isNumber && value && value.length > 40) {
-          cell.classList.add("long");
+        if (!each.isNumber && value && value.length > MAX_LINE) {
+          cell.classList.add(value.length > MAX_SHOWN ? "cut" : "long");
           cell.title = value;
         }
       }

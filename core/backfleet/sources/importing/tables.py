@@ -75,8 +75,8 @@ def workbook_sheets(file: Path) -> Iterator[Callable[[], Frame]]:
         import openpyxl
     except ModuleNotFoundError:
         raise DataError(
-            f"{file}: Excel workbooks need openpyxl; install it with "
-            "'pip install backfleet[xlsx]', or save the sheet as .csv"
+            f"{file}: Excel workbooks need openpyxl, which is not installed. Run "
+            "pip install 'backfleet[xlsx]', or save the sheet as .csv"
         ) from None
     try:
         book = openpyxl.load_workbook(file, read_only=True, data_only=True)
