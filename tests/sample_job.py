@@ -9,9 +9,10 @@ from typing import Any
 
 import backfleet as bf
 
-__all__ = ["SAMPLE_DATA", "SAMPLE_SYMBOLS", "job_of", "job_text"]
+__all__ = ["SAMPLE_DATA", "SAMPLE_FACTS", "SAMPLE_SYMBOLS", "job_of", "job_text"]
 
 SAMPLE_DATA = Path(__file__).parent.parent / "examples" / "data" / "cn-daily"
+SAMPLE_FACTS = SAMPLE_DATA.parent / "cn-facts"
 SAMPLE_SYMBOLS = ("600519", "600559", "600560")
 
 JOB = """

@@ -323,6 +323,16 @@ class Bars:
         return replace(cut, prices=prices, warmup=warmup, facts=facts)
 
     @cached_property
+    def all_tradable(self) -> bool:
+        """Whether the symbol was never suspended."""
+        return bool(self.tradable.all())
+
+    @cached_property
+    def has_midnights(self) -> bool:
+        """Whether the time of each bar is the midnight in UTC of its session."""
+        return bool(np.array_equal(self.session.view(np.int64) * DAY_NS, self.time))
+
+    @cached_property
     def has_no_factor(self) -> bool:
         """Whether all factors are one, so that adjusted prices are the raw ones."""
         # The last factor is the largest of most symbols, and spares a look at the others.
@@ -337,7 +347,7 @@ class Bars:
         columns: list[NDArray[Any]] = [self.session.view(np.int64)]
         # What follows from other columns is said in a word: times that are midnights, prices that
         # are the raw ones or their adjusted ones, factors of one, and bars that all trade.
-        is_plain = _are_midnights(self), self.has_no_factor, bool(self.tradable.all())
+        is_plain = self.has_midnights, self.has_no_factor, self.all_tradable
         columns += [] if is_plain[0] else [self.time]
         kind = _kind_of_prices(self)
         for prices in [self.raw, self.prices] if kind == "others" else [self.raw]:
@@ -365,11 +375,6 @@ class Bars:
 
 def _position(session: NDArray[np.datetime64], day: date, side: Any) -> int:
     return int(np.searchsorted(session, np.datetime64(day, "D"), side))
-
-
-def _are_midnights(bars: Bars) -> bool:
-    """Return whether the time of each bar is the midnight in UTC of its session."""
-    return bool((bars.session.view(np.int64) * DAY_NS == bars.time).all())
 
 
 def _kind_of_prices(bars: Bars) -> str:

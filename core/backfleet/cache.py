@@ -6,6 +6,7 @@ import os
 import stat
 import tempfile
 import warnings
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -74,29 +75,31 @@ def scratch_folder() -> Path:
     return folder
 
 
-def write_quietly(path: Path, *content: bytes | memoryview) -> None:
+def write_quietly(path: str | Path, *content: bytes | memoryview) -> None:
     """Write a file whole or not at all; if that fails, the next process computes it again."""
     temporary = os.path.join(os.path.dirname(path), f".{os.urandom(8).hex()}")
     try:
         try:
             handle = os.open(temporary, NEW_FILE, 0o600)
         except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
             handle = os.open(temporary, NEW_FILE, 0o600)
         try:
-            with os.fdopen(handle, "wb") as file:
-                # One call for all parts takes half the time. It writes less on a full disk.
-                parts = content[:MAX_PARTS]
-                written = os.writev(handle, parts)
-                if written < sum(memoryview(part).nbytes for part in parts):
-                    file.seek(0)
-                    parts = ()
-                file.writelines(content[len(parts) :])
+            try:
+                # One call for all parts takes half the time.
+                written = os.writev(handle, content[:MAX_PARTS])
+                if len(content) > MAX_PARTS or written < sum(
+                    memoryview(part).nbytes for part in content
+                ):
+                    _write_rest(handle, content, written)
+            finally:
+                os.close(handle)
             os.replace(temporary, path)
         except OSError:
             os.unlink(temporary)
             raise
     except OSError as error:
+        path = Path(path)
         folder = cache_folder() if path.is_relative_to(cache_folder()) else path.parent
         reason = error.strerror
         _warn_once(
@@ -104,6 +107,19 @@ def write_quietly(path: Path, *content: bytes | memoryview) -> None:
             f"the cache {folder} cannot be written to ({reason}), so commands are slower. Set "
             "BACKFLEET_CACHE to another folder",
         )
+
+
+def _write_rest(handle: int, parts: Sequence[bytes | memoryview], written: int) -> None:
+    """Write what a first call has left out, which writes less than all on a full disk, too."""
+    # Empty views cannot be cast.
+    for part in parts:
+        if not len(part):
+            continue
+        view = memoryview(part).cast("B")
+        skipped = min(written, len(view))
+        written -= skipped
+        while skipped < len(view):
+            skipped += os.write(handle, view[skipped:])
 
 
 def _user_folder(variable: str, below_home: str) -> Path:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sample_job import SAMPLE_SYMBOLS
+from sample_job import SAMPLE_FACTS, SAMPLE_SYMBOLS
 from waiting import until
 
 if TYPE_CHECKING:
@@ -92,6 +93,24 @@ def test_the_compiled_engine_gives_the_same_bits(yard: Yard) -> None:
     job.write_text(job.read_text().replace(str(yard.folder / "runs"), str(yard.store)))
     assert yard.call("run", "job.toml").returncode == 0
     assert yard.rows() == there
+
+
+def test_facts_reach_containers_and_give_the_rows_of_local(yard: Yard, tmp_path: Path) -> None:
+    facts = shutil.copytree(SAMPLE_FACTS, tmp_path / "facts")
+    job = yard.write_job("sma-crossover", "period = 15", task_timeout="5 min")
+    market = f'facts = "{facts}"\n\n[market]\nrules = "cn-a"\n\n[broker]\ncash = 1_000_000\n'
+    job.write_text(job.read_text().replace("\n[broker]\ncash = 100_000\n", market))
+    done = yard.run("-o", "workers=1")
+    assert done.returncode == 0, done.stderr
+    there, details = yard.rows(), blobs(yard)
+    assert {row["symbol"] for row in there if row["error"] is None} == set(GOLDEN)
+
+    yard.store = yard.folder / "local"
+    job.write_text(job.read_text().replace(str(yard.folder / "runs"), str(yard.store)))
+    here = yard.call("run", "job.toml")
+    assert here.returncode == 0, here.stderr
+    assert yard.rows() == there
+    assert blobs(yard) == details
 
 
 def test_what_is_stored_belongs_to_the_caller_and_no_container_is_left(yard: Yard) -> None:

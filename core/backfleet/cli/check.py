@@ -54,6 +54,11 @@ def check(
 
     The exit code is 1 if a check fails. One that is skipped is no failure.
     """
+    if strategy.endswith(".toml"):
+        raise click.UsageError(
+            f"STRATEGY is a strategy's name, 'package.module:Class' or 'file.py:Class', and "
+            f"{strategy!r} is a job file. Name the strategy, and pass the job as --data {strategy}"
+        )
     if is_module_reference(strategy):
         search_current_directory()
     job = check_job(strategy, data, source, Overrides(params, symbols, sets))

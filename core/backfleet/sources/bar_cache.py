@@ -18,7 +18,6 @@ from backfleet.bar_length import find_length, length_words, nominal_ns
 from backfleet.bars import Bars, BarsWindow
 from backfleet.cache import cache_folder, write_quietly
 from backfleet.errors import DataError
-from backfleet.events import Events
 from backfleet.source import Source
 from backfleet.sources.doubts import find_doubts, one_line
 from backfleet.sources.index import Index
@@ -130,9 +129,10 @@ class _Shelf:
     additions: str
     windows: dict[BarsWindow, Index[_Windowed]] = field(default_factory=dict)
 
-    def bars(self, symbol: str, digest: str) -> Path:
+    def bars(self, symbol: str, digest: str) -> str:
         key = hashlib.sha256(f"{digest} {symbol}".encode()).hexdigest()[:32]
-        return self.folder / f"{key}.npy"
+        # Path takes a while to join names.
+        return f"{self.folder}/{key}.npy"
 
     def window(self, window: BarsWindow) -> Index[_Windowed]:
         if window not in self.windows:
@@ -284,7 +284,7 @@ class BarCache:
             self._shelves[source] = _Shelf(folder, inputs, self._additions)
         return self._shelves[source]
 
-    def _unpacked(self, source: Source, symbol: str, path: Path) -> Bars | None:
+    def _unpacked(self, source: Source, symbol: str, path: str) -> Bars | None:
         settings = source.settings
         return unpack(path, symbol, settings.columns, settings.timezone, self._days)
 
@@ -324,7 +324,7 @@ def _read(source: Source, symbol: str) -> tuple[bytes, str, str | None]:
     return content, digest, before if is_same else None
 
 
-def _parsed(source: Source, symbol: str, content: bytes, path: Path) -> Bars:
+def _parsed(source: Source, symbol: str, content: bytes, path: str) -> Bars:
     bars = parse_bars(source, symbol, content)
     write_quietly(path, *pack(bars))
     return bars
@@ -347,7 +347,6 @@ def describe_bars(source: Source, bars: Bars, window: BarsWindow) -> SymbolData:
             f"its sessions go from {bars.session[0]} to {bars.session[-1]}"
         )
     sessions = used.session[used.warmup :]
-    events = Events.none() if used.events is None else used.events
     return SymbolData(
         digest=used.digest(),
         bars=len(used),
@@ -360,8 +359,8 @@ def describe_bars(source: Source, bars: Bars, window: BarsWindow) -> SymbolData:
         doubt=one_line(find_doubts(used)),
         end_known=used.stamp == "close" or not np.isnat(used.length),
         sessions_per_year=sessions_per_year(sessions),
-        ex_dates=len(events),
-        unexplained=str(events.first_unexplained or ""),
+        ex_dates=0 if used.events is None else len(used.events),
+        unexplained="" if used.events is None else str(used.events.first_unexplained or ""),
     )
 
 
@@ -377,12 +376,14 @@ def sessions_per_year(sessions: NDArray[np.datetime64]) -> float:
     count too much, so it follows from the median distance of two sessions; days of which none is a
     Saturday or Sunday have 252.
     """
-    different = sessions[np.concatenate(([True], sessions[1:] != sessions[:-1]))]
-    days = int((different[-1] - different[0]).astype(np.int64))
+    is_new = sessions[1:] != sessions[:-1]
+    count = 1 + int(np.count_nonzero(is_new))
+    days = int((sessions[-1] - sessions[0]).astype(np.int64))
     if days >= MIN_DAYS_TO_COUNT:
-        return round((len(different) - 1) / (days / DAYS_PER_YEAR), 6)
-    if len(different) < 2:
+        return round((count - 1) / (days / DAYS_PER_YEAR), 6)
+    if count < 2:
         return DEFAULT_SESSIONS_PER_YEAR
+    different = sessions[np.concatenate(([True], is_new))]
     distance = float(np.median(np.diff(different).astype(np.int64)))
     if distance == 1.0 and not _has_weekends(different):
         return DEFAULT_SESSIONS_PER_YEAR

@@ -50,13 +50,13 @@ KINDS = (
     (rb"(\xef\xbb\xbf)?\s*[{\[]", "JSON"),
 )
 KIND_PATTERNS = [(re.compile(pattern, re.IGNORECASE), kind) for pattern, kind in KINDS]
+ANY_KIND = re.compile(b"|".join(pattern for pattern, _ in KINDS), re.IGNORECASE)
 
 
 def kind_of(content: bytes) -> str | None:
     """Return the kind of content that the first bytes show; None for text or an unknown kind."""
-    for pattern, kind in KIND_PATTERNS:
-        if pattern.match(content):
-            return kind
+    if ANY_KIND.match(content):
+        return next(kind for pattern, kind in KIND_PATTERNS if pattern.match(content))
     return "a binary file" if b"\0" in content[:4096] else None
 
 

@@ -29,6 +29,8 @@ def find_doubts(bars: Bars) -> Sequence[Doubt]:
     if not len(traded):
         return []
     doubts = [doubt for check in (*PRICE_CHECKS, *SESSION_CHECKS) for doubt in check(traded)]
+    if not doubts:
+        return []
     rows = np.flatnonzero(bars.tradable)
     doubts = [doubt.at(int(rows[doubt.bar])) for doubt in doubts]
     return sorted(doubts, key=lambda doubt: (not doubt.is_serious, doubt.bar))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import urllib.parse
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import ClassVar
 
 from backfleet.errors import DataError
@@ -23,6 +24,8 @@ PLAIN = re.compile("[A-Za-z0-9._-]*")
 MAX_STEM_BYTES = 200
 
 
+# It is asked for several times while a symbol is read.
+@lru_cache(maxsize=64)
 def file_stem(symbol: str) -> str:
     """Return the name of a symbol's file without the suffix.
 

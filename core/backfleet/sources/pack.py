@@ -72,9 +72,9 @@ def pack(bars: Bars) -> Iterator[bytes | memoryview]:
 def _left_out(bars: Bars) -> frozenset[str]:
     """Return the columns that follow from others."""
     names = {"factor"} if bars.has_no_factor else set()
-    if bars.tradable.all():
+    if bars.all_tradable:
         names.add("tradable")
-    if np.array_equal(_midnights(bars.session), bars.time):
+    if bars.has_midnights:
         names.add("time")
     elif np.array_equal(_days(bars.time), bars.session):
         names.add("session")
@@ -120,7 +120,7 @@ class Days:
 
 
 def unpack(
-    path: Path, symbol: str, extra: Sequence[str], timezone: str, days: Days | None = None
+    path: str | Path, symbol: str, extra: Sequence[str], timezone: str, days: Days | None = None
 ) -> Bars | None:
     """The bars in a file, mapped and read-only; None where it is missing, cut short or damaged."""
     try:
@@ -153,7 +153,7 @@ def unpack(
         return None
 
 
-def _mapped(path: Path, extra: int) -> NDArray[np.void]:
+def _mapped(path: str | Path, extra: int) -> NDArray[np.void]:
     """The file's one element. As np.load with `mmap_mode`, but six times as fast."""
     with open(path, "rb", buffering=0) as file:
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -108,14 +108,15 @@ def _gaps(traded: TradedBars) -> Iterator[Doubt]:
     if not traded.is_daily or len(traded) < MIN_SESSIONS:
         return
     days = traded.pauses
+    if days.max() <= longest_pause(traded):
+        return
     gaps = np.flatnonzero(days > longest_pause(traded))
     longest = sorted(gaps, key=lambda gap: -int(days[gap]))[:NAMED_GAPS]
-    if len(gaps):
-        spans = ", ".join(
-            f"{days[gap] - 1} days after {traded.session[gap]}" for gap in map(int, longest)
-        )
-        text = f"{len(gaps):,} gaps between sessions: {spans}"
-        yield Doubt("gap", int(longest[0]) + 1, text, is_serious=False)
+    spans = ", ".join(
+        f"{days[gap] - 1} days after {traded.session[gap]}" for gap in map(int, longest)
+    )
+    text = f"{len(gaps):,} gaps between sessions: {spans}"
+    yield Doubt("gap", int(longest[0]) + 1, text, is_serious=False)
 
 
 def _missing_bars(traded: TradedBars) -> Iterator[Doubt]:

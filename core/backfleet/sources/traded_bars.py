@@ -48,14 +48,14 @@ class TradedBars:
 
     @classmethod
     def of(cls, bars: Bars) -> TradedBars:
-        keep: Any = slice(None) if bars.tradable.all() else bars.tradable
+        keep: Any = slice(None) if bars.all_tradable else bars.tradable
         session = bars.session[keep]
         return cls(
             symbol=bars.symbol,
             timezone=bars.timezone,
             time=bars.time[keep],
             session=session,
-            raw=bars.raw[keep],
+            raw=bars.raw if bars.all_tradable else bars.raw[keep],
             volume=bars.volume[keep],
             factor=bars.factor[keep],
             has_one_per_session=_has_one_per_session(session),
@@ -107,11 +107,11 @@ class TradedBars:
         """The least and the greatest `ratio`; NaN if one is NaN."""
         # A block needs the close after it, too.
         parts = [slice(part.start, part.stop + 1) for part in blocks(len(self) - 1)]
-        steps = [self._steps(part) for part in parts]
-        least = [step.min() for step in steps]
-        return float(np.min(least, initial=1.0)), float(
-            np.max([s.max() for s in steps], initial=1.0)
-        )
+        least, most = np.ones(len(parts) + 1), np.ones(len(parts) + 1)
+        for at, part in enumerate(parts):
+            steps = self._steps(part)
+            least[at], most[at] = steps.min(), steps.max()
+        return float(least.min()), float(most.max())
 
     def _steps(self, part: slice) -> Floats:
         adjusted = self.raw.close[part] * self.factor[part]

@@ -29,6 +29,8 @@ from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.history import interrupted_shards
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
 from backfleet_executors.aws.clients import Clients
+from sample_job import SAMPLE_FACTS
+from stored_rows import stored_rows
 from testbed.aws.deployment import AwsServer
 from testbed.aws.gate import Gate
 
@@ -92,6 +94,24 @@ def test_the_sample_stocks_come_out_with_the_golden_numbers_from_a_folder_of_thi
     assert run.url.startswith(f"s3://{aws_server.bucket}/runs/")
     assert f"the run is kept in s3://{aws_server.bucket}/runs: workers on AWS do not see" in said
     assert "3 files, 205,100 bytes, pushed to s3://" in said
+
+
+def test_facts_of_this_machine_go_to_s3_and_give_the_rows_of_local(
+    job_file: JobFile, options: list[str], tmp_path: Path
+) -> None:
+    file = job_file()
+    market = f'facts = "{SAMPLE_FACTS}"\n\n[market]\nrules = "cn-a"\n\n[broker]\ncash = 1_000_000\n'
+    file.write_text(file.read_text().replace("\n[broker]\ncash = 100_000\n", market))
+    run = bf.run(bf.Job.load(file), "aws-batch", [*options, "workers=1"], progress=None)
+    here = Overrides(sets=[f"results.store={tmp_path / 'here'}"])
+    local = bf.run(bf.Job.load(file, here), progress=None)
+
+    facts = run.latest_submission().submission.facts_path
+    assert facts is not None
+    assert facts.startswith("s3://")
+    assert run.id == local.id
+    assert stored_rows(run) == stored_rows(local)
+    assert set(run.results()["symbol"]) == set(GOLDEN)
 
 
 def test_data_that_was_pushed_before_is_not_pushed_again(

@@ -14,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfleet.engines.bt import bt
+from backfleet.engines.fast import indicators
+from backfleet.engines.fast.plain_twins import plain_twin_of
 from cerebro_runs import make_frame, same_as_stock
 
 prices = st.one_of(
@@ -46,12 +48,22 @@ class Uses(bt.Strategy):
             close == 10.0,
             close != opened,
             bt.Max(close, opened, 5.0),
+            bt.Min(opened, close),
+            bt.Sum(close, 1, opened),
+            bt.And(close, opened > 10.0, 1),
+            bt.Or(close > opened, close < 5.0),
+            bt.Any(close, opened),
+            bt.All(close > opened, close),
         ]
 
 
 @settings(max_examples=25)
-@given(st.lists(st.tuples(prices, prices), min_size=24, max_size=60), st.integers(1, 6))
-def test_each_value_is_backtraders(rows: list[tuple[float, float]], period: int) -> None:
+@given(
+    st.lists(st.tuples(prices, prices), min_size=24, max_size=60), st.integers(1, 6), st.booleans()
+)
+def test_each_value_is_backtraders(
+    rows: list[tuple[float, float]], period: int, plain: bool
+) -> None:
     opened, close = np.array(rows).T
     frame = pd.DataFrame(
         {"open": opened, "high": close, "low": opened, "close": close, "volume": close},
@@ -62,7 +74,10 @@ def test_each_value_is_backtraders(rows: list[tuple[float, float]], period: int)
         cerebro.adddata(bt.feeds.PandasData(dataname=frame))
         cerebro.addstrategy(Uses, period=period)
 
-    same_as_stock(setup, witness=False, stdstats=False)
+    with pytest.MonkeyPatch.context() as patch:
+        if plain:  # as in a small script that has not imported numpy
+            patch.setattr(indicators, "_twins", lambda *_: plain_twin_of)
+        same_as_stock(setup, witness=False, stdstats=False)
 
 
 def test_a_division_by_zero_is_python_s() -> None:

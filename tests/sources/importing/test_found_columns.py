@@ -39,6 +39,12 @@ READ: dict[str, Files] = {
         "Data,Último,Abertura,Máxima,Mínima,Vol.,Var%")},
     "Indonesian": {"A.csv": investing(
         "Tanggal,Terakhir,Pembukaan,Tertinggi,Terendah,Vol.,Perubahan%")},
+    "Portuguese, with thousands and no decimals": {"A.csv": table(
+        [[f'"{cell}"' for cell in (
+            d.strftime("%d.%m.%Y"),
+            *(f"{round(p * 1000):,}".replace(",", ".") for p in (b[3], *b[:3])),
+            f"{b[4] / 1000:.2f}K".replace(".", ","), "0,24%",
+        )] for d, b in PAIRS], "Data,Último,Abertura,Máxima,Mínima,Vol.,Var%")},
     "Polish": {"A.csv": table(
         [[d, *b] for d, b in PAIRS], "Data,Otwarcie,Najwyzszy,Najnizszy,Zamkniecie,Wolumen")},
     "Japanese in Shift JIS": {"A.csv": table(
@@ -53,6 +59,10 @@ READ: dict[str, Files] = {
         '"Index","A.Open","A.High","A.Low","A.Close","A.Volume"')},
     "rows that R names by dates": {"A.csv": table(
         [[f'"{d}"', *b] for d, b in PAIRS], '"Open","High","Low","Close","Volume"')},
+    "rows by date in JSON": {"A.json": json.dumps({f"{d:%Y%m%d}": b for d, b in PAIRS})},
+    "numbered names": {"A.csv": table(
+        [[d, *b] for d, b in PAIRS],
+        ",".join(f"{i}.{name}" for i, name in enumerate(LONG_NAMES)))},
     "names of columns beside the rows in JSON": {"A.json": json.dumps({"dataset": {
         "name": "A", "column_names": LONG_NAMES, "data": [[str(d), *b] for d, b in PAIRS]}})},
     "an adjusted close that is empty": {"A.csv": table(
@@ -72,7 +82,9 @@ READ: dict[str, Files] = {
 @pytest.mark.parametrize("name", READ)
 def test_columns_are_found_without_an_assumption(importing: Import, name: str) -> None:
     outcome = importing(READ[name], yes=False)
-    assert importing.rows(outcome, "A") == EXPECTED
+    times = 1000 if "thousands" in name else 1
+    expected = [(row[0], *(round(p * times, 4) for p in row[1:5]), row[5]) for row in EXPECTED]
+    assert importing.rows(outcome, "A") == expected
     assert dict.fromkeys(outcome.record.adjustment.values()) in ({"none": None}, ADJUSTED)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from backfleet.errors import DataError
@@ -71,6 +74,27 @@ def test_symbols_with_any_characters_are_stored_and_read_back(importing: Import)
     assert list(outcome.record.symbols) == [*names[:4], "BTC_USDT_USDT"]
     for symbol in outcome.record.symbols:
         assert importing.rows(outcome, symbol) == EXPECTED
+
+
+@pytest.mark.parametrize("rule", ["adjusted-close", "events"])
+def test_symbols_of_a_long_file_are_adjusted_as_those_of_single_files(
+    tmp_path: Path, rule: str
+) -> None:
+    columns = "Date,Open,High,Low,Close,Volume,Adj Close,Dividends,Stock Splits"
+    rows: dict[str, list[list[object]]] = {"ABC": [], "XYZ": []}
+    for symbol, ex in (("ABC", 10), ("XYZ", 20)):
+        for at, (day, bar) in enumerate(PAIRS):
+            events = (0.5, 2.0) if at == ex else (0.0, 0.0)
+            rows[symbol].append([day, *bar, bar[3] * (0.4 if at < ex else 1.0), *events])
+    long, single = Import(tmp_path / "long"), Import(tmp_path / "single")
+    mixed = [[*row, symbol] for symbol in rows for row in rows[symbol]]
+    together = long({"all.csv": table(sorted(mixed, key=str), f"{columns},Symbol")}, adjust=rule)
+    apart = single({f"{symbol}.csv": table(rows[symbol], columns) for symbol in rows}, adjust=rule)
+    for symbol, ex in (("ABC", 10), ("XYZ", 20)):
+        bars = long.bars(together, symbol)
+        assert bars.digest() == single.bars(apart, symbol).digest()
+        steps = np.abs(np.diff(bars.factor))
+        assert np.flatnonzero(steps > 1e-9).tolist() == [ex - 1]
 
 
 def test_days_with_zeros_for_prices_are_not_traded(importing: Import) -> None:

@@ -37,6 +37,11 @@ from backfleet.engines.fast.stocks import changed, is_free, is_plain
 
 __all__ = ["FastBroker", "replace_plain"]
 
+WITH_LIMIT = Order.StopLimit, Order.StopTrailLimit
+TRAILING = Order.StopTrail, Order.StopTrailLimit
+PRICED = Order.Limit, Order.Stop, *WITH_LIMIT, Order.StopTrail
+"""Types of orders that rest until a bar reaches a price."""
+
 OWN_REFERENCES = 2
 """References to the commission schemes of a broker that nobody has asked for: the broker's and
 that of `sys.getrefcount`."""
@@ -183,14 +188,16 @@ class FastBroker(ValuingBroker):
         # Marks the end of this bar's orders, since those that live on are appended behind it.
         pending.append(None)
         while (order := pending.popleft()) is not None:
-            if order.exectype != Order.Market and order.expire():
+            kind = order.exectype
+            # An order that has no end does not expire.
+            if kind != Order.Market and order.valid and order.expire():
                 self.notify(order)
                 self._ococheck(order)
                 self._bracketize(order, cancel=True)
             elif not order._active:
                 pending.append(order)
             else:
-                self._try_exec(order)
+                self._try_kind(order, kind)
                 if order.status in ALIVE:
                     pending.append(order)
                 elif order.status == Order.Completed and order.ref in self._ocos:
@@ -199,7 +206,17 @@ class FastBroker(ValuingBroker):
     # An order is filled.
 
     def _try_exec(self, order: Any) -> None:
-        if not self._at_open or order.exectype != Order.Market:
+        self._try_kind(order, order.exectype)
+
+    def _try_kind(self, order: Any, kind: int) -> None:
+        """`_try_exec` of an order whose type is known."""
+        if kind in PRICED:
+            if self._is_reached(order, kind):
+                super()._try_exec(order)
+            elif kind in TRAILING and not (kind == Order.StopTrailLimit and order.triggered):
+                order.trailadjust(self._now(order.data, "close"))
+            return
+        if not self._at_open or kind != Order.Market:
             super()._try_exec(order)
             return
         data, terms = order.data, self.p
@@ -216,6 +233,18 @@ class FastBroker(ValuingBroker):
             self._execute(order, ago=0, price=price)
         else:
             self._fill(order, price, moment)
+
+    def _is_reached(self, order: Any, kind: int) -> bool:
+        """Whether the bar reaches the price of an order, so that it is filled or triggered."""
+        data, created = order.data, order.created
+        is_limit, price = kind == Order.Limit, created.price
+        if kind in WITH_LIMIT and order.triggered:
+            is_limit, price = True, created.pricelimit
+        opened = self._now(data, "open")
+        # A limit to buy and a stop to sell wait for lower prices.
+        if is_limit == (order.ordtype == Order.Buy):
+            return bool(price >= opened or price >= self._now(data, "low"))
+        return bool(price <= opened or price <= self._now(data, "high"))
 
     def _now(self, data: Any, name: str) -> Any:
         """A price as `BackBroker._try_exec` reads it: of a feed that was wound back, since another

@@ -22,6 +22,11 @@ MINUTES = [minute / 1440.0 for minute in range(60)]
 SECONDS = [second / 86400.0 for second in range(60)]
 MICROSECONDS_A_DAY = 1e6 * 86400.0
 
+FIRST_DAY, LAST_DAY = 2**19, 2**20 - 1
+"""Between these days, in the years 1436 to 2871, the next double is 2**-33 away."""
+STEPS_A_DAY = 2.0**33
+NEAR_MIDDLE = 2.0**-16
+
 LONG = {
     "Y": r"(\d\d\d\d)",
     "m": r"(1[0-2]|0[1-9])",
@@ -72,19 +77,30 @@ def at_time(days: Iterable[int], fractions: Iterable[tuple[Any, ...]]) -> Floats
     ]
 
 
-def days_at(days: Iterable[int], moment: time) -> Floats:
+def days_at(days: Sequence[int], moment: time) -> Floats:
     """Return the numbers of days at one time of day."""
     if moment.tzinfo is not None:
         raise Odd
     hour, minute, second = HOURS[moment.hour], MINUTES[moment.minute], SECONDS[moment.second]
-    micro = moment.microsecond / MICROSECONDS_A_DAY
-    fsum = math.fsum
-    return [fsum((day, hour, minute, second, micro)) for day in days]
+    parts = hour, minute, second, moment.microsecond / MICROSECONDS_A_DAY
+    fraction = math.fsum(parts)
+    if days and min(days) >= FIRST_DAY and max(days) <= LAST_DAY and _adds_as_its_parts(fraction):
+        return [day + fraction for day in days]
+    return [math.fsum((day, *parts)) for day in days]
+
+
+def _adds_as_its_parts(fraction: float) -> bool:
+    """Whether a day plus this rounded sum is a day plus its parts, which are rounded only once.
+
+    That is so unless rounding the sum could have taken it across the middle of two doubles.
+    """
+    steps = fraction * STEPS_A_DAY
+    return abs(steps - math.floor(steps) - 0.5) > NEAR_MIDDLE
 
 
 def sliced_days(texts: Sequence[str]) -> list[int]:
     """Return the ordinals of texts with the year, month and day at the places of YYYY-MM-DD."""
-    days = _iso_days([text[:10] for text in texts])
+    days = _iso_days(texts) or _iso_days([text[:ISO_LENGTH] for text in texts])
     return days or _ordinals(*_slices(texts, ((0, 4), (5, 7), (8, 10))))
 
 

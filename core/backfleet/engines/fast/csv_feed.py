@@ -13,7 +13,7 @@ from __future__ import annotations
 import io
 from array import array
 from collections.abc import Iterator, Sequence
-from itertools import compress
+from itertools import compress, repeat
 from math import nan
 from typing import Any
 
@@ -88,7 +88,7 @@ class _Rows:
             raise Odd
         # A longer separator could also begin at the end of a row.
         rows = text.removesuffix("\n").split("\n")
-        widths = {row.count(separator) for row in rows}
+        widths = set(map(str.count, rows, repeat(separator)))
         if len(widths) != 1 or "" in rows:
             raise Odd
         return cls(separator.join(rows).split(separator), widths.pop() + 1, reads_on)
@@ -128,7 +128,7 @@ class _Span:
 
     @classmethod
     def of(cls, feed: Any, times: Numbers, reads_on: bool) -> _Span:
-        """Raises Odd if backtrader reads on beyond `todate`, and comes to a row that it keeps."""
+        """Raises Odd if backtrader reads on beyond `todate`, where a later row would be kept."""
         first, last = feed.fromdate, feed.todate
         beyond = (i for i, t in enumerate(times) if t > last and not t < first)
         stop = next(beyond, None) if last < float("inf") else None
@@ -210,29 +210,45 @@ def _yahoo(feed: Any, rows: _Rows) -> dict[str, array[float]]:
     times = days_at(sliced_days(rows.column(0)), feed.p.sessionend)
     span = _Span.of(feed, times, rows.reads_on)
     p = feed.p
-    prices = [list(map(float, rows.column(i, span.read))) for i in range(1, 6)]
-    opened, high, low, close, adjusted = prices
+    columns: list[Numbers] = [list(map(float, rows.column(i, span.read))) for i in range(1, 6)]
     if p.swapcloses:
-        close, adjusted = adjusted, close
-    factor = [c / a for c, a in zip(close, adjusted, strict=True)]
-    volume: Numbers = _volume(rows, span.read)
+        columns[3], columns[4] = columns[4], columns[3]
+    factors = [c / a for c, a in zip(columns[3], columns[4], strict=True)]
+    if p.adjclose and not all(factors):
+        raise Odd
+    # Rounding takes longest. To an integer it can fail, also in rows that are not kept.
+    first = _is_count(p.decimals) and _is_count(p.roundvolume)
+    now, later = (span.pick, _doubles) if first else (_doubles, span.pick)
+    opened: Numbers
+    high: Numbers
+    low: Numbers
+    opened, high, low, close, adjusted = map(now, columns)
+    volume: Numbers = now(_volume(rows, span.read))
     if p.adjclose:
+        factor = now(factors)
         opened, high, low = (_quotients(values, factor) for values in (opened, high, low))
         close = adjusted
         if p.adjvolume:
             volume = [v * f for v, f in zip(volume, factor, strict=True)]
-    shown = [opened, high, low, close]
+    shown: list[Numbers] = [opened, high, low, close]
     if p.round:
         shown = [[round(value, p.decimals) for value in values] for values in shown]
-    columns = dict(zip(("open", "high", "low", "close"), shown, strict=True))
-    picked = {name: span.pick(values) for name, values in columns.items()}
+    prices = zip(("open", "high", "low", "close"), map(later, shown), strict=True)
     return {
-        **picked,
+        **dict(prices),
         "datetime": span.pick(times),
-        "volume": span.pick([round(value, p.roundvolume) for value in volume]),
+        "volume": later([round(value, p.roundvolume) for value in volume]),
         "openinterest": span.pick([0.0] * span.read),
-        "adjclose": span.pick(adjusted),
+        "adjclose": later(adjusted),
     }
+
+
+def _is_count(digits: Any) -> bool:
+    return isinstance(digits, int) and digits >= 0
+
+
+def _doubles(values: Numbers) -> array[float]:
+    return array("d", values)
 
 
 def _quotients(values: Numbers, factor: Numbers) -> list[float]:
@@ -243,7 +259,11 @@ def _volume(rows: _Rows, count: int) -> list[float]:
     """The volumes; 0 where there is none, or no number."""
     if rows.width < 7:
         return [0.0] * count
-    return list(_numbers_or_zeros(rows.column(6, count)))
+    texts = rows.column(6, count)
+    try:
+        return list(map(float, texts))
+    except ValueError:
+        return list(_numbers_or_zeros(texts))
 
 
 def _numbers_or_zeros(texts: Sequence[str]) -> Iterator[float]:

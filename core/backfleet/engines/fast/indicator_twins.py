@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import operator
 from array import array
-from collections.abc import Callable
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
 from backtrader import indicators as bt_indicators
-from backtrader.linebuffer import LinesOperation, _LineDelay
+from backtrader.linebuffer import LinesOperation
 from numpy.typing import NDArray
 
+from backfleet.engines.fast.plain_twins import Twin, plain_twin_of
 from backfleet.engines.fast.rolling_sums import rolling_sums
 
 __all__ = ["twin_of"]
 
 Floats = NDArray[np.float64]
-Twin = Callable[[Any, int, int], bool]
-"""Fills [start, end) of an indicator's line; false, with nothing written, if it cannot."""
-
 EXACT_INT = 2**53
 
 UFUNCS: dict[Any, Any] = {
@@ -38,11 +34,9 @@ UFUNCS: dict[Any, Any] = {
 
 
 def twin_of(indicator: Any) -> Twin | None:
-    """Return the twin of an indicator; None if it has none."""
+    """Return the twin of an indicator, in numpy or without; None if it has none."""
     cls: Any = type(indicator)
-    if cls in BY_CLASS:
-        return BY_CLASS[cls]
-    return BY_METHOD.get(cls.once)
+    return BY_CLASS.get(cls) or BY_METHOD.get(cls.once) or plain_twin_of(indicator)
 
 
 def _values(line: Any, end: int) -> Floats | None:
@@ -96,28 +90,6 @@ def _extreme(reduce: Any) -> Twin:
     return twin
 
 
-def _exponential(indicator: Any, start: int, end: int) -> bool:
-    source, target = indicator.data.array, indicator.line.array
-    if not isinstance(source, array) or len(source) < end or start < 1:
-        return False
-    alpha, rest = indicator.alpha, indicator.alpha1
-    # Every value is rounded before the next one is computed, so numpy has no equal form of this.
-    steps = accumulate(
-        source[start:end], lambda last, new: last * rest + new * alpha, initial=target[start - 1]
-    )
-    next(steps)
-    target[start:end] = array("d", steps)
-    return True
-
-
-def _delay(line: Any, start: int, end: int) -> bool:
-    source, ago = line.a.array, line.ago
-    if not isinstance(source, array) or start + ago < 0 or end + ago > len(source):
-        return False
-    line.array[start:end] = source[start + ago : end + ago]
-    return True
-
-
 def _operation(line: Any, start: int, end: int) -> bool:
     ufunc = UFUNCS.get(line.operation)
     if ufunc is None or line.btime:
@@ -144,9 +116,7 @@ def _operand(operand: Any, is_line: bool, start: int, end: int) -> Any:
 
 BY_METHOD: dict[Any, Twin] = {
     bt_indicators.Average.once: _average,
-    bt_indicators.ExponentialSmoothing.once: _exponential,
     LinesOperation.once: _operation,
-    _LineDelay.once: _delay,
 }
 BY_CLASS: dict[type, Twin] = {
     bt_indicators.SumN: _sum,

@@ -1,10 +1,10 @@
 """Indicators computed by the column where backtrader computes them value by value.
 
 In its vectorised mode, backtrader calls `once(start, end)` of each indicator, which loops in
-Python. The most used of these loops get a twin in numpy, set on the single indicator object for as
-long as a run lasts. A twin is only used where it gives the same bits; for all else, and for a class
-that has an `once` of its own, backtrader's is called. A small run of a script that does without
-numpy stays without it.
+Python. The most used of these loops get a twin, set on the single indicator object for as long as a
+run lasts. A twin is only used where it gives the same bits; for all else, and for a class that has
+an `once` of its own, backtrader's is called. A small run of a script that does without numpy stays
+without it, and has only the twins in plain Python.
 
 Must equal: each value of each line.
 """
@@ -22,12 +22,12 @@ from typing import Any
 from backtrader.linebuffer import LineBuffer
 from backtrader.lineiterator import LineIterator
 
-from backfleet.engines.fast.via_next import has_only_next, once_on_a_cursor
+from backfleet.engines.fast.plain_twins import plain_twin_of
 
 __all__ = ["by_the_column"]
 
-MIN_PERIOD = 16
-"""Bars from which on numpy pays."""
+MIN_BARS = 16
+"""Bars from which on a twin pays."""
 MIN_VALUES = 300_000
 """Values to compute from which on the time that importing numpy takes is worth it."""
 
@@ -82,21 +82,17 @@ def _twins(strategies: list[Any], indicators: list[Any]) -> Callable[[Any], Any]
     """Return the function that finds an indicator's twin."""
     bars = max((data.buflen() for strategy in strategies for data in strategy.datas), default=0)
     if "numpy" not in sys.modules and len(indicators) * bars < MIN_VALUES:
-        return _twin_without_numpy
+        return plain_twin_of
     from backfleet.engines.fast.indicator_twins import twin_of
 
-    return lambda indicator: _twin_without_numpy(indicator) or twin_of(indicator)
-
-
-def _twin_without_numpy(indicator: Any) -> Any:
-    return once_on_a_cursor if has_only_next(indicator) else None
+    return twin_of
 
 
 def _once(indicator: Any, twin: Any) -> Callable[[int, int], None]:
     stock = type(indicator).once
 
     def once(start: int, end: int) -> None:
-        if end - start < MIN_PERIOD or not twin(indicator, start, end):
+        if end - start < MIN_BARS or not twin(indicator, start, end):
             stock(indicator, start, end)
 
     return once

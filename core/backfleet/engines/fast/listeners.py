@@ -20,9 +20,12 @@ from backtrader import TimeFrame
 from backtrader.analyzer import Analyzer, TimeFrameAnalyzerBase
 from backtrader.analyzers import DrawDown, TimeReturn
 
+from backfleet.engines.fast.lines import datetime_of
+
 __all__ = [
     "PHASES",
     "Listener",
+    "Step",
     "account_listeners",
     "bar_listeners",
     "event_listeners",
@@ -152,7 +155,7 @@ def _period_step(analyzer: Any) -> Step:
     def step() -> None:
         number = line[0]
         day = int(number)
-        if number - day > NEVER_ROUNDED_UP:
+        if number - day > NEVER_ROUNDED_UP and datetime_of(number).toordinal() != day:
             over = analyzer._dt_over()
         else:
             compared, key = _period_of(timeframe, day)

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Callable
 from typing import Any
 
 from backtrader.brokers.bbroker import BackBroker
 from backtrader.lineiterator import LineIterator
 from backtrader.observers import Broker, BuySell, DataTrades, Trades
+from backtrader.order import Order
 
 from backfleet.engines.fast.lines import BarCursor, CursorBindings
+from backfleet.engines.fast.listeners import PHASES, Step, bar_listeners
 
 __all__ = ["Observers"]
 
@@ -41,6 +44,7 @@ class Observers:
         self._of_trades: list[Any] = []
         self._others: list[Any] = []
         self._bound: list[Any] = []
+        self._analyzers: dict[str, list[list[Step]]] = {}
         observers = strategy._lineiterators[LineIterator.ObsType]
         for observer in observers:
             self._sort(observer, bindings)
@@ -69,6 +73,13 @@ class Observers:
         else:
             self._others.append(observer)
 
+    def find_listeners(self) -> None:
+        """Look for what the observers' own analyzers do on a bar."""
+        self._analyzers = {
+            phase: [bar_listeners(observer._analyzers, phase) for observer in self._others]
+            for phase in PHASES
+        }
+
     def _has_known_broker(self) -> bool:
         return isinstance(self._strategy.broker, BackBroker)
 
@@ -86,12 +97,12 @@ class Observers:
         self._note_account(bar)
         if strategy._orderspending:
             for observer in self._of_orders:
-                observer.next()
+                _show_fills(observer, strategy._orderspending)
         if strategy._tradespending:
             for observer in self._of_trades:
                 observer.next()
-        for observer in self._others:
-            self._step_as_stock(observer, status)
+        if self._others:
+            self._step_others(status)
 
     def _note_account(self, bar: int) -> None:
         if self._arrays or self._account:
@@ -104,10 +115,14 @@ class Observers:
                 value_line[0] = value
                 cash_line[0] = cash
 
-    def _step_as_stock(self, observer: Any, status: int) -> None:
+    def _step_others(self, status: int) -> None:
         phase = "next" if status < 0 else "prenext" if status else "nextstart"
-        for analyzer in observer._analyzers:
-            getattr(analyzer, f"_{phase}")()
+        for observer, steps in zip(self._others, self._analyzers[phase], strict=True):
+            for step in steps:
+                step()
+            self._step_as_stock(observer, phase)
+
+    def _step_as_stock(self, observer: Any, phase: str) -> None:
         if len(self._strategy) > len(observer):
             observer.forward()
         if phase != "prenext" or len(observer):
@@ -145,13 +160,10 @@ class GrowingObservers(Observers):
             growing.step(strategy)
         bar = len(strategy) - 1
         self._note_account(bar)
-        for observer in self._others:
-            self._step_as_stock(observer, status)
+        if self._others:
+            self._step_others(status)
 
-    def _step_as_stock(self, observer: Any, status: int) -> None:
-        phase = "next" if status < 0 else "prenext" if status else "nextstart"
-        for analyzer in observer._analyzers:
-            getattr(analyzer, f"_{phase}")()
+    def _step_as_stock(self, observer: Any, phase: str) -> None:
         observer._next()
 
     def finish(self) -> None:
@@ -165,7 +177,7 @@ class _Growing:
         self.cursor = BarCursor()
         self._clock = observer._clock
         self._lines = observer.lines.lines
-        self._next = observer.next
+        self._observer = observer
         kind = type(observer)
         self._of_orders, self._of_trades = kind is BuySell, kind in (Trades, DataTrades)
 
@@ -182,6 +194,43 @@ class _Growing:
         if self._of_orders:
             # On a bar that has been there before, it averages what it wrote with itself.
             if strategy._orderspending or not grows:
-                self._next()
+                _show_fills(self._observer, strategy._orderspending)
         elif self._of_trades and strategy._tradespending:
-            self._next()
+            self._observer.next()
+
+
+def _show_fills(observer: Any, orders: list[Any]) -> None:
+    """`BuySell.next`, which first makes lists of the fills of all orders."""
+    data = observer.data
+    bought: list[float] = []
+    sold: list[float] = []
+    for order in orders:
+        if order.status > Order.Accepted and order.data is data and order.executed.size:
+            (bought if order.ordtype == Order.Buy else sold).append(order.executed.price)
+    lines, distance = observer.lines, observer.p.bardist
+    observer.curbuylen = _show_side(
+        observer, lines.buy, bought, "curbuylen", lambda: data.low[0] * (1 - distance)
+    )
+    observer.curselllen = _show_side(
+        observer, lines.sell, sold, "curselllen", lambda: data.high[0] * (1 + distance)
+    )
+
+
+def _show_side(
+    observer: Any, line: Any, prices: list[float], name: str, beside: Callable[[], float]
+) -> int:
+    """Show the mean price of a bar's fills, or a mark beside the bar; returns their number."""
+    total, count = line[0], len(prices)
+    if total != total:  # not a number: nothing is shown yet
+        if not count:
+            return 0
+        total = 0.0
+    else:
+        count += getattr(observer, name)
+    total += math.fsum(prices)
+    value = total / float(count or "NaN")
+    if not observer.p.barplot:
+        line[0] = value
+    elif value == value:
+        line[0] = beside()
+    return count

@@ -1,7 +1,7 @@
 """Feeds that go through their bars before the strategies do, and then again with them.
 
-What a feed delivers bar by bar does not depend on strategies, also if bars are made of shorter ones
-on the way. So feeds are taken alone first, and their lines give the columns from which indicators
+What a feed delivers bar by bar does not depend on strategies, also if it builds longer bars from
+shorter ones. So feeds are taken alone first, and their lines give the columns from which indicators
 are computed. Then their bars are played back: each line gets the values that it has had by then,
 in an array that grows as before.
 

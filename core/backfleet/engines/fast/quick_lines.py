@@ -1,9 +1,9 @@
 """Lines that move by themselves as backtrader's do, with fewer calls.
 
 Bar by bar, backtrader spends most of its time moving lines: a line reads its position through a
-property, a series asks its lines through two other objects, and a feed's names are looked up anew.
-Here lines, feeds and indicators change to subclasses of their own classes while a run lasts, in
-which these ways are short. Lines that save memory have theirs, too.
+property, a series asks its lines through two other objects, and a feed's names are looked up each
+time. Here lines, feeds and indicators change to subclasses of their own classes while a run lasts,
+in which these ways are short. Lines that save memory have theirs, too.
 
 Must equal: each value, position and length, and every operator, at every moment.
 """

@@ -72,8 +72,8 @@ class StrategyRun:
             for analyzer, module in zip(with_children(self._listening), modules, strict=True)
             if not module.startswith("backfleet.")
         ]
-        self._find_listeners()
         self._observers = self._make_observers(bindings)
+        self._find_listeners()
         self._observed = self._observers.any
 
     def _make_observers(self, bindings: CursorBindings) -> Observers:
@@ -98,6 +98,7 @@ class StrategyRun:
         self._listens = self._has_own_notify or bool(self._of_account)
         self._analyzers = {phase: bar_listeners(strategy.analyzers, phase) for phase in PHASES}
         self._after_next = self._analyzers["next"]
+        self._observers.find_listeners()
 
     def notice_listeners(self) -> None:
         """Look for listeners again if an attribute was added: it may be one."""

@@ -19,14 +19,9 @@ from backfleet.engines.fast.feed_conditions import own_methods, reason_against_f
 from backfleet.engines.fast.lines import BarCursor, CursorBindings
 from backfleet.engines.fast.moving_code import moving_method
 
-__all__ = ["has_only_next", "once_on_a_cursor"]
+__all__ = ["once_on_a_cursor"]
 
 MOVES = ("advance", "__len__")
-
-
-def has_only_next(indicator: Any) -> bool:
-    """Whether backtrader computes an indicator by calling `next` for every bar."""
-    return getattr(type(indicator), "once", None) is Indicator.once_via_next
 
 
 def once_on_a_cursor(indicator: Any, start: int, end: int) -> bool:

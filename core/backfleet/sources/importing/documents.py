@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from backfleet.errors import DataError
+from backfleet.sources.importing.dates import is_date
 from backfleet.sources.importing.frame import Frame
 from backfleet.sources.importing.parts import naming_damage
 
@@ -99,13 +100,14 @@ def _lists(origin: str, rows: Sequence[Any]) -> Columns:
 
 def _are_candles(values: Sequence[Sequence[Any]]) -> bool:
     """Return whether no row contradicts the usual order, which some exchanges do not have."""
-    plain = (isinstance(value, (int, float)) for row in values for value in row)
-    if not all(plain):
-        return True
-    return all(
-        low <= min(opened, close) and max(opened, close) <= high
-        for opened, high, low, close in zip(*values[1:5], strict=True)
-    )
+    try:
+        prices = [[float(value) for value in row if value is not None] for row in values[1:5]]
+        return all(
+            low <= min(opened, close) and max(opened, close) <= high
+            for opened, high, low, close in zip(*prices, strict=True)
+        )
+    except (TypeError, ValueError):
+        return False
 
 
 def _object(origin: str, document: Mapping[str, Any]) -> tuple[Columns, str | None]:
@@ -166,6 +168,9 @@ def _yahoo(result: Mapping[str, Any]) -> tuple[Columns, str | None]:
 
 def _by_column(origin: str, document: Mapping[str, Any]) -> Columns:
     lists: Columns = {_SHORT.get(k, k): v for k, v in document.items() if isinstance(v, list)}
+    if lists and all(map(is_date, map(str, document))):
+        # Rows by date, whose values have no names.
+        return _lists(origin, [[day, *row] for day, row in document.items()])
     if len(lists) >= 5:
         return lists
     objects = {k: v for k, v in document.items() if isinstance(v, Mapping)}

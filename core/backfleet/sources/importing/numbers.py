@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,8 @@ UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12, "万": 1e4, "亿": 1e8}
 
 _NUMBER = re.compile(r"[-+]?[$€£¥]?[-+]?[0-9][0-9., '\u00a0]*([eE][-+]?[0-9]+)?[KkMmBbTt万亿%]?")
 _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]{1,3}(\.[0-9]{3})*,[0-9]+|[-+]?[0-9]+,[0-9]+")
+_GROUPED = re.compile(r"[-+]?[0-9]{1,3}(\.[0-9]{3})+")
+_SIGNS = " $€£¥%KMBkmb万亿"
 _THOUSANDS = re.compile(r"[-+]?[0-9]{1,3}(,[0-9]{2,3})*,[0-9]{3}(\.[0-9]*)?")
 
 
@@ -41,11 +43,18 @@ def is_number(text: str) -> bool:
     return bool(_NUMBER.fullmatch(text.strip()))
 
 
-def decimal_mark(values: Iterable[str]) -> str | None:
-    """Return `.` or `,` as the decimal mark of the values; None if both readings fit."""
-    with_comma = [value.strip(" $€£¥%KMBkmb万亿") for value in values if "," in value]
+def decimal_mark(values: Sequence[str], others: Iterable[str] = ()) -> str | None:
+    """Return `.` or `,` as the decimal mark of the values; None if both readings fit.
+
+    Values such as 141.264 are thousands if `others`, such as 0,24%, have decimal commas.
+    """
+    with_comma = [value.strip(_SIGNS) for value in values if "," in value]
     if not with_comma:
-        return "."
+        grouped = all(_GROUPED.fullmatch(value.strip(_SIGNS)) for value in values)
+        numbers = [text.strip(_SIGNS) for text in others if "," in text]
+        commas = [text for text in numbers if _DECIMAL_COMMA.fullmatch(text)]
+        is_comma = any(not _THOUSANDS.fullmatch(text) for text in commas)
+        return "," if values and grouped and is_comma else "."
     comma = all(_DECIMAL_COMMA.fullmatch(value) for value in with_comma)
     thousands = all(_THOUSANDS.fullmatch(value) for value in with_comma)
     if comma and thousands:

@@ -69,7 +69,7 @@ class FormReading:
     stamp
         Whether times are the beginnings or the ends of bars; None if nothing states it.
     skip_rows
-        Whether rows with bad prices are left out.
+        Whether rows with bad prices or volumes are left out.
     """
 
     layout: FileLayout
@@ -346,7 +346,7 @@ def _mark(form: Form, columns: Mapping[str, int], choices: ImportChoices) -> str
         for text in sample.columns[columns[role]].to_pylist()
         if text
     ]
-    mark = decimal_mark(values)
+    mark = decimal_mark(values, _other_texts(form, columns))
     if mark is None:
         shown = next(value for value in values if "," in value)
         raise DataError(
@@ -354,6 +354,19 @@ def _mark(form: Form, columns: Mapping[str, int], choices: ImportChoices) -> str
             "decides. State it with --decimal point or --decimal comma"
         )
     return mark
+
+
+def _other_texts(form: Form, columns: Mapping[str, int]) -> list[str]:
+    """Return the cells of the columns that have no prices, such as changes in percent."""
+    prices = {columns[role] for role in PRICES}
+    return [
+        text
+        for sample in form.samples[:1]
+        for position, column in enumerate(sample.columns)
+        if position not in prices and pa.types.is_string(column.type)
+        for text in column.to_pylist()
+        if text
+    ]
 
 
 def _check_other_texts(form: Form, columns: Mapping[str, int], choices: ImportChoices) -> None:
