@@ -41,7 +41,7 @@ from backfleet.results.compact import compact
 from backfleet.store import open_store
 
 SYMBOLS, POINTS, BARS = 100, 100, 608
-DAY = 86_400_000_000_000
+DAY_NS = 86_400_000_000_000
 FIRST = int(np.datetime64("2010-01-04", "ns").astype(np.int64))
 
 OPEN = """
@@ -134,7 +134,7 @@ def _result(task: int, draw: random.Random) -> TaskResult:
 
 def _outcome(task: int) -> Outcome:
     equity = np.zeros(BARS, EQUITY)
-    equity["time"] = FIRST + np.arange(BARS) * DAY
+    equity["time"] = FIRST + np.arange(BARS) * DAY_NS
     steps = np.random.default_rng(task).normal(0.0003, 0.012, BARS)
     equity["value"] = 100_000.0 * np.cumprod(1.0 + steps)
     return Outcome(equity, np.zeros(0, ORDER), np.zeros(0, FILL), np.zeros(0, DETAILED_TRADE))

@@ -45,10 +45,10 @@ class Witness(bt.Analyzer):
         self.seen: list[Any] = []
         self.broker = self.strategy.broker
 
-    def notify_order(self, order: Any) -> None:
+    def notify_order(self, order: bt.Order) -> None:
         self.seen.append(("order", len(self.strategy), facts(order)))
 
-    def notify_trade(self, trade: Any) -> None:
+    def notify_trade(self, trade: bt.Trade) -> None:
         self.seen.append(("trade", len(self.strategy), facts(trade)))
 
     def notify_cashvalue(self, cash: float, value: float) -> None:
@@ -77,7 +77,7 @@ class Witness(bt.Analyzer):
         return self.seen
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Nested lists of numbers and strings, in which floats are equal only if their bits are."""
     if isinstance(value, (bool, int, str, type(None))):
         return value
@@ -94,7 +94,7 @@ def plain(value: Any) -> Any:
     return type(value).__name__
 
 
-def facts(order: Any) -> dict[str, Any]:
+def facts(order: bt.Order | bt.Trade) -> dict[str, Any]:
     """Every attribute of an order or a trade, in those of its parts too."""
     if not isinstance(order, bt.Order):
         return {name: plain(value) for name, value in vars(order).items() if name != "data"} | {
@@ -114,17 +114,17 @@ def facts(order: Any) -> dict[str, Any]:
     return {name: plain(values[name]) for name in sorted(values)}
 
 
-def own_attributes(order: Any) -> dict[str, Any]:
+def own_attributes(order: bt.Order) -> dict[str, Any]:
     """What a strategy has set in an order."""
     return {name: value for name, value in vars(order).items() if name.startswith("my_")}
 
 
-def lines_of(owner: Any) -> list[Any]:
+def lines_of(owner: bt.LineSeries) -> list[Any]:
     """All lines of a series, the whole of each, and where it stands."""
     return [(plain(line.array), len(line), line.idx, line.buflen()) for line in owner.lines]
 
 
-def everything(cerebro: Any, strategies: list[Any]) -> dict[str, Any]:
+def everything(cerebro: bt.Cerebro, strategies: list[Any]) -> dict[str, Any]:
     """All that is left after a run."""
     broker = cerebro.broker
     state: dict[str, Any] = {
@@ -181,7 +181,7 @@ class Ran:
     strategies: list[Any]
 
 
-def run(cerebro_class: Any, setup: Setup, **params: Any) -> tuple[Any, Any, Any]:
+def run(cerebro_class: type[bt.Cerebro], setup: Setup, **params: Any) -> tuple[Any, Any, Any]:
     """The cerebro after its run, its strategies or what it raised, and what it wrote."""
     bt.order.OrderBase.refbasis = itertools.count(1)
     bt.trade.Trade.refbasis = itertools.count(1)
@@ -197,7 +197,7 @@ def run(cerebro_class: Any, setup: Setup, **params: Any) -> tuple[Any, Any, Any]
     return cerebro, strategies, written.getvalue()
 
 
-def first_difference(left: Any, right: Any, path: str = "") -> str | None:
+def first_difference(left: object, right: object, path: str = "") -> str | None:
     """Where two nested structures differ first."""
     if isinstance(left, dict) and isinstance(right, dict) and left.keys() ^ right.keys():
         return f"{path}: only one has {sorted(left.keys() ^ right.keys())}"
@@ -211,7 +211,7 @@ def first_difference(left: Any, right: Any, path: str = "") -> str | None:
 
 
 def compare(setup: Setup, witness: bool, **params: Any) -> Ran:
-    def with_witness(cerebro: Any) -> None:
+    def with_witness(cerebro: bt.Cerebro) -> None:
         setup(cerebro)
         if witness:
             cerebro.addanalyzer(Witness)

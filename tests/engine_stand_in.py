@@ -40,7 +40,7 @@ class EngineStandIn:
     def version(self) -> Mapping[str, str]:
         return {"Arch": "amd64"}
 
-    def create_container(self, image: str, *_: Any, **__: Any) -> str:
+    def create_container(self, image: str, *_: object, **__: Any) -> str:
         (facts,) = (facts for facts in self.images.values() if facts["Id"] == image)
         architecture: str = facts["Architecture"]
         return architecture

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from backfleet.bar_length import bar_ends, find_length, length_words, local_midnights
 
@@ -14,7 +16,7 @@ DAYS = np.arange("2024-01-01", "2024-03-01", dtype="M8[D]")
 FIVE_DAYS = DAYS[(DAYS.astype(np.int64) + 3) % 7 < 5]
 
 
-def length_of(sessions: Any, timezone: str = "UTC") -> str:
+def length_of(sessions: Sequence[str] | NDArray[np.datetime64], timezone: str = "UTC") -> str:
     days = np.array(sessions, "M8[D]")
     return length_words(find_length(local_midnights(days, timezone), days, timezone))
 
@@ -38,7 +40,7 @@ def clock(*times: str) -> tuple[Any, Any]:
     ],
 )
 def test_bars_with_dates_are_days_weeks_months_quarters_or_years(
-    sessions: Any, expected: str, timezone: str
+    sessions: Sequence[str] | NDArray[np.datetime64], expected: str, timezone: str
 ) -> None:
     assert length_of(sessions, timezone) == expected
 
@@ -75,7 +77,7 @@ def test_days_that_begin_in_the_evening_are_24_hours() -> None:
     ],
 )
 def test_a_bar_is_over_at_the_end_of_its_span_in_local_days(
-    length: Any, stamp: Any, expected: str
+    length: np.timedelta64, stamp: Any, expected: str
 ) -> None:
     session = np.array(["2024-03-10"], "M8[D]")
     time = local_midnights(session, "America/New_York")

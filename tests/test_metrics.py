@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import math
 import warnings
+from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from backfleet.engine import (
     EQUITY,
@@ -34,7 +37,7 @@ Values = st.lists(st.floats(50.0, 200.0), min_size=3, max_size=80)
 
 
 @pytest.fixture(scope="session")
-def empyrical() -> Any:
+def empyrical() -> ModuleType:
     """empyrical-reloaded, whose import may warn."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -42,12 +45,12 @@ def empyrical() -> Any:
 
 
 def outcome_of(
-    values: Any,
-    exposure: Any = 0.0,
-    fills: Any = (),
-    results: Any = (),
-    statuses: Any = (),
-    reasons: Any = 0,
+    values: Sequence[float],
+    exposure: float | Sequence[float] = 0.0,
+    fills: Sequence[tuple[float, float, float]] = (),
+    results: Sequence[float] = (),
+    statuses: Sequence[int] = (),
+    reasons: int | Sequence[int] = 0,
 ) -> Outcome:
     """An outcome with these values a bar, fills (size, price, commission), closed trades' results
     and orders."""
@@ -63,15 +66,15 @@ def outcome_of(
     return Outcome(equity, orders, fill_records, trades)
 
 
-def days(*texts: str) -> Any:
+def days(*texts: str) -> NDArray[np.datetime64]:
     return np.array(texts, "datetime64[D]")
 
 
-def daily(count: int) -> Any:
+def daily(count: int) -> NDArray[np.datetime64]:
     return np.datetime64("2020-01-01", "D") + np.arange(count)
 
 
-def measure(values: Any, cash: float = 100.0, **parts: Any) -> Metrics:
+def measure(values: Sequence[float], cash: float = 100.0, **parts: Any) -> Metrics:
     return compute_metrics(outcome_of(values, **parts), cash, 252.0, daily(len(values)))
 
 
@@ -82,7 +85,7 @@ def test_the_columns_are_those_of_the_results_in_their_order() -> None:
 
 @settings(max_examples=150)
 @given(Values)
-def test_return_metrics_are_those_of_empyrical(empyrical: Any, values: list[float]) -> None:
+def test_return_metrics_are_those_of_empyrical(empyrical: ModuleType, values: list[float]) -> None:
     metrics = measure(values)
     path = pd.Series(values)
     returns = path.pct_change().iloc[1:]

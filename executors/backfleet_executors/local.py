@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["LocalExecutor", "LocalSettings"]
 
 GRACE_SECONDS = 20.0
-LOG_TAIL = 4096
+LOG_TAIL_BYTES = 4096
 
 
 class LocalSettings(ExecutorSettings):
@@ -230,7 +230,7 @@ def _last_words(path: Path) -> str:
     try:
         with path.open("rb") as stream:
             stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, stream.tell() - LOG_TAIL))
+            stream.seek(max(0, stream.tell() - LOG_TAIL_BYTES))
             text = stream.read().decode("utf-8", "replace")
     except OSError:
         return ""

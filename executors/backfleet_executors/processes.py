@@ -18,7 +18,7 @@ import psutil
 
 __all__ = ["WorkerProcess", "find_workers", "is_running", "start_time", "stop_processes"]
 
-SAME_START = 2.0
+MAX_START_DIFFERENCE_SECONDS = 2.0
 """Two readings of a process's start may differ by less than this, in seconds."""
 
 MAX_PID = 2**31
@@ -88,7 +88,7 @@ def _process(pid: int, started: float) -> psutil.Process | None:
         return None
     try:
         process = psutil.Process(pid)
-        is_same = abs(process.create_time() - started) <= SAME_START
+        is_same = abs(process.create_time() - started) <= MAX_START_DIFFERENCE_SECONDS
         return process if is_same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
         return None

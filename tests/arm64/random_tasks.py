@@ -89,7 +89,7 @@ def digest(engine: Engine, task: Simulation) -> str:
     return facts.hexdigest()[:32]
 
 
-def _bits(value: Any) -> Any:
+def _bits(value: object) -> str:
     return value.hex() if isinstance(value, float) and not math.isnan(value) else str(value)
 
 

@@ -18,7 +18,7 @@ Submitted = Callable[..., str]
 RETRIES = {"attempts": 3, "evaluateOnExit": [{"onExitCode": "64", "action": "EXIT"}]}
 
 
-def log_of(server: AwsServer, job: Any) -> list[str]:
+def log_of(server: AwsServer, job: Mapping[str, Any]) -> list[str]:
     stream = job["container"]["logStreamName"]
     events = server.client("logs").get_log_events(
         logGroupName=server.log_group, logStreamName=stream, startFromHead=True

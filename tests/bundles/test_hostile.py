@@ -24,6 +24,8 @@ from backfleet.runs.labels import MAX_CHARS
 from bundle_files import RECORD, listed, unzipped, zipped
 from stored_records import sealed
 
+Refuse = Callable[[Path], str]
+
 FOLDERS = ["chunks", "blobs", "labels", "manifest.json", "validation.json"]
 
 Files = dict[str, bytes]
@@ -86,7 +88,7 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_that_no_bundle_has_is_refused(
-    check_refused: Any, files: Files, tmp_path: Path, name: str
+    check_refused: Refuse, files: Files, tmp_path: Path, name: str
 ) -> None:
     hostile = listed({**files, name: b"x"})
     assert repr(name)[1:-1].replace("\\\\", "\\") in check_refused(
@@ -96,7 +98,7 @@ def test_a_name_that_no_bundle_has_is_refused(
 
 
 def test_a_file_that_the_record_does_not_list_is_refused(
-    check_refused: Any, files: Files, tmp_path: Path
+    check_refused: Refuse, files: Files, tmp_path: Path
 ) -> None:
     hostile = zipped(tmp_path / "x.zip", {**files, "extra.txt": b""})
     assert "it holds 'extra.txt'" in check_refused(hostile)
@@ -104,7 +106,7 @@ def test_a_file_that_the_record_does_not_list_is_refused(
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_file_that_is_missing_is_named(
-    check_refused: Any, files: Files, tmp_path: Path, folder: str
+    check_refused: Refuse, files: Files, tmp_path: Path, folder: str
 ) -> None:
     name = folder if folder in files else first(files, folder)
     del files[name]
@@ -113,14 +115,14 @@ def test_a_file_that_is_missing_is_named(
 
 @pytest.mark.parametrize("name", ["manifest.json", "blobs"])
 def test_a_bundle_whose_record_fits_but_that_lacks_an_object_is_refused(
-    check_refused: Any, files: Files, tmp_path: Path, name: str
+    check_refused: Refuse, files: Files, tmp_path: Path, name: str
 ) -> None:
     del files[name if name in files else first(files, name)]
     assert "lacks" in check_refused(zipped(tmp_path / "x.zip", listed(files)))
 
 
 def test_a_bundle_without_record_is_refused(
-    check_refused: Any, files: Files, tmp_path: Path
+    check_refused: Refuse, files: Files, tmp_path: Path
 ) -> None:
     del files[RECORD]
     assert "it holds no bundle.json" in check_refused(zipped(tmp_path / "x.zip", files))
@@ -128,7 +130,7 @@ def test_a_bundle_without_record_is_refused(
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_content_that_does_not_match_its_hash_is_refused(
-    check_refused: Any, files: Files, tmp_path: Path, folder: str
+    check_refused: Refuse, files: Files, tmp_path: Path, folder: str
 ) -> None:
     name = folder if folder in files else first(files, folder)
     files[name] = files[name][:-1] + bytes([files[name][-1] ^ 1])
@@ -147,7 +149,7 @@ def test_content_that_does_not_match_its_hash_is_refused(
     ],
 )
 def test_an_object_that_contradicts_itself_is_refused_even_if_the_record_fits(
-    check_refused: Any, files: Files, tmp_path: Path, folder: str, reason: str
+    check_refused: Refuse, files: Files, tmp_path: Path, folder: str, reason: str
 ) -> None:
     name = folder if folder in files else first(files, folder)
     files[name] = files[name][:-1] + b"?"
@@ -155,7 +157,7 @@ def test_an_object_that_contradicts_itself_is_refused_even_if_the_record_fits(
 
 
 def test_a_chunk_of_another_run_is_refused(
-    check_refused: Any, files: Files, tmp_path: Path
+    check_refused: Refuse, files: Files, tmp_path: Path
 ) -> None:
     name = first(files, "chunks")
     chunk = Chunk.from_bytes(files[name])
@@ -165,7 +167,7 @@ def test_a_chunk_of_another_run_is_refused(
 
 
 def test_a_chunk_in_the_place_of_another_is_refused(
-    check_refused: Any, files: Files, tmp_path: Path
+    check_refused: Refuse, files: Files, tmp_path: Path
 ) -> None:
     names = [name for name in files if name.startswith("chunks/")]
     files[names[0]] = files[names[1]]
@@ -174,7 +176,7 @@ def test_a_chunk_in_the_place_of_another_is_refused(
 
 @pytest.mark.parametrize("change", [{"count": 2}, {"first": 1}])
 def test_a_chunk_with_other_tasks_is_refused(
-    check_refused: Any, files: Files, tmp_path: Path, change: dict[str, int]
+    check_refused: Refuse, files: Files, tmp_path: Path, change: dict[str, int]
 ) -> None:
     name = first(files, "chunks")
     chunk = Chunk.from_bytes(files[name])
@@ -186,14 +188,14 @@ def test_a_chunk_with_other_tasks_is_refused(
 
 @pytest.mark.parametrize("key", ["chunks/999999.0", "chunks/000000.1"])
 def test_a_chunk_that_the_run_does_not_have_is_refused(
-    check_refused: Any, files: Files, tmp_path: Path, key: str
+    check_refused: Refuse, files: Files, tmp_path: Path, key: str
 ) -> None:
     files[key] = files[first(files, "chunks")]
     check_refused(zipped(tmp_path / "x.zip", listed(files)))
 
 
 def test_a_manifest_of_another_run_is_refused(
-    check_refused: Any, files: Files, tmp_path: Path
+    check_refused: Refuse, files: Files, tmp_path: Path
 ) -> None:
     files = listed(files)
     files[RECORD] = sealed(json.loads(files[RECORD]) | {"run_id": "0" * 16})
@@ -202,7 +204,7 @@ def test_a_manifest_of_another_run_is_refused(
 
 @pytest.mark.parametrize("text", ["", "x" * (MAX_CHARS["tag"] + 1), "\x1b[2J", "a\nb"])
 def test_a_label_that_cannot_be_one_is_refused(
-    check_refused: Any, files: Files, tmp_path: Path, text: str
+    check_refused: Refuse, files: Files, tmp_path: Path, text: str
 ) -> None:
     name = first(files, "labels")
     files[name] = sealed(json.loads(files[name]) | {"kind": "tag", "text": text})
@@ -235,7 +237,7 @@ FIELDS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("change", FIELDS, ids=str)
 def test_a_record_with_odd_values_is_refused(
-    check_refused: Any, files: Files, tmp_path: Path, change: dict[str, Any]
+    check_refused: Refuse, files: Files, tmp_path: Path, change: dict[str, Any]
 ) -> None:
     files[RECORD] = sealed(json.loads(files[RECORD]) | change)
     check_refused(zipped(tmp_path / "x.zip", files))
@@ -245,21 +247,21 @@ def test_a_record_with_odd_values_is_refused(
     "content", [b"", b"null", b"[]", b"{" * 99_999, b'{"a": 1', b"\xff", b"9" * 9999]
 )
 def test_a_record_that_is_no_record_is_refused(
-    check_refused: Any, files: Files, tmp_path: Path, content: bytes
+    check_refused: Refuse, files: Files, tmp_path: Path, content: bytes
 ) -> None:
     check_refused(zipped(tmp_path / "x.zip", {**files, RECORD: content}))
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFDIR, stat.S_IFIFO, stat.S_IFCHR])
 def test_an_entry_that_is_not_a_regular_file_is_refused(
-    check_refused: Any, files: Files, tmp_path: Path, kind: int
+    check_refused: Refuse, files: Files, tmp_path: Path, kind: int
 ) -> None:
     hostile = zipped(tmp_path / "x.zip", files, mode=kind | 0o777)
     assert "not a regular file" in check_refused(hostile)
 
 
 def test_a_file_that_comes_twice_is_refused(
-    check_refused: Any, bundle: Path, tmp_path: Path
+    check_refused: Refuse, bundle: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "x.zip"
     file.write_bytes(bundle.read_bytes())
@@ -269,7 +271,7 @@ def test_a_file_that_comes_twice_is_refused(
 
 
 def test_compressed_entries_are_refused_so_that_nothing_can_grow(
-    check_refused: Any, files: Files, tmp_path: Path
+    check_refused: Refuse, files: Files, tmp_path: Path
 ) -> None:
     name = "blobs/" + "0" * 64
     bomb = zipped(tmp_path / "x.zip", {**files, name: bytes(2**27)}, compression=ZIP_DEFLATED)
@@ -278,7 +280,7 @@ def test_compressed_entries_are_refused_so_that_nothing_can_grow(
 
 
 def test_an_entry_that_lies_about_its_size_is_refused(
-    check_refused: Any, files: Files, bundle: Path, tmp_path: Path
+    check_refused: Refuse, files: Files, bundle: Path, tmp_path: Path
 ) -> None:
     size = struct.pack("<II", *[len(files["manifest.json"])] * 2)
     content = bundle.read_bytes()
@@ -290,7 +292,7 @@ def test_an_entry_that_lies_about_its_size_is_refused(
 
 
 def test_entries_that_share_bytes_are_refused(
-    check_refused: Any, files: Files, tmp_path: Path
+    check_refused: Refuse, files: Files, tmp_path: Path
 ) -> None:
     content = bytes(2**16)
     contents = {f"chunks/{number:06}.0": content for number in range(50)}
@@ -310,7 +312,7 @@ def test_entries_that_share_bytes_are_refused(
     check_refused(file)
 
 
-def test_very_many_entries_are_refused(check_refused: Any, tmp_path: Path) -> None:
+def test_very_many_entries_are_refused(check_refused: Refuse, tmp_path: Path) -> None:
     buffer = io.BytesIO()
     with ZipFile(buffer, "w") as archive:
         archive.writestr("a", b"")
@@ -326,7 +328,7 @@ def test_very_many_entries_are_refused(check_refused: Any, tmp_path: Path) -> No
 
 
 def test_a_directory_that_announces_more_than_there_is_is_refused(
-    check_refused: Any, bundle: Path, tmp_path: Path
+    check_refused: Refuse, bundle: Path, tmp_path: Path
 ) -> None:
     content = bundle.read_bytes()
     at = content.rindex(b"PK\x05\x06") + 12
@@ -338,14 +340,14 @@ def test_a_directory_that_announces_more_than_there_is_is_refused(
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"#!/bin/sh\n", b"PK\x05\x06" + bytes(18)])
 def test_a_file_that_is_no_bundle_is_refused(
-    check_refused: Any, tmp_path: Path, content: bytes
+    check_refused: Refuse, tmp_path: Path, content: bytes
 ) -> None:
     file = tmp_path / "x.zip"
     file.write_bytes(content)
     check_refused(file)
 
 
-def test_a_file_that_is_missing_or_a_folder_is_named(check_refused: Any, tmp_path: Path) -> None:
+def test_a_file_that_is_missing_or_a_folder_is_named(check_refused: Refuse, tmp_path: Path) -> None:
     assert "No such file" in check_refused(tmp_path / "missing.zip")
     assert "not a regular file" in check_refused(tmp_path)
 
@@ -354,7 +356,7 @@ def test_a_file_that_is_missing_or_a_folder_is_named(check_refused: Any, tmp_pat
 @given(share=st.floats(0, 1, exclude_max=True))
 @example(share=0.999)
 def test_a_truncated_bundle_is_refused(
-    check_refused: Any, bundle: Path, tmp_path: Path, share: float
+    check_refused: Refuse, bundle: Path, tmp_path: Path, share: float
 ) -> None:
     content = bundle.read_bytes()
     file = tmp_path / "x.zip"

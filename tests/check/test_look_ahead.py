@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import backtrader as bt
 import numpy as np
@@ -116,7 +116,7 @@ def test_a_strategy_that_refuses_few_bars_does_not_leak(one: CheckCase) -> None:
     assert leak_of(one, NeedsMany).status is Status.PASSED
 
 
-def test_a_portfolio_leaks_too(subjects: Any) -> None:
+def test_a_portfolio_leaks_too(subjects: Callable[..., Sequence[CheckCase]]) -> None:
     (portfolio,) = subjects("top-n-momentum")
     assert leak_of(portfolio, RanksLater).status is Status.FAILED
 

@@ -116,7 +116,7 @@ def test_sizes_are_divided_by_the_scale() -> None:
     [(Sized, {"is_fixed": True}), ("sma-crossover", {"sizing": "fixed", "period": 5})],
 )
 def test_fixed_sizes_pass_and_are_reported(
-    strategy: Any, params: dict[str, Any], one: CheckCase
+    strategy: type[bt.Strategy] | str, params: dict[str, Any], one: CheckCase
 ) -> None:
     chosen = one.strategy if isinstance(strategy, str) else strategy
     result = check_scale([replace(one, strategy=chosen, params=params)])
@@ -152,7 +152,7 @@ class Trades(bt.Strategy):
             elif not held and price >= high[0]:
                 self._enter(data, price)
 
-    def _enter(self, data: Any, price: float) -> None:
+    def _enter(self, data: bt.DataBase, price: float) -> None:
         how = self.p.how
         if how == "percent":
             self.order_target_percent(data, 0.1)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def case_of(seed: int) -> Case:
     return Case(DateSumsLayout(points, tasks, is_summed), returns)
 
 
-def record(case: Case, tasks: Any) -> DateSums:
+def record(case: Case, tasks: Iterable[int]) -> DateSums:
     recorder = DateSumsRecorder(case.layout)
     for task in tasks:
         recorder.add(task, case.returns[task])

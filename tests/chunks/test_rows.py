@@ -51,7 +51,7 @@ def plain(rows: Rows) -> list[tuple[str, str, list[Any]]]:
     ]
 
 
-def _bits(value: Any) -> Any:
+def _bits(value: object) -> object:
     if isinstance(value, float):
         return "nan" if math.isnan(value) else struct.pack("d", value)
     return value

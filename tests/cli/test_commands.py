@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import click
 import pytest
@@ -13,6 +12,8 @@ import pytest
 from backfleet.cli import cli
 from backfleet.cli.commands import COMMANDS, LazyGroup
 from workshop import Ask
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 HEAVY = (
     "numpy", "pandas", "backtrader", "numba", "boto3", "pydantic", "pyarrow", "duckdb", "rich",
@@ -82,7 +83,7 @@ def greet():
 
 
 def test_help_has_the_first_line_of_a_plugins_command_and_whose_it_is(
-    backfleet: Any, installed: Callable[..., dict[str, str]]
+    backfleet: Cli, installed: Callable[..., dict[str, str]]
 ) -> None:
     points = {"backfleet.commands": {"greet": "acme.greeting:greet", "lost": "acme.nowhere:lost"}}
     env = installed("acme-tools", {"acme/greeting.py": COMMAND}, points)
@@ -96,7 +97,7 @@ def test_help_does_not_say_whose_the_commands_are_that_come_along(ask: Ask) -> N
 
 
 def test_a_plugin_adds_a_command_to_a_group(
-    backfleet: Any, installed: Callable[..., dict[str, str]]
+    backfleet: Cli, installed: Callable[..., dict[str, str]]
 ) -> None:
     code = "import click\n\n@click.command()\ndef greet():\n    click.echo('hello')\n"
     points = {"backfleet.commands": {"data.greet": "acme.greeting:greet"}}

@@ -139,7 +139,9 @@ def test_an_unknown_executor_is_a_bad_request(doctor: Call) -> None:
     assert "docker" in done.stderr
 
 
-def test_each_failure_comes_with_its_fix(doctor: Call, executors: Any) -> None:
+def test_each_failure_comes_with_its_fix(
+    doctor: Call, executors: Callable[..., dict[str, str]]
+) -> None:
     done = doctor("--executor", "sick", env=executors("Sick"))
     assert done.returncode == 1
     lines = [line.split() for line in done.stdout.splitlines()[-3:]]
@@ -148,7 +150,9 @@ def test_each_failure_comes_with_its_fix(doctor: Call, executors: Any) -> None:
     assert lines[2] == ["->", "start", "it"]
 
 
-def test_an_executor_that_raises_does_not_hide_the_others(doctor: Call, executors: Any) -> None:
+def test_an_executor_that_raises_does_not_hide_the_others(
+    doctor: Call, executors: Callable[..., dict[str, str]]
+) -> None:
     done = doctor(env=executors("Raises"))
     lines = words_of(done)
     assert lines["raises: set-up"] == ("warning", "ZeroDivisionError: by nought")
@@ -156,7 +160,9 @@ def test_an_executor_that_raises_does_not_hide_the_others(doctor: Call, executor
     assert done.returncode == 0
 
 
-def test_things_are_tried_out_only_when_asked(doctor: Call, executors: Any) -> None:
+def test_things_are_tried_out_only_when_asked(
+    doctor: Call, executors: Callable[..., dict[str, str]]
+) -> None:
     env = executors("Tries")
     assert "tries: tried" not in words_of(doctor("--executor", "tries", env=env))
     done = doctor("--executor", "tries", "--live", env=env)
@@ -215,7 +221,7 @@ def test_a_plugin_that_cannot_be_imported_is_a_warning(doctor: Call, installed: 
 
 
 def test_a_transcript_has_a_line_per_finding_and_no_account_number(
-    doctor: Call, executors: Any, tmp_path: Path
+    doctor: Call, executors: Callable[..., dict[str, str]], tmp_path: Path
 ) -> None:
     file = tmp_path / "transcript.txt"
     done = doctor("--json", "--live", "--transcript", file, env=executors("Tries"))

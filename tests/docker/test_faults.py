@@ -5,14 +5,14 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from waiting import until
 
 if TYPE_CHECKING:
-    from tests.docker.conftest import Yard
+    from tests.docker.conftest import Yard, YardMaker
 
     from testbed.engine import Engine
 
@@ -83,7 +83,7 @@ def test_the_command_line_is_killed_before_it_could_keep_the_handle(yard: Yard) 
 
 @pytest.fixture
 def second_yard(
-    second_engine: Engine, make_yard: Any, monkeypatch: pytest.MonkeyPatch
+    second_engine: Engine, make_yard: YardMaker, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Yard]:
     import docker
 

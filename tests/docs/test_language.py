@@ -26,8 +26,11 @@ REJECTED = re.compile(
 )
 """Private idioms, and British spellings."""
 
-EMPTY_NAMES = {"each", "found", "told", "wanted"}
-"""Names that say nothing of what they stand for."""
+EMPTY_NAMES = {
+    *("each", "found", "told", "wanted"),
+    *("ENOUGH", "FEWEST", "LEAST", "LONGEST", "MOST", "PATIENCE", "USUAL"),
+}
+"""Names that say nothing of what they stand for, or of its unit."""
 
 MAY_BIND = re.compile(rf"\b({'|'.join(EMPTY_NAMES)})(\s+in\b|\s*[,=:()])")
 """Text of a file that has to be parsed: parsing all of them takes seconds."""

@@ -45,7 +45,7 @@ class RandomOrders(bt.Strategy):
             self.made.append(self.place(data))
         self.made = [order for order in self.made if order is not None]
 
-    def place(self, data: Any) -> Any:
+    def place(self, data: bt.DataBase) -> bt.Order:
         chance, order = self.random, bt.Order
         kinds = (order.Market, order.Close, order.Limit, order.Stop, order.StopLimit)
         kind = chance.choice((*kinds, order.StopTrail, order.Market))

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfleet.bars import Bars
-from backfleet.engine import NOT_YET, BrokerSettings, Engine, OrderStatus, Simulation
+from backfleet.engine import NOT_YET, BrokerSettings, Engine, OrderStatus, Outcome, Simulation
 from backfleet.engines.bt import bt
 from backfleet_strategies.sma_crossover import SmaCrossover
 from engine_tasks import make_bars, run_on_both, sample_bars
@@ -45,11 +45,11 @@ class LoggedOrders(RandomOrders):
         self.account.append((self.broker.getvalue(), self.broker.getcash(), gross))
         self.act()
 
-    def notify_order(self, order: Any) -> None:
+    def notify_order(self, order: bt.Order) -> None:
         if order.status == order.Accepted:
             self.accepted.add(order.ref)
 
-    def notify_trade(self, trade: Any) -> None:
+    def notify_trade(self, trade: bt.Trade) -> None:
         if trade.isclosed:
             self.closed_trades[trade.ref] = trade
 
@@ -110,7 +110,7 @@ def test_random_orders_leave_the_record_that_plain_backtrader_leaves(
     check_trades(outcome, strategy)
 
 
-def check_orders(outcome: Any, strategy: LoggedOrders, orders: list[Any]) -> None:
+def check_orders(outcome: Outcome, strategy: LoggedOrders, orders: list[Any]) -> None:
     """Children of a bracket whose parent was refused are not in the broker's list."""
     known = {order.ref: order for order in (*strategy.made, *orders)}
     sent = [order for ref, order in sorted(known.items()) if order.status != order.Created]
@@ -131,7 +131,7 @@ def check_orders(outcome: Any, strategy: LoggedOrders, orders: list[Any]) -> Non
     assert [time == NOT_YET for time in record["closed"]] == [order.alive() for order in sent]
 
 
-def check_fills(outcome: Any, orders: list[Any]) -> None:
+def check_fills(outcome: Outcome, orders: list[Any]) -> None:
     bits = [bit for order in orders for bit in order.executed.exbits]
     expected = sorted((bit.dt, bit.size, bit.price, bit.comm, bit.pnl) for bit in bits)
     fills = outcome.fills
@@ -146,7 +146,7 @@ def check_fills(outcome: Any, orders: list[Any]) -> None:
         assert (np.diff(fills["time"]) >= 0).all()
 
 
-def check_trades(outcome: Any, strategy: LoggedOrders) -> None:
+def check_trades(outcome: Outcome, strategy: LoggedOrders) -> None:
     """backtrader reopens a closed trade when another trade id takes part of its position."""
     expected = [
         (
@@ -177,7 +177,7 @@ def check_trades(outcome: Any, strategy: LoggedOrders) -> None:
     assert sorted(trades) == sorted(expected)
 
 
-def shanghai(time: Any) -> Any:
+def shanghai(time: np.int64) -> datetime:
     """The naive local time of a bar."""
     return pd.Timestamp(int(time)).to_pydatetime() + timedelta(hours=8)
 

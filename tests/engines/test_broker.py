@@ -107,7 +107,7 @@ class Watched(RandomOrders):
         self.account: list[tuple[float, float]] = []
         self.filled: dict[int, tuple[float, float]] = {}
 
-    def notify_order(self, order: Any) -> None:
+    def notify_order(self, order: bt.Order) -> None:
         if order.executed.size:
             self.filled[order.ref] = (order.executed.size, order.executed.comm)
 
@@ -187,29 +187,29 @@ def test_many_random_brokers_are_those_of_plain_scripts(
     check(broker, seed, count, symbols)
 
 
-USUAL = BrokerSettings(10_000.0, Commission(rate=0.001))
+DEFAULT_BROKER = BrokerSettings(10_000.0, Commission(rate=0.001))
 CHANGES: dict[str, BrokerSettings] = {
-    "rate": replace(USUAL, commission=Commission(rate=0.002)),
-    "per_share": replace(USUAL, commission=Commission(rate=0.001, per_share=0.01)),
-    "per_order": replace(USUAL, commission=Commission(rate=0.001, per_order=1.0)),
-    "margin": replace(USUAL, commission=Commission(rate=0.001, margin=2.0)),
-    "multiplier": replace(USUAL, commission=Commission(rate=0.001, multiplier=2.0)),
-    "leverage": replace(USUAL, commission=Commission(rate=0.001, leverage=2.0)),
-    "interest": replace(USUAL, commission=Commission(rate=0.001, interest=0.1)),
-    "minimum": replace(USUAL, minimum_commission=5.0),
-    "slippage": replace(USUAL, slippage=0.05),
-    "slippage rate": replace(USUAL, slippage=Slippage(rate=0.01)),
-    "a symbol": replace(USUAL, symbols=(SymbolCosts("S1", Commission(per_share=0.1)),)),
-    "cash unchecked": replace(USUAL, check_cash_at_submission=False),
-    "fill at close": replace(USUAL, fill_at_close=True),
-    "cheat on open": replace(USUAL, cheat_on_open=True),
-    "short cash": replace(USUAL, short_cash=False),
+    "rate": replace(DEFAULT_BROKER, commission=Commission(rate=0.002)),
+    "per_share": replace(DEFAULT_BROKER, commission=Commission(rate=0.001, per_share=0.01)),
+    "per_order": replace(DEFAULT_BROKER, commission=Commission(rate=0.001, per_order=1.0)),
+    "margin": replace(DEFAULT_BROKER, commission=Commission(rate=0.001, margin=2.0)),
+    "multiplier": replace(DEFAULT_BROKER, commission=Commission(rate=0.001, multiplier=2.0)),
+    "leverage": replace(DEFAULT_BROKER, commission=Commission(rate=0.001, leverage=2.0)),
+    "interest": replace(DEFAULT_BROKER, commission=Commission(rate=0.001, interest=0.1)),
+    "minimum": replace(DEFAULT_BROKER, minimum_commission=5.0),
+    "slippage": replace(DEFAULT_BROKER, slippage=0.05),
+    "slippage rate": replace(DEFAULT_BROKER, slippage=Slippage(rate=0.01)),
+    "a symbol": replace(DEFAULT_BROKER, symbols=(SymbolCosts("S1", Commission(per_share=0.1)),)),
+    "cash unchecked": replace(DEFAULT_BROKER, check_cash_at_submission=False),
+    "fill at close": replace(DEFAULT_BROKER, fill_at_close=True),
+    "cheat on open": replace(DEFAULT_BROKER, cheat_on_open=True),
+    "short cash": replace(DEFAULT_BROKER, short_cash=False),
 }
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_each_setting_changes_the_records(name: str) -> None:
-    usual = check(USUAL, 5, 60, 2)
+    usual = check(DEFAULT_BROKER, 5, 60, 2)
     changed = check(CHANGES[name], 5, 60, 2)
     records = [(one.equity.tobytes(), one.orders.tobytes()) for one in (usual, changed)]
     assert records[0] != records[1]
@@ -218,11 +218,14 @@ def test_each_setting_changes_the_records(name: str) -> None:
 @pytest.mark.parametrize(
     ("broker", "key"),
     [
-        (replace(USUAL, fill_at_close=True), "broker.fill_at_close"),
-        (replace(USUAL, commission=Commission(margin=2.0)), "broker.commission.margin"),
-        (replace(USUAL, slippage=Slippage(rate=0.1, match=False)), "broker.slippage.match"),
-        (replace(USUAL, commission=ClassCall("CommInfo")), "broker.commission.class"),
-        (replace(USUAL, volume_filler=ClassCall("FixedSize")), "broker.volume_filler"),
+        (replace(DEFAULT_BROKER, fill_at_close=True), "broker.fill_at_close"),
+        (replace(DEFAULT_BROKER, commission=Commission(margin=2.0)), "broker.commission.margin"),
+        (
+            replace(DEFAULT_BROKER, slippage=Slippage(rate=0.1, match=False)),
+            "broker.slippage.match",
+        ),
+        (replace(DEFAULT_BROKER, commission=ClassCall("CommInfo")), "broker.commission.class"),
+        (replace(DEFAULT_BROKER, volume_filler=ClassCall("FixedSize")), "broker.volume_filler"),
     ],
 )
 def test_the_vector_engine_refuses_what_it_does_not_know(broker: BrokerSettings, key: str) -> None:
@@ -233,6 +236,8 @@ def test_the_vector_engine_refuses_what_it_does_not_know(broker: BrokerSettings,
 
 def test_the_vector_engine_refuses_analyzers() -> None:
     analyzers = (("sqn", ClassCall("SQN")),)
-    task = Simulation(SmaCrossover, {}, (make_bars([10.0] * 3),), USUAL, analyzers=analyzers)
+    task = Simulation(
+        SmaCrossover, {}, (make_bars([10.0] * 3),), DEFAULT_BROKER, analyzers=analyzers
+    )
     with pytest.raises(ValueError, match="the engine 'vector' has no analyzers"):
         VectorEngine().run(task)

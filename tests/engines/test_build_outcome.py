@@ -68,10 +68,10 @@ def test_the_children_of_a_refused_parent_are_refused_by_the_broker() -> None:
 
 
 def test_a_child_sent_after_its_parent_was_refused_is_recorded() -> None:
-    def parent(strategy: Any) -> None:
+    def parent(strategy: bt.Strategy) -> None:
         strategy.first = strategy.buy(size=1000)
 
-    def child(strategy: Any) -> None:
+    def child(strategy: bt.Strategy) -> None:
         strategy.sell(size=1000, parent=strategy.first)
 
     outcome = run_on_both(Scripted, make_bars([10.0] * 4), cash=100.0, script={0: parent, 2: child})
@@ -104,7 +104,7 @@ def test_a_stop_limit_order_keeps_both_prices() -> None:
 
 
 def test_a_canceled_order_is_closed_where_it_was_canceled() -> None:
-    def wait(strategy: Any) -> None:
+    def wait(strategy: bt.Strategy) -> None:
         strategy.waiting = strategy.buy(size=1, price=1.0, exectype=bt.Order.Limit)
 
     bars = make_bars([10.0] * 4)
@@ -114,7 +114,7 @@ def test_a_canceled_order_is_closed_where_it_was_canceled() -> None:
 
 
 def test_orders_without_a_check_at_submission_are_recorded() -> None:
-    def unchecked(strategy: Any) -> None:
+    def unchecked(strategy: bt.Strategy) -> None:
         strategy.broker.set_checksubmit(False)
         strategy.buy(size=11)
 
@@ -150,7 +150,7 @@ def test_an_open_trade_counts_the_bars_to_the_end() -> None:
 
 
 def test_exposure_is_the_gross_value_of_longs_and_shorts() -> None:
-    def both_ways(strategy: Any) -> None:
+    def both_ways(strategy: bt.Strategy) -> None:
         strategy.buy(data=strategy.datas[0], size=10)
         strategy.sell(data=strategy.datas[1], size=2)
 

@@ -127,7 +127,7 @@ def feed_of(folder: Path, name: str) -> Any:
 def test_feeds_are_those_of_a_script_that_adds_them_in_this_order(
     folder: Path, engine: str, feeds: Sequence[str], traded: int
 ) -> None:
-    def add(cerebro: Any) -> None:
+    def add(cerebro: bt.Cerebro) -> None:
         for name in feeds:
             cerebro.adddata(feed_of(folder, name), name=name)
 
@@ -139,7 +139,7 @@ def test_feeds_are_those_of_a_script_that_adds_them_in_this_order(
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_auxiliary_feed_stands_where_the_feeds_name_it(folder: Path, engine: str) -> None:
-    def add(cerebro: Any) -> None:
+    def add(cerebro: bt.Cerebro) -> None:
         for name, file in (("market", "MKT"), ("BBB", "BBB"), ("AAA", "AAA")):
             cerebro.adddata(feed_of(folder, file), name=name)
 
@@ -178,7 +178,7 @@ def test_resampled_feeds_are_those_of_resampledata(
     pairs = list(zip(itertools.cycle(symbols), longer, strict=False))
     names = [span if len(symbols) == 1 else f"{symbol}.{span}" for symbol, span in pairs]
 
-    def add(cerebro: Any) -> None:
+    def add(cerebro: bt.Cerebro) -> None:
         feeds = {symbol: feed_of(folder, symbol) for symbol in symbols}
         for symbol, feed in feeds.items():
             cerebro.adddata(feed, name=symbol)

@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import statistics
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import pytest
 from backfleet.job import Job
 from backfleet.job.overrides import Overrides
 from backfleet.runs.run_task import run_task
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 ENGINES = ("vector", "backtrader", "backtrader-stock")
 VARYING = ("seconds", "engine", "fallback", "origin", "run", "worker", "host")
@@ -111,7 +114,7 @@ class Script(bt.Strategy):
 
 
 @pytest.fixture
-def rows_of(backfleet: Any, sample_job: Path) -> Callable[..., Rows]:
+def rows_of(backfleet: Cli, sample_job: Path) -> Callable[..., Rows]:
     """Runs the sample job with these settings on an engine, and returns its rows."""
 
     def run(engine: str, *settings: str) -> Rows:

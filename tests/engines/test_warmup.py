@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import numpy as np
@@ -66,7 +66,9 @@ class Timed(bt.Strategy):
     def __init__(self) -> None:
         self.add_timer(when=time(0, 0))
 
-    def notify_timer(self, timer: Any, when: Any, *args: Any, **kwargs: Any) -> None:
+    def notify_timer(
+        self, timer: bt.timer.Timer, when: datetime, *args: object, **kwargs: Any
+    ) -> None:
         self.buy(size=1)
 
 
@@ -87,7 +89,7 @@ def walk(count: int, seed: int = 1) -> np.ndarray[Any, Any]:
     return 20.0 * np.exp(np.cumsum(np.random.default_rng(seed).normal(0, 0.03, count)))
 
 
-def calls(strategy: Any) -> list[tuple[str, int]]:
+def calls(strategy: bt.Strategy) -> list[tuple[str, int]]:
     recorded: list[tuple[str, int]] = strategy.calls
     return recorded
 

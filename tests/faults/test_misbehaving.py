@@ -10,7 +10,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from backfleet.worker.output import TASK_LIMIT
+from backfleet.worker.output import MAX_TASK_OUTPUT_BYTES
 
 if TYPE_CHECKING:
     from tests.faults.conftest import Fleet, FleetMaker
@@ -106,7 +106,7 @@ def test_a_megabyte_of_output_is_cut_and_stays_with_its_task(bad: Fleet) -> None
     first = MODES.index("print") * POINTS
     logs = ["\n".join(bad.opened().logs(first + point)) for point in range(CHUNK)]
 
-    assert TASK_LIMIT - 100 < len(logs[1]) < TASK_LIMIT + 100
+    assert MAX_TASK_OUTPUT_BYTES - 100 < len(logs[1]) < MAX_TASK_OUTPUT_BYTES + 100
     assert "[output cut here]" in logs[1]
     assert not any(logs[:1] + logs[2:])
 

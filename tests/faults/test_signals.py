@@ -14,7 +14,7 @@ from waiting import until
 if TYPE_CHECKING:
     from tests.faults.conftest import Fleet
 
-GRACE = 20.0
+GRACE_SECONDS = 20.0
 """Seconds that a worker has from SIGTERM to its exit."""
 
 
@@ -44,7 +44,7 @@ def test_a_worker_that_ends_leaves_whole_chunks_and_no_process(
     _, stderr = worker.communicate(timeout=60)
 
     assert worker.returncode == code
-    assert time.monotonic() - started < GRACE
+    assert time.monotonic() - started < GRACE_SECONDS
     assert "Traceback" not in stderr
     until(lambda: not alive(children), "no process is left", seconds=5)
     assert len(fleet.opened().chunk_index.headers()) == len(fleet.chunks()) == 9

@@ -97,12 +97,12 @@ class Auditor:
         elif event in ("os.kill", "os.killpg"):
             self._deny(f"signal {arguments[0]}")
 
-    def _opened(self, path: Any, mode: object, flags: object) -> None:
+    def _opened(self, path: object, mode: object, flags: object) -> None:
         writes = isinstance(flags, int) and bool(flags & WRITE_FLAGS)
         if not writes or path not in DEVICES:
             self._touched("write" if writes else "read", path)
 
-    def _touched(self, verb: str, path: Any, *, follow: bool = True) -> None:
+    def _touched(self, verb: str, path: object, *, follow: bool = True) -> None:
         if not isinstance(path, (str, bytes, os.PathLike)):
             return
         try:

@@ -76,7 +76,7 @@ BASES = (
     },
 )
 
-USUAL = {
+USUAL_VALUES = {
     "sweep.where": ("'period > 3'", "'fast * 2 < slow or slow == 5'", "'a != 2 and b < 0.5'"),
     "sweep.sample": ("1", "3", "1_000_000"),
     "data.symbols": ("'*'", "['AAA']", "['?-1', 'B*']", "['AAA', 'A*']"),
@@ -118,8 +118,8 @@ def mutated(chance: random.Random) -> bytes:
             job.pop(key, None)
         elif key.startswith("params.") and chance.random() < 0.8:
             job[key] = chance.choice(AXES)
-        elif key in USUAL and chance.random() < 0.5:
-            job[key] = chance.choice(USUAL[key])
+        elif key in USUAL_VALUES and chance.random() < 0.5:
+            job[key] = chance.choice(USUAL_VALUES[key])
         else:
             job[key] = odd_toml(chance)
     lines = lines_of(job)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pytest
@@ -21,7 +20,9 @@ tiny = st.lists(st.floats(-1e-300, 1e-300), min_size=1, max_size=40)
 lists = st.one_of(near, apart, any_size, tiny)
 
 
-def windows(values: Any, period: int, total: Any = math.fsum) -> list[float]:
+def windows(
+    values: Sequence[float], period: int, total: Callable[[Sequence[float]], float] = math.fsum
+) -> list[float]:
     return [
         total(values[last - period + 1 : last + 1]) if last >= period - 1 else math.nan
         for last in range(len(values))

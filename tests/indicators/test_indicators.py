@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 import backfleet.indicators as ind
 from backfleet.jit import Compiled
+from indicators.backtrader_lines import Floats, Lines, lines_of
 
-Floats = NDArray[np.float64]
 Prices = dict[str, Floats]
 bti: Any = bt.indicators
 
@@ -31,14 +30,14 @@ class Case:
     """Ours waits for the lines' first values, theirs is 0 from where they could have one."""
 
 
-def of_close(function: Any, theirs: Any, **params: Any) -> Case:
+def of_close(function: Callable[..., Any], theirs: Callable[..., Any], **params: Any) -> Case:
     return Case(
         lambda prices, period: function(prices["close"], period, **params),
         lambda data, period: theirs(data, period=period),
     )
 
 
-def of_bars(function: Any, theirs: Any) -> Case:
+def of_bars(function: Callable[..., Any], theirs: Callable[..., Any]) -> Case:
     return Case(
         lambda prices, period: function(prices["high"], prices["low"], prices["close"], period),
         lambda data, period: theirs(data, period=period),
@@ -126,9 +125,9 @@ def price_columns(draw: st.DrawFn) -> Prices:
 @settings(max_examples=20)
 @given(prices=price_columns(), period=st.integers(1, 25))
 def test_an_indicator_is_that_of_backtrader_bit_for_bit(
-    backtrader_lines: Any, name: str, prices: Prices, period: int
+    name: str, prices: Prices, period: int
 ) -> None:
-    check(backtrader_lines, name, prices, period)
+    check(name, prices, period)
 
 
 @pytest.mark.exhaustive
@@ -136,15 +135,15 @@ def test_an_indicator_is_that_of_backtrader_bit_for_bit(
 @settings(max_examples=1_000)
 @given(prices=price_columns(), period=st.integers(1, 40))
 def test_an_indicator_is_that_of_backtrader_on_many_prices(
-    backtrader_lines: Any, name: str, prices: Prices, period: int
+    name: str, prices: Prices, period: int
 ) -> None:
-    check(backtrader_lines, name, prices, period)
+    check(name, prices, period)
 
 
-def check(backtrader_lines: Any, name: str, prices: Prices, period: int) -> None:
+def check(name: str, prices: Prices, period: int) -> None:
     case = CASES[name]
     ours = as_lines(case.ours(prices, period))
-    theirs = backtrader_lines(lambda data: case.theirs(data, period), prices)
+    theirs = lines_of(lambda data: case.theirs(data, period), prices)
     if theirs is None:
         return
     assert len(ours) == len(theirs)
@@ -155,7 +154,7 @@ def check(backtrader_lines: Any, name: str, prices: Prices, period: int) -> None
         np.testing.assert_array_equal(our_line, their_line)
 
 
-def as_lines(result: Any) -> tuple[Floats, ...]:
+def as_lines(result: Floats | Lines) -> tuple[Floats, ...]:
     return result if isinstance(result, tuple) else (result,)
 
 

@@ -16,6 +16,7 @@ import backfleet.indicators as ind
 from backfleet.jit import compiled
 
 Floats = NDArray[np.float64]
+Result = Floats | tuple[Floats, ...]
 
 CLOSE = 100.0 + np.cumsum(np.random.default_rng(1).normal(0.0, 1.0, 120))
 HIGH, LOW = CLOSE + 0.5, CLOSE - 0.75
@@ -48,17 +49,19 @@ EVERY = [(indicator, (CLOSE,)) for indicator in OF_CLOSE] + [
 ]
 
 
-def lines(result: Any) -> tuple[Floats, ...]:
+def lines(result: Result) -> tuple[Floats, ...]:
     return result if isinstance(result, tuple) else (result,)
 
 
-def same(first: Any, second: Any) -> None:
+def same(first: Result, second: Result) -> None:
     for one, other in zip(lines(first), lines(second), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize(("indicator", "arrays"), EVERY)
-def test_too_few_bars_give_nan(indicator: Any, arrays: Any) -> None:
+def test_too_few_bars_give_nan(
+    indicator: Callable[..., Result], arrays: tuple[Floats, ...]
+) -> None:
     for count in (0, 1, 5):
         for line in lines(indicator(*(array[:count] for array in arrays), 20)):
             np.testing.assert_array_equal(line, np.full(count, np.nan))
@@ -66,13 +69,17 @@ def test_too_few_bars_give_nan(indicator: Any, arrays: Any) -> None:
 
 @pytest.mark.parametrize(("indicator", "arrays"), EVERY)
 @pytest.mark.parametrize("period", [0, -3])
-def test_a_period_below_1_is_refused(indicator: Any, arrays: Any, period: int) -> None:
+def test_a_period_below_1_is_refused(
+    indicator: Callable[..., Result], arrays: tuple[Floats, ...], period: int
+) -> None:
     with pytest.raises(ValueError, match="period must be 1 or more"):
         indicator(*arrays, period)
 
 
 @pytest.mark.parametrize(("indicator", "arrays"), EVERY)
-def test_later_bars_change_nothing_and_what_was_given_stays(indicator: Any, arrays: Any) -> None:
+def test_later_bars_change_nothing_and_what_was_given_stays(
+    indicator: Callable[..., Result], arrays: tuple[Floats, ...]
+) -> None:
     before = tuple(array.copy() for array in arrays)
     whole = lines(indicator(*arrays, 7))
     for count in (30, 31, 90):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -54,7 +53,9 @@ def exact(value: float) -> Fraction:
         (Parameter.of("ls", [1]), [[1, 2], [3]], ([1, 2], [3])),
     ],
 )
-def test_each_form_gives_its_values_in_order(parameter: Parameter, spec: Any, values: Any) -> None:
+def test_each_form_gives_its_values_in_order(
+    parameter: Parameter, spec: object, values: tuple[object, ...]
+) -> None:
     computed = axis_values(parameter, spec)
     assert computed == values
     assert [type(value) for value in computed] == [type(value) for value in values]
@@ -137,7 +138,7 @@ def test_logarithmic_points_keep_a_constant_factor_and_both_ends(
     ],
 )
 def test_what_makes_no_axis_is_refused_with_its_path(
-    parameter: Parameter, spec: Any, message: str
+    parameter: Parameter, spec: object, message: str
 ) -> None:
     with pytest.raises(JobError, match=message):
         axis_values(parameter, spec)

@@ -41,7 +41,7 @@ JOB = 'strategy = "sma"\n[params]\nperiod = 15\n[data]\nsource = "csv"\npath = "
         ("period=5\nseed = 3", "5\nseed = 3"),
     ],
 )
-def test_a_parameter_is_a_value_values_a_range_or_text(text: str, spec: Any) -> None:
+def test_a_parameter_is_a_value_values_a_range_or_text(text: str, spec: object) -> None:
     changed = Overrides(params=[text]).apply({"params": {"period": 1, "other": 2}})
     assert changed == {"params": {"period": spec, "other": 2}}
     assert type(changed["params"]["period"]) is type(spec)

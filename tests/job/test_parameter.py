@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
 
 import pytest
 
 from backfleet.errors import JobError
 from backfleet.job import Parameter
+from backfleet.job.parameter import Value
 
 BIG = 2**63
 
@@ -33,7 +33,9 @@ BIG = 2**63
         ((1, 2), (3, "x", [4]), [3, "x", [4]]),
     ],
 )
-def test_a_value_takes_the_type_of_the_default(default: Any, given: Any, expected: Any) -> None:
+def test_a_value_takes_the_type_of_the_default(
+    default: object, given: object, expected: Value
+) -> None:
     value = Parameter.of("p", default).coerce(given)
     assert (value, type(value)) == (expected, type(expected))
     if isinstance(value, float):
@@ -69,7 +71,7 @@ def test_a_value_takes_the_type_of_the_default(default: Any, given: Any, expecte
         ([1], [None]),
     ],
 )
-def test_another_type_is_refused_with_path_and_value(default: Any, given: Any) -> None:
+def test_another_type_is_refused_with_path_and_value(default: object, given: object) -> None:
     with pytest.raises(JobError, match=r"^params\.period = .*: \w+") as caught:
         Parameter.of("period", default).coerce(given)
     assert "\n" not in str(caught.value)
@@ -102,13 +104,13 @@ def test_a_long_value_is_cut_in_the_error() -> None:
         (BIG, "int", False),
     ],
 )
-def test_the_kind_follows_from_the_default(default: Any, kind: str, describable: bool) -> None:
+def test_the_kind_follows_from_the_default(default: object, kind: str, describable: bool) -> None:
     parameter = Parameter.of("p", default)
     assert (parameter.kind, parameter.describable) == (kind, describable)
 
 
 @pytest.mark.parametrize("default", [5, 5.5, True, "x", None, [1, [2, "a"]], print])
-def test_a_parameter_survives_json(default: Any) -> None:
+def test_a_parameter_survives_json(default: object) -> None:
     parameter = Parameter.of("p", default, doc="One line.")
     assert Parameter.from_json(json.loads(json.dumps(parameter.to_json()))) == parameter
 

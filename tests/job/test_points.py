@@ -328,7 +328,9 @@ def test_where_and_sample_narrow_a_table_too() -> None:
         ({"fats": 5}, parquet(slow=[1]), r"params\.fats: .*'fast'"),
     ],
 )
-def test_a_table_that_does_not_fit_is_refused(params: Any, table: bytes, message: str) -> None:
+def test_a_table_that_does_not_fit_is_refused(
+    params: dict[str, Any], table: bytes, message: str
+) -> None:
     with pytest.raises(JobError, match=message):
         plan(params, table=table)
 

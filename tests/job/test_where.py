@@ -36,7 +36,7 @@ def name(column: str) -> Expression:
     return column, lambda point: point[column]
 
 
-def constant(value: Any) -> Expression:
+def constant(value: object) -> Expression:
     return repr(value), lambda point: value
 
 

@@ -17,7 +17,7 @@ __all__ = ["Bar", "Dividend", "Ledger", "Rules", "ex_price"]
 
 LIMITS = {"main": 10, "st": 5, "star": 20}
 LOTS = {"main": (100, 100), "st": (100, 100), "star": (200, 1)}
-MOST = {"main": 1_000_000, "st": 1_000_000, "star": 50_000}
+MAX_SHARES = {"main": 1_000_000, "st": 1_000_000, "star": 50_000}
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class Ledger:
         """Return why an order is rejected whatever the cash; an empty string if it is not."""
         if not self._in_lots(order.size):
             return "lot"
-        return "order_size" if abs(order.size) > MOST[self.rules.board] else ""
+        return "order_size" if abs(order.size) > MAX_SHARES[self.rules.board] else ""
 
     def cash_after(self, cash: Fraction, day: date, order: Order) -> Fraction:
         """Return what is left of some cash after an order fills at the price at which it was made;

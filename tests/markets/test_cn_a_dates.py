@@ -318,5 +318,5 @@ def test_exchanges_have_the_same_boards_in_all_tables() -> None:
     for board in Board:
         if board in tables.LIMITS:
             assert board in tables.LOT
-            assert board in tables.LEAST
+            assert board in tables.MIN_ORDER
     assert set(tables.TRANSFER) == set(Exchange)

@@ -331,7 +331,7 @@ class Watching(bt.Strategy):
             return float(self.order_target_percent(target=0.99).size)
         return float(self.buy(size=100).size)
 
-    def notify_order(self, order: Any) -> None:
+    def notify_order(self, order: bt.Order) -> None:
         if order.status == order.Completed and order.isbuy():
             self.metrics |= {"paid": order.executed.price, "bought": order.executed.size}
 

@@ -85,7 +85,9 @@ def _held(
     return round(float(_follow(bars, script, broker).equity["exposure"][at]) / close, 6)
 
 
-def _follow(bars: Bars, script: np.ndarray[Any, np.dtype[np.float64]], broker: Any) -> Outcome:
+def _follow(
+    bars: Bars, script: np.ndarray[Any, np.dtype[np.float64]], broker: BrokerSettings
+) -> Outcome:
     params = {"script": script.tobytes().hex(), "target": "size"}
     result = VectorEngine().run(Simulation(Scripted, params, (bars,), broker))
     assert isinstance(result, Outcome)
@@ -216,7 +218,7 @@ ST = {"spans": {"st": ((date(2000, 1, 1), None),)}}
     ],
 )
 def test_example_8_limits_are_rounded_half_up(
-    symbol: str, reference: float, up: float, down: float, facts: Any
+    symbol: str, reference: float, up: float, down: float, facts: dict[str, Any]
 ) -> None:
     assert_limits(flat(symbol, DAYS[:3], [reference] * 3), up, down, **facts)
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER, TRADE, OrderStatus, Outcome
 from backfleet.jit import Compiled, plan_work
@@ -18,6 +19,8 @@ from backfleet.metrics import Metrics, compute_metrics
 from backfleet.metrics.growth import annual_growth
 from backfleet.metrics.pairwise import pairwise_sum
 from numpy_metrics import measure_with_numpy
+
+Days = NDArray[np.datetime64]
 
 CASH = 1_000.0
 FROM_SUMS = {"volatility", "sharpe", "sortino"}
@@ -53,7 +56,7 @@ def compile_everything() -> None:
     plan_work(math.inf)
 
 
-def interpreted(outcome: Outcome, periods: float, sessions: Any) -> Metrics:
+def interpreted(outcome: Outcome, periods: float, sessions: Days) -> Metrics:
     """The metrics as a process interprets them for its first tasks."""
     with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
         patch.setattr(Compiled, "run", lambda function, *args: function.function(*args))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -21,12 +21,14 @@ from backfleet.metrics.extended import EXTENDED, MetricsReference, extended_metr
 from backfleet.summary import Calendar
 from sample_job import job_of
 
+Walks = tuple[NDArray[np.float64], NDArray[np.float64]]
+
 PERIODS = 252.0
 CASH = 100.0
 COUNT = 700
 
 
-def days(count: int) -> Any:
+def days(count: int) -> NDArray[np.datetime64]:
     return np.datetime64("2020-01-01") + np.arange(count)
 
 
@@ -67,14 +69,14 @@ def returns_of(values: NDArray[np.float64]) -> pd.Series:
 
 
 @pytest.fixture(scope="module")
-def empyrical() -> Any:
+def empyrical() -> ModuleType:
     """The module; every process of a test run imports this file, and empyrical takes a second."""
     import empyrical
 
     return empyrical
 
 
-def test_the_shape_of_the_returns_is_that_of_scipy(walks: Any, empyrical: Any) -> None:
+def test_the_shape_of_the_returns_is_that_of_scipy(walks: Walks, empyrical: ModuleType) -> None:
     metrics, returns = measure(*walks), returns_of(walks[0])
 
     assert metrics["skewness"] == pytest.approx(scipy.stats.skew(returns), rel=1e-9)
@@ -84,7 +86,7 @@ def test_the_shape_of_the_returns_is_that_of_scipy(walks: Any, empyrical: Any) -
 
 @pytest.mark.parametrize("rate", [0.0, 0.03])
 def test_the_market_line_is_that_of_scipy_and_empyrical(
-    walks: Any, empyrical: Any, rate: float
+    walks: Walks, empyrical: ModuleType, rate: float
 ) -> None:
     metrics = measure(*walks, rate)
     returns, others = returns_of(walks[0]), returns_of(walks[1])
@@ -98,7 +100,7 @@ def test_the_market_line_is_that_of_scipy_and_empyrical(
     )
 
 
-def test_the_active_return_is_that_of_empyrical(walks: Any, empyrical: Any) -> None:
+def test_the_active_return_is_that_of_empyrical(walks: Walks, empyrical: ModuleType) -> None:
     metrics = measure(*walks)
     returns, others = returns_of(walks[0]), returns_of(walks[1])
     per_session = empyrical.excess_sharpe(returns, others)
@@ -191,7 +193,7 @@ def test_another_symbol_as_benchmark_is_part_of_the_identity(tmp_path: Path) -> 
 
 
 def test_the_sharpe_ratio_is_that_of_returns_beyond_the_risk_free_rate(
-    tmp_path: Path, empyrical: Any
+    tmp_path: Path, empyrical: ModuleType
 ) -> None:
     runs = [
         bf.run(

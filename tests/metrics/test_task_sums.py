@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def random_sessions(seed: int, bars: int, longest_gap: int) -> Days:
     return np.datetime64("1969-11-20", "D") + np.cumsum(steps)
 
 
-def outcome_of(values: Any) -> Outcome:
+def outcome_of(values: Sequence[float] | NDArray[np.float64]) -> Outcome:
     equity = np.zeros(len(values), EQUITY)
     equity["value"] = values
     return Outcome(equity, *(np.zeros(0, kind) for kind in (ORDER, FILL, TRADE)))
@@ -43,7 +43,7 @@ def random_values(seed: int, bars: int) -> NDArray[np.float64]:
     return 100.0 * np.exp(np.cumsum(np.random.default_rng(seed).normal(0.0, 0.02, bars)))
 
 
-def sums_of(values: Any, sessions: Days) -> TaskSums:
+def sums_of(values: Sequence[float] | NDArray[np.float64], sessions: Days) -> TaskSums:
     return summary_of(outcome_of(values), 100.0, Calendar(sessions, 252.0)).sums
 
 
@@ -53,7 +53,9 @@ def starts_of(segments: Segments) -> Days:
     return (segments.start.astype("datetime64[M]") + months).astype("datetime64[D]")
 
 
-def slow_sums(values: Any, sessions: Days, segments: Segments) -> list[float]:
+def slow_sums(
+    values: Sequence[float] | NDArray[np.float64], sessions: Days, segments: Segments
+) -> list[float]:
     """Return the sums by their definition."""
     closes = [
         (day, value)

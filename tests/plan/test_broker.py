@@ -130,7 +130,9 @@ def test_costs_of_a_symbol_outside_the_run_do_not_change_its_id() -> None:
         ),
     ],
 )
-def test_the_same_numbers_have_one_form(given: Any, attribute: str, value: Any) -> None:
+def test_the_same_numbers_have_one_form(
+    given: dict[str, Any], attribute: str, value: object
+) -> None:
     assert getattr(broker_settings(job(given).broker, ["A"]), attribute) == value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from backfleet.plan.plan import plan_job
 from backfleet.report.task_page import task_page
 from backfleet.runs.run_task import run_task
 from sample_job import SAMPLE_DATA
+
+SetUp = Callable[[bt.Cerebro, dict[str, Any]], object]
 
 ENGINES = ("backtrader", "backtrader-stock")
 
@@ -100,7 +103,7 @@ def final_values(folder: Path, **more: Any) -> set[float]:
     return {row["final_value"] for row in rows}
 
 
-def script_value(folder: Path, set_up: Any) -> float:
+def script_value(folder: Path, set_up: SetUp) -> float:
     """The final value of a plain script that sets the same classes."""
     text = "\n".join((folder / name).read_text() for name in ("rates.py", "cross.py", "fees.py"))
     names: dict[str, Any] = {"__name__": __name__}
@@ -132,7 +135,7 @@ def test_a_sizer_of_the_strategys_own_file_sizes_orders(folder: Path) -> None:
 
 
 def test_a_commission_scheme_of_another_file_charges_orders(folder: Path) -> None:
-    def set_up(cerebro: Any, names: Any) -> None:
+    def set_up(cerebro: bt.Cerebro, names: dict[str, Any]) -> None:
         cerebro.addsizer(names["Half"])
         cerebro.broker.addcommissioninfo(names["Stamp"](floor=5.0))
 
@@ -148,7 +151,7 @@ def test_a_commission_scheme_of_another_file_charges_orders(folder: Path) -> Non
 def test_a_volume_filler_limits_fills(folder: Path, own: bool) -> None:
     table = {"class": "fees.py:Tenth"} if own else {"class": "FixedBarPerc", "perc": 0.001}
 
-    def set_up(cerebro: Any, names: Any) -> None:
+    def set_up(cerebro: bt.Cerebro, names: dict[str, Any]) -> None:
         cerebro.addsizer(names["Half"])
         filler = names["Tenth"]() if own else bt.fillers.FixedBarPerc(perc=0.001)
         cerebro.broker.set_filler(filler)
@@ -158,7 +161,7 @@ def test_a_volume_filler_limits_fills(folder: Path, own: bool) -> None:
 
 
 def test_signals_trade_as_those_of_cerebro(folder: Path) -> None:
-    def set_up(cerebro: Any, names: Any) -> None:
+    def set_up(cerebro: bt.Cerebro, names: dict[str, Any]) -> None:
         cerebro.add_signal(bt.SIGNAL_LONGSHORT, names["Rise"], period=15)
         cerebro.add_signal(bt.SIGNAL_LONGSHORT, names["Rise"], period=5)
         cerebro.add_signal(bt.SIGNAL_LONGEXIT, bt.ind.MACD)
@@ -189,7 +192,7 @@ def test_arguments_of_signals_are_swept_as_parameters(folder: Path) -> None:
     )  # fmt: skip
     for task, period in enumerate((9, 15)):
 
-        def set_up(cerebro: Any, names: Any, period: int = period) -> None:
+        def set_up(cerebro: bt.Cerebro, names: dict[str, Any], period: int = period) -> None:
             cerebro.add_signal(bt.SIGNAL_LONGSHORT, names["Rise"], period=period)
             cerebro.add_signal(bt.SIGNAL_LONGSHORT, names["Rise"], period=5)
             cerebro.add_signal(bt.SIGNAL_LONGEXIT, bt.ind.MACD)
@@ -213,7 +216,7 @@ class BySignals(bt.SignalStrategy):
 
 
 def test_signals_need_no_strategy_of_ones_own(folder: Path) -> None:
-    def set_up(cerebro: Any, names: Any) -> None:
+    def set_up(cerebro: bt.Cerebro, names: dict[str, Any]) -> None:
         cerebro.add_signal(bt.SIGNAL_LONG, bt.ind.MACD, period_me1=9)
 
     macd = {"class": "MACD", "period_me1": 9}

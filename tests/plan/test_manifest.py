@@ -98,14 +98,14 @@ def test_a_manifest_is_read_back_as_it_was_written(plan: Planner) -> None:
 
 
 @given(st.recursive(st.integers() | st.text() | st.floats(allow_nan=False), st.lists, max_leaves=5))
-def test_a_digest_follows_from_the_content_and_not_from_the_order_of_keys(value: Any) -> None:
+def test_a_digest_follows_from_the_content_and_not_from_the_order_of_keys(value: object) -> None:
     one, other = {"a": value, "b": 1}, {"b": 1, "a": value}
     digest = canonical_digest(one)
     assert digest == canonical_digest(other) == canonical_digest(json.loads(json.dumps(one)))
     assert digest != canonical_digest({"a": [value], "b": 1})
 
 
-def set_to(*path: Any, value: Any) -> Callable[[dict[str, Any]], None]:
+def set_to(*path: Any, value: object) -> Callable[[dict[str, Any]], None]:
     def alter(content: dict[str, Any]) -> None:
         for key in path[:-1]:
             content = content[key]

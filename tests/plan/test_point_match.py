@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -39,7 +38,7 @@ def matched_by_hand(points: Points, earlier: Points) -> list[str | None]:
     return [text if (text := canonical(point)) in known else None for point in points]
 
 
-def canonical(point: Any) -> str:
+def canonical(point: Mapping[str, object]) -> str:
     return json.dumps(point, sort_keys=True)
 
 

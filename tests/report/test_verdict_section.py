@@ -13,7 +13,7 @@ import pytest
 
 import backfleet as bf
 from backfleet.report.comparison_page import comparison_page
-from backfleet.report.page import render_file
+from backfleet.report.page import Page, render_file
 from backfleet.report.sweep_page import sweep_page
 from backfleet.validation.cscv import Cscv
 from backfleet.validation.sharpe import Deflated, annualize
@@ -41,12 +41,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> bf.Run:
 
 
 @pytest.fixture(scope="module")
-def page(run: bf.Run) -> Any:
+def page(run: bf.Run) -> Page:
     return sweep_page(run)
 
 
 def test_verdict_is_the_first_section_and_has_every_sentence(
-    run: bf.Run, page: Any, parsed: Parse
+    run: bf.Run, page: Page, parsed: Parse
 ) -> None:
     html = render_file(page)
     ids = re.findall(r'<section id="([a-z-]+)"', html)
@@ -59,7 +59,7 @@ def test_verdict_is_the_first_section_and_has_every_sentence(
     assert "partly luck" not in text
 
 
-def test_histogram_holds_every_trial_and_the_curve_is_that_of_luck(run: bf.Run, page: Any) -> None:
+def test_histogram_holds_every_trial_and_the_curve_is_that_of_luck(run: bf.Run, page: Page) -> None:
     verdict = run.verdict()
     traces = {trace.name: trace for trace in page.figures["luck"].data}
     point = verdict.best_point
@@ -78,7 +78,7 @@ def test_histogram_holds_every_trial_and_the_curve_is_that_of_luck(run: bf.Run, 
     assert (x * density).sum() / density.sum() == pytest.approx(mean, rel=0.05)
 
 
-def test_ranks_and_winners_are_those_of_the_choice(run: bf.Run, page: Any) -> None:
+def test_ranks_and_winners_are_those_of_the_choice(run: bf.Run, page: Page) -> None:
     choice = run.verdict().choice
     assert isinstance(choice, Cscv)
     bars, chance = page.figures["ranks"].data
@@ -92,7 +92,7 @@ def test_ranks_and_winners_are_those_of_the_choice(run: bf.Run, page: Any) -> No
     assert means.y[0] == pytest.approx(choice.outside.mean() * scale)
 
 
-def test_symbols_stand_in_a_table(run: bf.Run, page: Any, parsed: Parse) -> None:
+def test_symbols_stand_in_a_table(run: bf.Run, page: Page, parsed: Parse) -> None:
     text = parsed(render_file(page)).text
     symbols = run.verdict().symbols
     assert symbols is not None

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 import backfleet as bf
 from backfleet.chunks.schemas import SCHEMAS
@@ -80,7 +81,7 @@ def test_details_can_be_queried_by_session_and_side(whole: bf.Run) -> None:
     assert undefined["n"].tolist() == [0]
 
 
-def compare(column: pd.Series[Any], records: Any, name: str, symbol: str) -> None:
+def compare(column: pd.Series[Any], records: NDArray[Any], name: str, symbol: str) -> None:
     if name == "symbol":
         assert set(column) == {symbol}
     elif name in WORDS:

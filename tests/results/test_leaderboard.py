@@ -17,6 +17,7 @@ from backfleet.plan.plan import plan_job
 from backfleet.results.leaderboard import Leaderboard, Ranking, leaders_of, swept_columns
 from sample_job import job_of
 
+Rank = Callable[..., Leaderboard]
 Sharpe = float | None
 
 
@@ -57,7 +58,7 @@ def rows_of(sharpe: list[Sharpe], trades: list[int], **columns: list[Any]) -> pa
     )
 
 
-def test_points_are_ranked_by_the_mean_over_their_symbols(board: Any) -> None:
+def test_points_are_ranked_by_the_mean_over_their_symbols(board: Rank) -> None:
     leaders = board([1.0, 2.0, 0.0, 3.0, 1.0, 0.5], [20, 20, 20, 30, 30, 30])
 
     assert leaders.rows.select(["point", "period", "symbols", "sharpe", "trades"]).to_pylist() == [
@@ -68,13 +69,13 @@ def test_points_are_ranked_by_the_mean_over_their_symbols(board: Any) -> None:
     assert leaders.describe() == "All 3 points by sharpe, the mean over all symbols."
 
 
-def test_points_of_one_symbol_or_portfolio_are_no_means(board: Any) -> None:
+def test_points_of_one_symbol_or_portfolio_are_no_means(board: Rank) -> None:
     leaders = board([1.0, 2.0, 0.0], [20] * 3, by="point")
     assert leaders.describe() == "All 3 points by sharpe."
     assert "symbols" not in leaders.rows.column_names
 
 
-def test_symbols_are_ranked_by_the_mean_over_their_points(board: Any) -> None:
+def test_symbols_are_ranked_by_the_mean_over_their_points(board: Rank) -> None:
     leaders = board([1.0, 2.0, 0.0, 3.0, 1.0, 0.5], [20] * 6, by="symbol")
 
     assert leaders.rows["symbol"].to_pylist() == ["BBB", "AAA"]
@@ -82,7 +83,7 @@ def test_symbols_are_ranked_by_the_mean_over_their_points(board: Any) -> None:
     assert "period" not in leaders.rows.column_names
 
 
-def test_results_with_few_trades_do_not_lead(board: Any) -> None:
+def test_results_with_few_trades_do_not_lead(board: Rank) -> None:
     sharpe, trades = [9.0, 2.0, None, 1.0, 3.0, 0.5], [2, 10, 0, 11, 12, 9]
     tasks = board(sharpe, trades, by="task", limit=2)
 
@@ -96,14 +97,14 @@ def test_results_with_few_trades_do_not_lead(board: Any) -> None:
     assert complete.describe().endswith("trades; the others come last.")
 
 
-def test_all_are_ranked_if_none_has_enough_trades(board: Any) -> None:
+def test_all_are_ranked_if_none_has_enough_trades(board: Rank) -> None:
     leaders = board([1.0, 2.0, None, 0.0, 0.0, 0.0], [1] * 6, by="task", limit=2)
 
     assert leaders.rows["task"].to_pylist() == [1, 0]
     assert "No task has enough trades, so all with a sharpe are ranked." in leaders.describe()
 
 
-def test_the_rule_of_a_ranking_has_no_wrong_plurals(board: Any) -> None:
+def test_the_rule_of_a_ranking_has_no_wrong_plurals(board: Rank) -> None:
     one_of_three = board([1.0, 2.0, 0.0, 3.0, 1.0, 0.5], [20] * 6, limit=1)
     assert one_of_three.describe() == "The best of 3 points by sharpe, the mean over all symbols."
 
@@ -114,7 +115,7 @@ def test_the_rule_of_a_ranking_has_no_wrong_plurals(board: Any) -> None:
     )
 
 
-def test_identical_outcomes_are_one_row_per_symbol(board: Any) -> None:
+def test_identical_outcomes_are_one_row_per_symbol(board: Rank) -> None:
     tasks = board([2.0, 2.0, 1.0, 2.0, 2.0, 2.0], [20] * 6, by="task")
 
     assert tasks.rows["task"].to_pylist() == [0, 3, 2]
@@ -124,7 +125,7 @@ def test_identical_outcomes_are_one_row_per_symbol(board: Any) -> None:
     assert points.rows["point"].to_pylist() == [0, 2]
 
 
-def test_equal_ratios_with_other_trades_are_other_outcomes(board: Any) -> None:
+def test_equal_ratios_with_other_trades_are_other_outcomes(board: Rank) -> None:
     tasks = board([2.0] * 6, [20, 21, 20, 20, 20, 20], by="task")
 
     assert tasks.rows["identical"].to_pylist() == [2, 1, 3]
@@ -159,7 +160,7 @@ def test_missing_and_failed_tasks_are_not_counted(manifest: Manifest) -> None:
     assert leaders.rows["trades"].to_pylist() == [40, None, 20]
 
 
-def test_a_column_without_numbers_is_reported_with_the_nearest(board: Any) -> None:
+def test_a_column_without_numbers_is_reported_with_the_nearest(board: Rank) -> None:
     with pytest.raises(UserError, match=r"cannot be ranked by 'sharp'.*did you mean 'sharpe'"):
         board([1.0] * 6, [20] * 6, metric="sharp")
 

@@ -62,7 +62,10 @@ class Held(bf.VectorStrategy):
 
 
 def job(
-    store: Path, market: dict[str, Any] | None = None, period: Any = (10, 15), **keys: Any
+    store: Path,
+    market: dict[str, Any] | None = None,
+    period: Sequence[object] = (10, 15),
+    **keys: Any,
 ) -> bf.Job:
     """Return a job on one symbol. Without lots, only its sizing leaves room for fees."""
     params = {"period": list(period), "sizing": "fee-aware"}

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import backfleet as bf
 from backfleet.errors import CorruptObject, JobError, NoVerdict, UserError
@@ -129,7 +130,7 @@ def slow_accounts(run: bf.Run) -> dict[tuple[tuple[str, str], int], Any]:
     return means
 
 
-def sharpe(returns: Any, periods: float) -> float:
+def sharpe(returns: NDArray[np.float64], periods: float) -> float:
     deviation = float(np.std(returns, ddof=1))
     return float(np.mean(returns)) / deviation * math.sqrt(periods) if deviation else math.nan
 
@@ -252,7 +253,7 @@ def test_every_engine_gives_the_same_rows(engine: str, run: bf.Run, tmp_path: Pa
     "windows",
     [[], [["2019-01-03"]], [["x", "y"]], [["2020-01-01", "2019-01-01"]], [[1, 2]], "ab"],
 )
-def test_a_manifest_with_impossible_windows_is_refused(windows: Any, run: bf.Run) -> None:
+def test_a_manifest_with_impossible_windows_is_refused(windows: object, run: bf.Run) -> None:
     points = {**run.manifest.points.to_json(), "windows": windows}
     identity = replace(run.manifest.identity, points=points)
     content = replace(run.manifest, identity=identity).to_bytes()
@@ -261,7 +262,7 @@ def test_a_manifest_with_impossible_windows_is_refused(windows: Any, run: bf.Run
 
 
 @pytest.mark.parametrize("gaps", [None, [1], ["x"], "2019-01-03", [["2019-01-03"]]])
-def test_a_manifest_with_impossible_gaps_is_refused(gaps: Any, run: bf.Run) -> None:
+def test_a_manifest_with_impossible_gaps_is_refused(gaps: object, run: bf.Run) -> None:
     points = {**run.manifest.points.to_json(), "gaps": gaps}
     identity = replace(run.manifest.identity, points=points)
     content = replace(run.manifest, identity=identity).to_bytes()
@@ -280,7 +281,7 @@ def test_a_manifest_with_impossible_gaps_is_refused(gaps: Any, run: bf.Run) -> N
     ],
     ids=["purge", "step", "holdout"],
 )  # fmt: skip
-def test_sessions_between_flat_windows_move_no_window(keys: Any, tmp_path: Path) -> None:
+def test_sessions_between_flat_windows_move_no_window(keys: dict[str, Any], tmp_path: Path) -> None:
     flat = bf.run(make_job(tmp_path, validation=keys | {"start": "flat"}), progress=None).folds()
     running = bf.run(make_job(tmp_path, validation=keys), progress=None).folds()
     columns = ["train", "test"]

@@ -151,7 +151,7 @@ def test_a_folder_that_cannot_be_read_costs_one_line_and_hides_no_run(
 
 
 def denied_below(folder: Path, call: Callable[..., Any]) -> Callable[..., Any]:
-    def checked(path: Any, *more: Any, **options: Any) -> Any:
+    def checked(path: str | os.PathLike[str], *more: object, **options: Any) -> Any:
         if str(path).startswith(str(folder)):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         return call(path, *more, **options)

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from botocore.model import OperationModel
 
 import backfleet as bf
 from backfleet.code.kept_code import is_kept
@@ -468,7 +469,7 @@ def test_finding_takes_few_requests_on_s3(s3_store_url: str) -> None:
     manifest = plan_job(job(s3_store_url, params={"period": [15, 10, 20]})).manifest
     requests: Counter[str] = Counter()
 
-    def count(model: Any, **_: Any) -> None:
+    def count(model: OperationModel, **_: Any) -> None:
         requests[model.name] += 1
 
     s3_client().meta.events.register("before-call.s3", count)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 import backfleet as bf
 from backfleet.results.point_sums import NoPointSums
@@ -184,7 +185,7 @@ def test_choice_by_mean_is_that_of_the_mean_sharpe_ratios_of_the_symbols(run_of:
         assert choice.outside[split] == pytest.approx(others[winner])
 
 
-def sharpe_by_row(returns: Any) -> Any:
+def sharpe_by_row(returns: NDArray[np.float64]) -> NDArray[np.float64]:
     return returns.mean(axis=1) / returns.std(axis=1, ddof=1)
 
 

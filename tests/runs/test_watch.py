@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -48,7 +47,7 @@ def watch(run: bf.Run, executor: Ending) -> WorkerWatch:
     entry = run.latest_submission()
     parts = PartIndex(run.store, run.chunk_index)
 
-    def stop(_: Any) -> None:
+    def stop(_: object) -> None:
         raise AssertionError
 
     return WorkerWatch(run.chunk_index, parts, executor, entry, 9, 0, stop)

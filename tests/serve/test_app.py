@@ -17,6 +17,7 @@ from backfleet.executor import Cost
 from backfleet.plan.plan import plan_job
 from backfleet.runs.labels import add_labels
 from backfleet.store import open_store
+from http_server import Served
 from waiting import until
 
 Serve = Callable[..., Any]
@@ -24,7 +25,7 @@ Rows = Callable[[Any], list[dict[str, Any]]]
 Runs = tuple[bf.Run, bf.Run]
 
 
-def standings(server: Any) -> list[dict[str, Any]]:
+def standings(server: Served) -> list[dict[str, Any]]:
     """The list, once it is known how every run stands."""
 
     def known() -> list[dict[str, Any]] | None:

@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any
 
 import pytest
 
@@ -20,6 +19,7 @@ from http_server import SECONDS, Served, read_answer, serving
 from waiting import until
 from watched_store import WatchedStore
 
+Gated = tuple[Store, threading.Event, list[str]]
 Serve = Callable[..., Served]
 Runs = tuple[bf.Run, bf.Run]
 
@@ -115,7 +115,7 @@ def report_request(run: bf.Run) -> bytes:
     return f"GET /runs/{run.id} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
-def test_reports_in_work_do_not_delay_the_list(gated: Any, finished: Runs) -> None:
+def test_reports_in_work_do_not_delay_the_list(gated: Gated, finished: Runs) -> None:
     store, gate, reads = gated
     with serving(store) as server, ExitStack() as clients:
         for _ in range(REPORT_THREADS + 3):
@@ -128,7 +128,7 @@ def test_reports_in_work_do_not_delay_the_list(gated: Any, finished: Runs) -> No
     assert server.log == []
 
 
-def test_reports_whose_clients_have_left_are_not_computed(gated: Any, finished: Runs) -> None:
+def test_reports_whose_clients_have_left_are_not_computed(gated: Gated, finished: Runs) -> None:
     store, gate, reads = gated
     with serving(store) as server, ExitStack() as stayed:
         for _ in range(REPORT_THREADS):
@@ -145,7 +145,9 @@ def test_reports_whose_clients_have_left_are_not_computed(gated: Any, finished: 
     assert server.log == []
 
 
-def test_with_every_place_in_work_others_are_told_to_try_again(gated: Any, finished: Runs) -> None:
+def test_with_every_place_in_work_others_are_told_to_try_again(
+    gated: Gated, finished: Runs
+) -> None:
     store, gate, reads = gated
     limits = ConnectionLimits(REPORT_THREADS)
     with serving(store, limits=limits) as server, ExitStack() as clients:

@@ -19,6 +19,7 @@ from backfleet.source import Source
 from backfleet.sources.bar_cache import BarCache, SymbolData, sessions_per_year
 from backfleet.sources.csv import CsvSource
 from backfleet.store import open_store
+from sources.conftest import Counted
 
 Make = Callable[..., Source]
 Settle = Callable[[Path], None]
@@ -55,7 +56,9 @@ def packs(cache: Path) -> list[Path]:
     return list(cache.rglob("*.npy"))
 
 
-def test_a_second_process_reads_no_csv(source: Make, file: Path, cache: Path, counted: Any) -> None:
+def test_a_second_process_reads_no_csv(
+    source: Make, file: Path, cache: Path, counted: Counted
+) -> None:
     first, digest = load(source(CsvSource, file.parent, columns=("pe",)), cache)
     second, again = load(source(CsvSource, file.parent, columns=("pe",)), cache)
     assert (counted.reads, counted.parses) == (1, 1)
@@ -64,7 +67,7 @@ def test_a_second_process_reads_no_csv(source: Make, file: Path, cache: Path, co
 
 
 def test_a_second_plan_opens_neither_csv_nor_bars(
-    source: Make, file: Path, cache: Path, counted: Any
+    source: Make, file: Path, cache: Path, counted: Counted
 ) -> None:
     def plan() -> SymbolData:
         with BarCache("code", cache) as bar_cache:
@@ -78,7 +81,7 @@ def test_a_second_plan_opens_neither_csv_nor_bars(
 
 
 def test_a_second_process_reads_no_object_of_s3(
-    source: Make, s3_store_url: str, cache: Path, counted: Any
+    source: Make, s3_store_url: str, cache: Path, counted: Counted
 ) -> None:
     store = open_store(s3_store_url)
     store.put_if_absent("AAPL.csv", rows(200).encode())
@@ -179,7 +182,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_trusted(
     ids=str,
 )
 def test_bars_are_kept_apart_by_code_zone_columns_and_options(
-    source: Make, file: Path, cache: Path, counted: Any, change: dict[str, Any]
+    source: Make, file: Path, cache: Path, counted: Counted, change: dict[str, Any]
 ) -> None:
     load(source(CsvSource, file.parent), cache)
     settings = {name: value for name, value in change.items() if name != "code"}
@@ -188,7 +191,7 @@ def test_bars_are_kept_apart_by_code_zone_columns_and_options(
 
 
 def test_equal_files_in_two_places_are_parsed_once(
-    source: Make, file: Path, cache: Path, counted: Any, tmp_path: Path
+    source: Make, file: Path, cache: Path, counted: Counted, tmp_path: Path
 ) -> None:
     load(source(CsvSource, file.parent), cache)
     copy = tmp_path / "copy"
@@ -210,7 +213,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damaged_bars_are_built_again(
-    source: Make, file: Path, cache: Path, counted: Any, damage: str
+    source: Make, file: Path, cache: Path, counted: Counted, damage: str
 ) -> None:
     stocks = source(CsvSource, file.parent)
     whole, _ = load(stocks, cache)
@@ -223,7 +226,7 @@ def test_damaged_bars_are_built_again(
 
 
 def test_a_damaged_index_is_built_again(
-    source: Make, file: Path, cache: Path, counted: Any
+    source: Make, file: Path, cache: Path, counted: Counted
 ) -> None:
     for _ in range(2):
         with BarCache("code", cache) as bar_cache:
@@ -234,7 +237,7 @@ def test_a_damaged_index_is_built_again(
 
 
 def test_reload_goes_past_the_cache_and_mends_it(
-    source: Make, file: Path, cache: Path, counted: Any
+    source: Make, file: Path, cache: Path, counted: Counted
 ) -> None:
     stocks = source(CsvSource, file.parent)
     whole, digest = load(stocks, cache)
@@ -250,7 +253,7 @@ def test_reload_goes_past_the_cache_and_mends_it(
 
 
 def test_a_cache_that_cannot_be_written_changes_nothing(
-    source: Make, file: Path, tmp_path: Path, counted: Any
+    source: Make, file: Path, tmp_path: Path, counted: Counted
 ) -> None:
     (tmp_path / "taken").write_text("a file where the cache should be")
     stocks = source(CsvSource, file.parent)
@@ -269,7 +272,7 @@ def test_no_temporary_file_stays(source: Make, file: Path, cache: Path) -> None:
 
 
 def test_two_processes_add_to_one_index(
-    source: Make, file: Path, cache: Path, counted: Any, settle: Settle
+    source: Make, file: Path, cache: Path, counted: Counted, settle: Settle
 ) -> None:
     other = file.with_name("MSFT.csv")
     other.write_text(rows(50))

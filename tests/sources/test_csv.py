@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,31 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backfleet.bars import Bars, BarsWindow
 from backfleet.errors import DataError, JobError
-from backfleet.source import Source, SourceSettings
+from backfleet.source import Source
 from backfleet.sources.csv import CsvSource
+from sources.csv_texts import HEADER, day_rows, parse
 
 Make = Callable[..., Source]
-HEADER = "date,open,high,low,close,volume\n"
-
-
-def parse(
-    content: str | bytes,
-    timezone: str = "UTC",
-    columns: tuple[str, ...] = (),
-    **options: Any,
-) -> Bars:
-    encoded = content.encode() if isinstance(content, str) else content
-    return CsvSource(SourceSettings("dir", timezone, columns, options)).parse("X", encoded)
 
 
 def ns(moment: datetime) -> int:
     return int(moment.timestamp()) * 1_000_000_000
-
-
-def day_rows(*days: str) -> str:
-    return HEADER + "".join(f"{stamp},1,3,0.5,2,100\n" for stamp in days)
 
 
 def test_daily_bars_begin_at_midnight_of_the_time_zone() -> None:
@@ -406,92 +390,6 @@ def test_midnights_follow_the_offset_through_summer_time() -> None:
     assert parse(rows).session.astype(str).tolist() == ["2024-03-08", "2024-03-11"]
 
 
-def adjusted(rows: str, **options: str) -> list[float]:
-    """The adjusted closes of files with these rows."""
-    bars = parse(rows, **options)
-    return [round(value, 10) for value in bars.window(BarsWindow()).close.tolist()]
-
-
-YAHOO = "Date,Open,High,Low,Close,Adj Close,Volume\n"
-EVENTS = "date,open,high,low,close,dividends,splits\n"
-
-
-def test_an_adjusted_close_adjusts_all_four_prices() -> None:
-    rows = YAHOO + "2020-01-02,9,12,8,10,5,1\n2020-01-03,11,12,8,10,10,1\n"
-    bars = parse(rows, adjusted="Adj Close").window(BarsWindow())
-    assert bars.factor.tolist() == [0.5, 1.0]
-    assert (bars.open.tolist(), bars.high.tolist()) == ([4.5, 11.0], [6.0, 12.0])
-    assert bars.raw.close.tolist() == [10.0, 10.0]
-    assert bars.adjustment == "adjusted by 'Adj Close' / close"
-
-
-def test_without_a_rule_prices_stay_and_an_adjusted_close_is_mentioned() -> None:
-    rows = YAHOO + "2020-01-02,9,12,8,10,5,1\n"
-    assert parse(rows).adjustment == "as in the file; 'Adj Close' is not used"
-    assert parse(day_rows("2020-01-02")).adjustment == "as in the file"
-    words = "already adjusted, as the job says"
-    assert parse(rows, adjusted="already-adjusted").adjustment == words
-
-
-@pytest.mark.parametrize(
-    ("rows", "options", "expected"),
-    [
-        (["10,0,0", "5,0,2", "6,0,0"], {"splits": "splits"}, [5, 5, 6]),
-        (["10,0,1", "5,0,2", "6,0,1"], {"splits": "splits"}, [5, 5, 6]),
-        (["10,,", "9,1,", "9,0,"], {"dividends": "dividends"}, [9, 9, 9]),
-        (["10,5,9", "10,0,0"], {"dividends": "dividends", "splits": "splits"}, [10, 10]),
-        (["10,0,0", "4.5,1,2"], {"dividends": "dividends", "splits": "splits"}, [4.5, 4.5]),
-    ],
-)
-def test_splits_and_dividends_adjust_what_lies_before_them(
-    rows: list[str], options: dict[str, str], expected: list[float]
-) -> None:
-    content = EVENTS
-    for day, row in enumerate(rows, 1):
-        close = row.partition(",")[0]
-        content += f"2020-01-{day:02},{close},{close},{close},{row}\n"
-    assert adjusted(content, **options) == expected
-
-
-@pytest.mark.parametrize(
-    ("row", "options", "message"),
-    [
-        ("10,-1,0", {"dividends": "dividends"}, "row 3: dividends is '-1', a negative dividend"),
-        ("10,10,0", {"dividends": "dividends"}, "row 3: dividends is '10', not below the close"),
-        ("10,0,-2", {"splits": "splits"}, "row 3: splits is '-2', not a positive number"),
-    ],
-)
-def test_impossible_events_are_refused(row: str, options: Any, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        parse(EVENTS + f"2020-01-01,10,10,10,10,0,0\n2020-01-02,10,10,10,{row}\n", **options)
-
-
-def test_an_adjusted_close_must_be_positive() -> None:
-    with pytest.raises(DataError, match="row 2: Adj Close is '0', not a positive number"):
-        parse(YAHOO + "2020-01-02,9,12,8,10,0,1\n", adjusted="Adj Close")
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"factor": "f", "adjusted": "a"},
-        {"adjusted": "a", "splits": "s"},
-        {"factor": "f", "dividends": "d"},
-    ],
-)
-def test_two_adjustments_are_refused(options: dict[str, str]) -> None:
-    with pytest.raises(JobError, match="two adjustments; give one"):
-        parse(day_rows("2020-01-02"), **options)
-
-
-def test_an_adjusted_close_beside_raw_prices_is_refused() -> None:
-    rows = "".join(f"2020-01-{day:02},10,11,9,7,1\n" for day in range(1, 7))
-    with pytest.raises(
-        DataError, match=r"row 2: .* in 6 of 6 rows, so adjusted and raw prices are"
-    ):
-        parse(HEADER + rows)
-
-
 def test_a_file_with_several_symbols_is_refused_with_their_names() -> None:
     rows = "date,order_book_id,open,high,low,close\n"
     rows += "2020-01-01,RB2405,1,3,0.5,2\n2020-01-02,RB2410,1,3,0.5,2\n"
@@ -499,125 +397,3 @@ def test_a_file_with_several_symbols_is_refused_with_their_names() -> None:
     with pytest.raises(DataError, match=message):
         parse(rows)
     assert len(parse(rows.replace("RB2410", "RB2405"))) == 2
-
-
-ODD_CELLS = (
-    *(
-        "1",
-        "1.5",
-        "-1",
-        "0",
-        "1e3",
-        "1e400",
-        "inf",
-        "nan",
-        "NaN",
-        "",
-        " 2 ",
-        "\t2",
-        "+2",
-        ".5",
-        "5.",
-    ),
-    *(
-        "0x10",
-        "1_000",
-        "1,5",
-        '"2"',
-        '" 2"',
-        "1e-320",
-        "2.",
-        "1d",
-        "١",
-        "\u00a02",
-        "2\u2003",
-        "null",
-    ),
-)
-ODD_TIMES = (
-    *("2019-01-02", "2019-01-02 09:30", "2019-01-02T09:30:15.123456789", "2019-01-02 09:30Z"),
-    *(
-        "1600-01-01",
-        "2300-01-01",
-        "1677-09-21",
-        "2262-04-12",
-        " 2019-01-02 ",
-        "2019-1-2",
-        "20190102",
-    ),
-    *("2019-01-02 24:00", "2019-02-30", "", "2019", "2019-01", "2019-01-02 09", '"2019-01-02"'),
-    *("2019-01-02T09:30+01:00", "0000-01-01", "9999-12-31", "2019-01-02 09:30:60"),
-)
-
-
-def test_numbers_are_read_the_fast_way_as_they_are_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    chance = random.Random(1)
-    contents = []
-    for _ in range(400):
-        cells = ["1", "3", "0.5", "2", "100"]
-        day = "2019-01-03"
-        if chance.random() < 0.4:
-            day = chance.choice(ODD_TIMES)
-        else:
-            cells[chance.randrange(5)] = chance.choice(ODD_CELLS)
-        rows = ["2019-01-01,1,3,0.5,2,100", f"{day},{','.join(cells)}"]
-        contents.append(HEADER + "\n".join(chance.sample(rows, len(rows))) + "\n")
-
-    def outcome(content: str) -> str:
-        try:
-            bars = parse(content)
-        except DataError as error:
-            return str(error)
-        return f"{bars.digest()} {bars.time.tolist()}"
-
-    fast = [outcome(content) for content in contents]
-    monkeypatch.setattr("backfleet.sources.csv._fast", lambda *_: None)
-    assert fast == [outcome(content) for content in contents]
-    assert len(set(fast)) > 50
-
-
-LONG_FORMATS = (None, "%d.%m.%Y %H:%M", "%-d.%-m.%Y %-H:%M")
-
-
-@pytest.mark.parametrize("date_format", LONG_FORMATS)
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_a_long_file_is_read_as_a_short_one(
-    monkeypatch: pytest.MonkeyPatch, date_format: str | None, end: str
-) -> None:
-    """Not by compiled code, which another test may have loaded."""
-    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
-    first = datetime(2019, 1, 2, 3, 4)
-    lines = [HEADER.strip()]
-    for row in range(30_000):
-        time = first + row * timedelta(minutes=1)
-        text = time.strftime(date_format) if date_format else f"{time:%Y-%m-%d %H:%M}"
-        lines.append(f"{text},1.25,{3 + row % 7}.5,0.125,{row % 3 + 0.2:.6f},{row or ''}")
-    content = end.join(lines).encode()
-    options = {"date_format": date_format.replace("-", "")} if date_format else {}
-    monkeypatch.setattr("backfleet.sources.long_file.LONG_BYTES", 0)
-    bars = parse(content, **options)
-    monkeypatch.setattr("backfleet.sources.long_file.LONG_BYTES", len(content) + 1)
-    assert parse(content, **options).digest() == bars.digest()
-    monkeypatch.setattr("backfleet.sources.csv._fast", lambda *_: None)
-    assert parse(content, **options).digest() == bars.digest()
-
-
-@pytest.mark.parametrize(
-    ("value", "message"),
-    [
-        ("2019-01-12 13:03,1,3,x,2,1", "row 15001: low is 'x', not a number"),
-        ("2019-03-01,1,3,1,2", "row 15001: 5 values for 6 columns"),
-        ("nonsense,1,3,1,2,1", "row 15001: date is 'nonsense', not an ISO 8601 date or time"),
-    ],
-)
-def test_a_fault_in_a_long_file_is_named_with_its_row(
-    monkeypatch: pytest.MonkeyPatch, value: str, message: str
-) -> None:
-    monkeypatch.setattr("backfleet.sources.long_file.LONG_BYTES", 0)
-    first = datetime(2019, 1, 2, 3, 4)
-    lines = [
-        f"{first + row * timedelta(minutes=1)},1.25,3.5,0.125,2.5,1000" for row in range(30_000)
-    ]
-    lines[14_999] = value
-    with pytest.raises(DataError, match=message):
-        parse(HEADER + "\n".join(lines))

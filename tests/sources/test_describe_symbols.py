@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,7 @@ from backfleet.source import SourceSettings
 from backfleet.sources import each_symbol
 from backfleet.sources.bar_cache import BarCache, SymbolData
 from backfleet.sources.describe_symbols import describe_symbols
+from sources.conftest import Counted
 
 HEADER = "date,open,high,low,close\n"
 
@@ -24,7 +24,7 @@ def test_bad_files_cost_only_their_own_symbols_and_the_order_stays(
     data: Path,
     tmp_path: Path,
     settle: Callable[[Path], None],
-    counted: Any,
+    counted: Counted,
     monkeypatch: pytest.MonkeyPatch,
     is_forked: bool,
 ) -> None:

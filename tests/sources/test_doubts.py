@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from backfleet.bars import Bars, Prices
 from backfleet.plan.data import open_source
 from backfleet.source import SourceSettings
 from backfleet.sources.doubts import find_doubts, one_line
 
+Floats = NDArray[np.float64]
+Days = NDArray[np.datetime64]
+
 COUNT = 300
 MONDAY = np.datetime64("2021-01-04", "D")
 MINUTE_NS = 60_000_000_000
 
 
-def walk(days: Any = None, *, seed: int = 1, volatility: float = 0.015, count: int = COUNT) -> Bars:
+def walk(
+    days: Days | None = None, *, seed: int = 1, volatility: float = 0.015, count: int = COUNT
+) -> Bars:
     """A sound symbol on these days, by default of a five-day market."""
     random = np.random.default_rng(seed)
     if days is None:
@@ -57,7 +62,7 @@ def kinds(bars: Bars, *, notes: bool = True) -> list[str]:
     return [doubt.kind for doubt in find_doubts(bars) if notes or doubt.is_serious]
 
 
-def every_day(count: int = COUNT) -> Any:
+def every_day(count: int = COUNT) -> Days:
     return MONDAY + np.arange(count)
 
 
@@ -84,7 +89,7 @@ def test_the_sample_stocks_raise_no_serious_doubt(samples: Path) -> None:
 
 @pytest.mark.parametrize("ratio", [2, 3, 4, 7, 10, 20, 1 / 2, 1 / 4, 1 / 10])
 def test_a_split_in_raw_prices_is_a_jump_with_its_ratio(ratio: float) -> None:
-    def split(*columns: Any) -> None:
+    def split(*columns: Floats) -> None:
         for column in columns[:4]:
             column[150:] /= ratio
 
@@ -96,7 +101,7 @@ def test_a_split_in_raw_prices_is_a_jump_with_its_ratio(ratio: float) -> None:
 
 
 def test_a_split_that_the_factor_adjusts_is_none() -> None:
-    def split(*columns: Any) -> None:
+    def split(*columns: Floats) -> None:
         for column in columns[:4]:
             column[150:] /= 4
 
@@ -105,7 +110,7 @@ def test_a_split_that_the_factor_adjusts_is_none() -> None:
 
 
 def test_a_fall_of_a_fifth_is_none_but_in_china_where_a_limit_forbids_it() -> None:
-    def fall(*columns: Any) -> None:
+    def fall(*columns: Floats) -> None:
         for column in columns[:4]:
             column[150:] *= 0.75
 
@@ -116,10 +121,10 @@ def test_a_fall_of_a_fifth_is_none_but_in_china_where_a_limit_forbids_it() -> No
 
 
 def test_a_close_outside_its_range_is_told_and_float_noise_is_not() -> None:
-    def outside(open_: Any, high: Any, low: Any, close: Any, volume: Any) -> None:
+    def outside(open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats) -> None:
         close[7] = high[7] * 1.01
 
-    def noise(open_: Any, high: Any, low: Any, close: Any, volume: Any) -> None:
+    def noise(open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats) -> None:
         close[:] = high * (1 + 1e-9)
 
     (doubt,) = find_doubts(changed(walk(), outside))
@@ -129,7 +134,7 @@ def test_a_close_outside_its_range_is_told_and_float_noise_is_not() -> None:
 
 
 def test_an_adjusted_close_beside_raw_prices_is_mixed() -> None:
-    def adjust(open_: Any, high: Any, low: Any, close: Any, volume: Any) -> None:
+    def adjust(open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats) -> None:
         close *= np.linspace(0.8, 1.0, COUNT)
 
     (doubt,) = find_doubts(changed(walk(), adjust))
@@ -137,7 +142,7 @@ def test_an_adjusted_close_beside_raw_prices_is_mixed() -> None:
 
 
 def test_a_price_ten_times_too_high_is_a_spike() -> None:
-    def tick(open_: Any, high: Any, low: Any, close: Any, volume: Any) -> None:
+    def tick(open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats) -> None:
         high[40] *= 10
         low[90] /= 10
 
@@ -148,12 +153,12 @@ def test_a_price_ten_times_too_high_is_a_spike() -> None:
 
 
 def test_equal_bars_in_a_row_are_stale_and_without_a_volume_a_suspension() -> None:
-    def stale(*columns: Any) -> None:
+    def stale(*columns: Floats) -> None:
         for column in columns[:4]:
             column[60:65] = columns[3][60]
         columns[4][60:65] = 7
 
-    def suspended(*columns: Any) -> None:
+    def suspended(*columns: Floats) -> None:
         stale(*columns)
         columns[4][60:65] = 0
 
@@ -165,7 +170,7 @@ def test_equal_bars_in_a_row_are_stale_and_without_a_volume_a_suspension() -> No
 
 
 def test_a_pasted_page_is_a_repeated_block() -> None:
-    def paste(*columns: Any) -> None:
+    def paste(*columns: Floats) -> None:
         for column in columns[:4]:
             column[200:205] = column[100:105]
 
@@ -175,7 +180,7 @@ def test_a_pasted_page_is_a_repeated_block() -> None:
 
 
 def test_opens_highs_and_lows_that_copy_the_close_are_told() -> None:
-    def closes(open_: Any, high: Any, low: Any, close: Any, volume: Any) -> None:
+    def closes(open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats) -> None:
         open_[:], high[:], low[:] = close, close, close
 
     assert kinds(changed(walk(), closes)) == ["one price"]
@@ -208,16 +213,16 @@ def test_gaps_are_notes_of_a_length_that_holidays_never_have() -> None:
 
 
 def test_volumes_that_are_missing_negative_or_rescaled_are_told() -> None:
-    def none(*columns: Any) -> None:
+    def none(*columns: Floats) -> None:
         columns[4][:] = np.nan
 
-    def one_missing(*columns: Any) -> None:
+    def one_missing(*columns: Floats) -> None:
         columns[4][5] = np.nan
 
-    def negative(*columns: Any) -> None:
+    def negative(*columns: Floats) -> None:
         columns[4][5] = -1
 
-    def lots(*columns: Any) -> None:
+    def lots(*columns: Floats) -> None:
         columns[4][120:] *= 100
 
     sound = walk()
@@ -241,7 +246,7 @@ def test_missing_bars_of_a_market_that_never_closes_are_counted() -> None:
 
 
 def test_one_line_has_the_first_serious_doubt_and_the_number_of_others() -> None:
-    def two(open_: Any, high: Any, low: Any, close: Any, volume: Any) -> None:
+    def two(open_: Floats, high: Floats, low: Floats, close: Floats, volume: Floats) -> None:
         high[40] *= 10
         high[90] *= 10
 

@@ -35,7 +35,7 @@ def parse(
     return source.parse("X", content)
 
 
-def stamps(kind: Any, *moments: object) -> Any:
+def stamps(kind: pa.DataType, *moments: object) -> pa.Array:
     return pa.array(moments, type=kind)
 
 
@@ -65,7 +65,7 @@ def test_timestamps_with_a_zone_are_converted() -> None:
     ],
     ids=lambda times: str(times.type),
 )
-def test_days_may_be_dates_or_text(times: Any) -> None:
+def test_days_may_be_dates_or_text(times: pa.Array) -> None:
     bars = parse(written({"date": times, **PRICES}), timezone="Asia/Shanghai")
     assert [str(session) for session in bars.session] == ["2019-01-02", "2019-01-03"]
     assert bars.time[0] == int(datetime(2019, 1, 1, 16, tzinfo=UTC).timestamp()) * 10**9

@@ -143,7 +143,7 @@ def test_a_file_or_folder_that_cannot_be_read_is_damage_that_hides_nothing_else(
     file, folder = str(tmp_path / "open" / "label.json"), str(tmp_path / "closed")
 
     def failing(call: Callable[..., Any]) -> Callable[..., Any]:
-        def checked(path: Any, *more: Any, **options: Any) -> Any:
+        def checked(path: str | os.PathLike[str], *more: object, **options: Any) -> Any:
             if str(path).startswith((file, folder)):
                 raise OSError(number, os.strerror(number), str(path))
             return call(path, *more, **options)

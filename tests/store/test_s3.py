@@ -21,7 +21,7 @@ def s3_store(s3_store_url: str) -> Store:
 
 @pytest.fixture
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backoff, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE_SECONDS", 0.001)
 
 
 def test_a_whole_bucket_is_a_store(s3_store_url: str) -> None:
@@ -147,7 +147,7 @@ def test_a_conflict_without_end_is_an_error_after_a_bounded_number_of_tries(
 
     with pytest.raises(StoreError, match="other writers changed the same object"):
         s3_store.put_if_absent("chunks/0.0", b"rows")
-    assert endpoint.requests == ["PUT"] * backoff.ATTEMPTS
+    assert endpoint.requests == ["PUT"] * backoff.MAX_ATTEMPTS
 
 
 def test_a_busy_server_is_asked_again(s3_store: Store, endpoint: FaultyEndpoint) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
 from backfleet.bars import Bars, Prices
 from backfleet.engine import BrokerSettings, OrderStatus, Outcome, RejectReason, Simulation
@@ -38,7 +39,7 @@ CLOSES = [10.0, 10.0, 10.0, 11.0, 12.0, 13.0, 12.0, 9.0, 8.0, 8.0, 8.0]
 OPENS = [10.0, *CLOSES[:-1]]
 
 
-def bars_of(closes: Any, opens: Any = None) -> Bars:
+def bars_of(closes: ArrayLike, opens: ArrayLike | None = None) -> Bars:
     close = np.array(closes, np.float64)
     open_ = close.copy() if opens is None else np.array(opens, np.float64)
     prices = Prices(open_, np.maximum(open_, close), np.minimum(open_, close), close)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from backfleet.plan.chunk_grid import ChunkGrid
 from backfleet.submission import ChunkRange
-from backfleet.submissions.deal import LARGE, UNEVEN, deal_chunks
+from backfleet.submissions.deal import MAX_UNEVENNESS, MIN_CUT_TASKS, deal_chunks
 
 GRIDS = st.builds(ChunkGrid, st.integers(1, 300), st.integers(1, 40))
 
@@ -66,11 +66,11 @@ def test_forty_chunks_of_long_tasks_are_enough_work_for_four_hundred_workers() -
 
 
 def test_a_few_large_chunks_are_cut_where_whole_ones_would_leave_workers_idle() -> None:
-    grid = ChunkGrid(13 * LARGE, LARGE)
+    grid = ChunkGrid(13 * MIN_CUT_TASKS, MIN_CUT_TASKS)
     dealt = deal_chunks([(chunk, 0) for chunk in range(13)], grid, 8)
     sizes = [sum(len(tasks_of(part, grid)) for part in shard) for shard in dealt]
 
-    assert max(sizes) <= UNEVEN * grid.tasks / 8
+    assert max(sizes) <= MAX_UNEVENNESS * grid.tasks / 8
 
 
 def test_nothing_is_dealt_where_nothing_is_missing() -> None:

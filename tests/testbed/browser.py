@@ -23,7 +23,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE = 60_000
+TIMEOUT_MS = 60_000
 """Milliseconds that a page may take for anything."""
 
 
@@ -56,7 +56,7 @@ def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
         context = chromium.new_context(**options)  # type: ignore[arg-type]  # handed through
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(TIMEOUT_MS)
         page.on("console", lambda message: _keep_error(message.type, message.text))
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(url)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -180,7 +179,7 @@ def test_every_block_has_a_segment(counts: list[int]) -> None:
     ],
 )
 def test_blocks_fit_the_data_or_the_number_needed_is_named(
-    months: int, points: int, expected: Any
+    months: int, points: int, expected: int | TooLittle
 ) -> None:
     result = overfitting_probability(sums_of(noise(6, months * 21, points), months))
     if isinstance(expected, int):

@@ -196,7 +196,7 @@ def compute(case: dict[str, Any]) -> Any:
     return COMPUTE[family](case["inputs"])
 
 
-def leaves(value: Any) -> Iterator[Any]:
+def leaves(value: object) -> Iterator[Any]:
     """Yield the numbers of a nested value in order."""
     if isinstance(value, dict):
         value = list(value.values())
@@ -207,7 +207,7 @@ def leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def matches(ours: Any, theirs: Any, tolerance: float) -> bool:
+def matches(ours: object, theirs: object, tolerance: float) -> bool:
     """Return whether all numbers that `theirs` has are those of `ours`."""
     if isinstance(theirs, dict):
         ours = {key: ours.get(key) for key in theirs} if isinstance(ours, dict) else ours

@@ -177,7 +177,7 @@ def test_single_point_is_deflated_by_the_trials_of_the_ledger() -> None:
         ),
     ],
 )
-def test_too_little_data_names_the_number_needed(changes: Any, sentence: str) -> None:
+def test_too_little_data_names_the_number_needed(changes: dict[str, Any], sentence: str) -> None:
     verdict = reach_verdict(replace(evidence(2.5), **changes))
     assert verdict.level is Level.TOO_LITTLE_DATA
     assert level_sentence(verdict) == sentence

@@ -28,7 +28,12 @@ class Shown(VectorStrategy):
         return np.zeros(len(bars))
 
 
-def script(strategy: type[VectorStrategy], *symbols: Bars, modes: Any = None, **params: Any) -> Any:
+def script(
+    strategy: type[VectorStrategy],
+    *symbols: Bars,
+    modes: dict[str, Any] | None = None,
+    **params: Any,
+) -> Any:
     """A plain Cerebro over the bars. Returns it and the strategy after the run."""
     cerebro = bt.Cerebro(stdstats=False, **(modes or {}))
     for bars in symbols:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 GOLDEN = [
     ["600519", 164109.44, 76, 16],
@@ -40,7 +43,7 @@ class Plain(bt.Strategy):
 
 @pytest.mark.parametrize("engine", ["vector", "backtrader", "backtrader-stock"])
 def test_the_reference_job_has_its_numbers_on_every_engine(
-    backfleet: Any, sample_job: Path, engine: str
+    backfleet: Cli, sample_job: Path, engine: str
 ) -> None:
     ran = backfleet("run", sample_job, "--set", f"engine='{engine}'", "--json")
     assert ran.returncode == 0, ran.stderr
@@ -50,7 +53,7 @@ def test_the_reference_job_has_its_numbers_on_every_engine(
 
 
 def test_a_strategy_of_backtraders_is_refused_when_the_job_is_planned(
-    backfleet: Any, sample_job: Path, tmp_path: Path
+    backfleet: Cli, sample_job: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "plain.py").write_text(PLAIN)
     sets = ("--set", "engine='vector'", "--set", "strategy='plain.py:Plain'", "--set", "params={}")
@@ -61,7 +64,7 @@ def test_a_strategy_of_backtraders_is_refused_when_the_job_is_planned(
 
 
 def test_wrong_targets_become_an_error_row(
-    backfleet: Any, sample_job: Path, tmp_path: Path
+    backfleet: Cli, sample_job: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "short.py").write_text(
         "import backfleet as bf\n\n"
@@ -81,7 +84,7 @@ def test_wrong_targets_become_an_error_row(
 
 @pytest.mark.parametrize(("tasks", "compiled_tasks"), [(20, 0), (300, 299)])
 def test_a_sweep_is_compiled_from_its_first_task_on_or_not_at_all(
-    backfleet: Any, sample_job: Path, tmp_path: Path, tasks: int, compiled_tasks: int
+    backfleet: Cli, sample_job: Path, tmp_path: Path, tasks: int, compiled_tasks: int
 ) -> None:
     (tmp_path / "watching.py").write_text(WATCHING)
     points = f"params={{number={{start=1, stop={tasks}, step=1}}}}"

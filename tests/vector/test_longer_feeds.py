@@ -6,13 +6,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from backfleet import Bars, VectorStrategy
 from backfleet.bar_length import find_length, local_midnights, nominal_ns
@@ -60,13 +59,13 @@ def walk(count: int, seed: int) -> NDArray[np.float64]:
     return 20.0 * np.exp(np.cumsum(np.random.default_rng(seed).normal(0, 0.03, count)))
 
 
-def daily(bars: Bars, days: Any, timezone: str = "UTC") -> Bars:
+def daily(bars: Bars, days: ArrayLike, timezone: str = "UTC") -> Bars:
     session = np.asarray(days, "datetime64[D]")
     time = local_midnights(session, timezone)
     return measured(replace(bars, time=time, session=session, timezone=timezone))
 
 
-def intraday(bars: Bars, minutes: Any) -> Bars:
+def intraday(bars: Bars, minutes: ArrayLike) -> Bars:
     time = MONDAY.astype("M8[ns]").astype(np.int64) + np.asarray(minutes, np.int64) * MINUTE_NS
     return measured(replace(bars, time=time, session=time.view("M8[ns]").astype("M8[D]")))
 

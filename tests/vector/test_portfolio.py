@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from backfleet import Bars, Panel, VectorStrategy
 from backfleet.engine import (
@@ -36,7 +36,7 @@ DAYS = np.datetime64("2020-01-01", "D") + np.arange(10)
 ENGINES = pytest.mark.parametrize("engine", [VectorEngine(), BacktraderEngine()])
 
 
-def on_days(symbol: str, days: list[int], price: Any = 10.0, **more: Any) -> Bars:
+def on_days(symbol: str, days: list[int], price: ArrayLike = 10.0, **more: Any) -> Bars:
     """Bars of a symbol on some of the days, at one price or at a price each."""
     session = DAYS[days]
     bars: Bars = make_bars(
@@ -49,7 +49,7 @@ def on_days(symbol: str, days: list[int], price: Any = 10.0, **more: Any) -> Bar
     return bars
 
 
-def days_of(times: Any) -> list[int]:
+def days_of(times: NDArray[np.int64]) -> list[int]:
     return [-1 if time == NOT_YET else int(time // 86_400_000_000_000 - 18262) for time in times]
 
 
@@ -302,7 +302,7 @@ class Answer(VectorStrategy):
     ],
 )
 def test_wrong_answers_are_refused(
-    engine: Engine, answer: Any, error: type[Exception], message: str
+    engine: Engine, answer: object, error: type[Exception], message: str
 ) -> None:
     strategy = type("Wrong", (Answer,), {"answer": answer})
     symbols = on_days("A", [0, 1, 2]), on_days("B", [0, 1, 2])

@@ -63,7 +63,13 @@ def universe(facts: dict[str, Any]) -> tuple[Bars, ...]:
     )
 
 
-def symbol(facts: Any, draw: Any, time: Any, session: Any, name: str) -> Bars:
+def symbol(
+    facts: dict[str, Any],
+    draw: np.random.Generator,
+    time: NDArray[np.int64],
+    session: NDArray[np.datetime64],
+    name: str,
+) -> Bars:
     count = facts["steps"]
     has = draw.random(count) >= facts["missing"]
     if draw.random() < facts["listed"]:
@@ -111,7 +117,9 @@ class Wavering(VectorStrategy):
         return some_targets(self.target, (len(bars),), draw)
 
 
-def some_targets(rule: str, shape: tuple[int, ...], draw: Any) -> NDArray[np.float64]:
+def some_targets(
+    rule: str, shape: tuple[int, ...], draw: np.random.Generator
+) -> NDArray[np.float64]:
     return np.where(draw.random(shape) < 0.4, np.nan, draw.choice(CHOICES[rule], shape))
 
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from backfleet.bars import Bars
 from backfleet.engine import Engine, Simulation
 from backfleet.engines.backtrader import BacktraderEngine
 from backfleet.engines.vector.engine import VectorEngine
@@ -19,7 +21,7 @@ from vector_tasks import Scripted, broker_of, make_bars, script_of
 class Listed(VectorStrategy):
     target = ["value"]  # type: ignore[assignment]  # noqa: RUF012  # the mistake
 
-    def targets(self, bars: Any) -> Any:
+    def targets(self, bars: Bars) -> NDArray[np.float64]:
         return np.zeros(len(bars))
 
 
@@ -35,7 +37,7 @@ class Listed(VectorStrategy):
     ],
 )
 def test_impossible_rules_are_refused_on_every_engine(
-    engine: Engine, params: Any, message: str
+    engine: Engine, params: dict[str, Any], message: str
 ) -> None:
     bars = make_bars([10.0] * 3)
     task = Simulation(Scripted, {"script": script_of([1.0] * 3), **params}, (bars,), broker_of())

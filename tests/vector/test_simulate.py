@@ -65,7 +65,7 @@ def test_no_order_is_made_in_the_warmup() -> None:
         ({"sizing": "percent-of-value", "amount": 0.25}, 35.0),
     ],
 )
-def test_each_sizing_takes_its_number_of_shares(rules: Any, size: float) -> None:
+def test_each_sizing_takes_its_number_of_shares(rules: dict[str, Any], size: float) -> None:
     broker = BrokerSettings(1000.0, 0.01)
     outcome = follow([1, 1], [7.0, 7.0], [7.0, 7.0], broker=broker, **rules)
     assert outcome.orders["size"][0] == size
@@ -80,7 +80,7 @@ def test_each_sizing_takes_its_number_of_shares(rules: Any, size: float) -> None
     ],
 )
 def test_targets_of_each_kind_are_reached_by_the_difference(
-    target: str, targets: Any, sizes: Any
+    target: str, targets: Sequence[float], sizes: Sequence[float]
 ) -> None:
     assert follow(targets, target=target).fills["size"].tolist() == sizes
 

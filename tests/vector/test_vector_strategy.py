@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 import pytest
@@ -70,7 +69,9 @@ def test_metrics_are_each_instances_own() -> None:
         ("metrics", 3, "Bad.metrics: a parameter cannot have this name"),
     ],
 )
-def test_a_parameter_that_cannot_be_one_is_refused(name: str, default: Any, message: str) -> None:
+def test_a_parameter_that_cannot_be_one_is_refused(
+    name: str, default: object, message: str
+) -> None:
     with pytest.raises(TypeError, match=message):
         type("Bad", (Silent,), {"__annotations__": {name: "int"}, name: default})
 

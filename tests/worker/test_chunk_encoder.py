@@ -55,7 +55,7 @@ def test_rows_and_details_are_the_same_whoever_encodes_them(
     monkeypatch.setattr(ShardWorker, "_take", counting)
     headers = []
     for whoever, least in (("child", 16), ("worker", POINTS)):
-        monkeypatch.setattr(worker, "ENCODED_BY_CHILD", least)
+        monkeypatch.setattr(worker, "MIN_ENCODED_TASKS", least)
         run, submission = make_run(tmp_path / whoever, sample_data, detail)
         taken.clear()
         ShardWorker(*read_submission(submission), [0]).run()

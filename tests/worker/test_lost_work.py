@@ -17,7 +17,7 @@ from backfleet.plan.chunk_size import RunSize, chunk_size
 from backfleet.worker.child import TaskLoop
 from backfleet.worker.chunk_encoder import ChunkEncoder
 from backfleet.worker.chunk_writer import ChunkWriter, WriterSetup
-from backfleet.worker.messages import TaskBatch
+from backfleet.worker.messages import Encoded, TaskBatch, TaskResults
 from made_results import MemoryStore, made_result
 
 MOST_LOST = 120.0
@@ -52,7 +52,7 @@ class Life:
         self.ended += 1
         return made_result(task, outcome=1)
 
-    def send(self, message: Any) -> None:
+    def send(self, message: TaskResults | Encoded) -> None:
         self.writer.take(message)
 
 

@@ -8,7 +8,7 @@ import tempfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfleet.worker.output import TASK_LIMIT, CappedWriter, read_output
+from backfleet.worker.output import MAX_TASK_OUTPUT_BYTES, CappedWriter, read_output
 
 CUT = "\n[output cut here]\n"
 
@@ -37,9 +37,9 @@ def test_a_capped_writer_begins_anew_after_a_reset() -> None:
 
 def test_a_file_that_was_written_to_directly_is_cut_too() -> None:
     with tempfile.TemporaryFile() as file:
-        file.write(b"x" * TASK_LIMIT)
+        file.write(b"x" * MAX_TASK_OUTPUT_BYTES)
         file.flush()
-        assert read_output(file.fileno()) == "x" * TASK_LIMIT
+        assert read_output(file.fileno()) == "x" * MAX_TASK_OUTPUT_BYTES
         file.write("é".encode() * 10)
         file.flush()
-        assert read_output(file.fileno()) == "x" * TASK_LIMIT + CUT
+        assert read_output(file.fileno()) == "x" * MAX_TASK_OUTPUT_BYTES + CUT

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +66,7 @@ def test_two_metrics_of_one_column_are_an_error(names: tuple[str, str]) -> None:
         ([1.0], "metrics must be a dict, not list"),
     ],
 )
-def test_metrics_that_are_no_scalars_are_reported_by_name(metrics: Any, message: str) -> None:
+def test_metrics_that_are_no_scalars_are_reported_by_name(metrics: object, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         own_columns(metrics, [])
 

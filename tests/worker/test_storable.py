@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfleet.worker.storable import ERROR_LIMIT, describe_error, storable
+from backfleet.worker.storable import MAX_ERROR_CHARS, describe_error, storable
 
 any_text = st.text(st.characters(codec=None))
 
@@ -34,7 +34,7 @@ def test_an_errors_message_can_be_stored_and_is_not_endless(message: str) -> Non
     described = describe_error(ValueError(message * 500), "acme")
 
     assert described.startswith("ValueError")
-    assert len(described.encode().decode()) <= 12 * ERROR_LIMIT
+    assert len(described.encode().decode()) <= 12 * MAX_ERROR_CHARS
 
 
 def test_who_changes_bars_is_told_where() -> None:

@@ -89,6 +89,8 @@ def adopt(
     """
     _check(request)
     try:
+        # In the file system of the folder that will appear, since only there a rename moves it
+        # whole. A name has 255 bytes at most, so the prefix takes a part of the folder's.
         with tempfile.TemporaryDirectory(
             prefix=f".{request.folder.name[:60]}-", dir=request.folder.absolute().parent
         ) as scratch:

@@ -57,6 +57,7 @@ class BrokerSetup:
     def of(cls, cerebro: Any) -> BrokerSetup:
         """Read the broker of a Cerebro, which has not been started yet."""
         broker = cerebro.broker
+        # A subclass may fill orders by rules of its own.
         if type(broker) not in (bt.brokers.BackBroker, FastBroker):
             reason = f"the broker is a {type(broker).__name__}, and a job has backtrader's own"
             return cls({"cash": 1.0}, (), (), (reason,))

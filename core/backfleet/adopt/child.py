@@ -24,6 +24,7 @@ def run_script_here(script: str, arguments: Sequence[str], folder: Path) -> None
     """
     # `compile` itself accepts bytes that Python refuses in a file.
     text = decode_source(Path(script).read_bytes())
+    # Without the future statements of this file, which the script does not have.
     code = compile(text, script, "exec", dont_inherit=True)
     module = types.ModuleType(MAIN)
     module.__dict__.update(__file__=script, __builtins__=__builtins__)

@@ -85,6 +85,8 @@ class Archive:
 
     def _content(self, entry: ZipInfo) -> bytes:
         with self._archive.open(entry) as stream:
+            # In pieces, since zipfile reads all that is asked for at once, which `_BoundedFile`
+            # refuses.
             content = b"".join(iter(partial(stream.read, PIECE_BYTES), b""))
         if len(content) != entry.file_size:
             raise CorruptObject(f"{entry.filename} has another size than the zip file says")
@@ -135,6 +137,7 @@ def _checked_entries(archive: ZipFile) -> dict[str, ZipInfo]:
         raise CorruptObject(f"it holds {len(infos):,} files; {MAX_FILES:,} are possible")
     for entry in infos:
         name, kind = entry.orig_filename, stat.S_IFMT(entry.external_attr >> 16)
+        # zipfile ends a name at a NUL byte, and would hide what follows.
         if name != entry.filename or name in entries:
             raise CorruptObject(f"it holds {name[:100]!r} twice, or under a second name")
         if kind not in (0, stat.S_IFREG):

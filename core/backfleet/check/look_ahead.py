@@ -22,7 +22,7 @@ EVEN_CUTS = 16
 SIGNAL_CUTS = 16
 """Cuts at bars where something new is wanted; a look one bar ahead may show nowhere else."""
 
-FURTHER_CUTS = 300
+MAX_FURTHER_CUTS = 300
 """Maximum number of cuts to find the first bar that leaks."""
 
 TOLERANCE = 1e-9
@@ -81,10 +81,11 @@ class _Search:
             return None
         # There may be an earlier one between the cuts.
         upto = int(np.searchsorted(self._subject.calendar, leak.time))
-        earlier = next(self._leaks(range(self._earliest, upto)[:FURTHER_CUTS]), leak)
+        earlier = next(self._leaks(range(self._earliest, upto)[:MAX_FURTHER_CUTS]), leak)
         return min(leak, earlier, key=lambda leak: leak.time)
 
     def _choose_cuts(self) -> Sequence[int]:
+        # After the last bar there is nothing to change or to leave out.
         last = len(self._subject.calendar) - 2
         news = np.searchsorted(self._subject.calendar, _news(self._signals))
         chosen = _spread(news, SIGNAL_CUTS)

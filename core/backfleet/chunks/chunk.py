@@ -34,7 +34,7 @@ __all__ = [
     "read_header",
 ]
 
-_FIRST_LINE = 256
+_MAX_FIRST_LINE_BYTES = 256
 """Bytes in which the first line of a chunk must end."""
 
 _ALTERED = "its content does not match its hash"
@@ -140,7 +140,7 @@ class Chunk:
 
 def _read_head(content: bytes, label: str) -> tuple[ChunkHeader, bytes, int]:
     """Return the header, the hash of the body and where the body begins. Raises CorruptObject."""
-    first = content.find(b"\n", 0, _FIRST_LINE)
+    first = content.find(b"\n", 0, _MAX_FIRST_LINE_BYTES)
     end = content.find(b"\n", first + 1)
     parts = content[: max(first, 0)].rsplit(b" ", 2)
     if first < 0 or end < 0 or len(parts) != 3:

@@ -24,7 +24,7 @@ __all__ = ["import_command", "presets_command"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-SHOWN_DOUBTS = 20
+MAX_SHOWN_DOUBTS = 20
 RULES = (
     "adjusted-close", "factor", "divided", "preclose", "events", "already-adjusted", "none",
 )  # fmt: skip
@@ -245,10 +245,10 @@ def _show(outcome: ImportOutcome, target: str) -> None:
     for sentence in record.assumptions:
         click.echo(f"assumed: {sentence}")
 
-    for symbol, doubt in list(record.doubts.items())[:SHOWN_DOUBTS]:
+    for symbol, doubt in list(record.doubts.items())[:MAX_SHOWN_DOUBTS]:
         click.echo(f"doubt: {symbol}: {doubt}")
-    if len(record.doubts) > SHOWN_DOUBTS:
-        click.echo(f"doubt: {len(record.doubts) - SHOWN_DOUBTS:,} more symbols; see data check")
+    if len(record.doubts) > MAX_SHOWN_DOUBTS:
+        click.echo(f"doubt: {len(record.doubts) - MAX_SHOWN_DOUBTS:,} more symbols; see data check")
     lengths = ", ".join(sorted(set(record.lengths.values())))
     left_out = f"; {len(record.refused):,} left out" if record.refused else ""
     size = f"{count_of(len(record.symbols), 'symbol')}, {count_of(record.bars, 'bar')}"

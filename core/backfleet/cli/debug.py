@@ -85,6 +85,7 @@ def debug(
         sys.exit(1)
     except KeyboardInterrupt:
         raise
+    # Also SystemExit: a strategy may call `sys.exit`.
     except BaseException as error:
         _show_error(error, pdb=pdb)
         sys.exit(1)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["show_plan"]
 
-NAMED = 5
+MAX_NAMED_SYMBOLS = 5
 """More symbols than these are counted."""
 
 
@@ -45,8 +45,8 @@ def show_plan(plan: Plan, launch: LaunchOptions) -> None:
 def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
     data = facts["data"]
     names = [symbol.name for symbol in plan.manifest.symbols]
-    listed = ", ".join(names[:NAMED])
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    listed = ", ".join(names[:MAX_NAMED_SYMBOLS])
+    more = f" and {len(names) - MAX_NAMED_SYMBOLS:,} more" if len(names) > MAX_NAMED_SYMBOLS else ""
     size = facts["chunk_size"]
     grid = f"{count_of(facts['symbols'], 'symbol')} x {count_of(facts['points'], 'point')}"
     words = {

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["results"]
 
 TABLE = "table"
-LEADERS = 10
+DEFAULT_LEADERS = 10
 """Rows of a leaderboard in a table unless --limit says otherwise."""
 
 
@@ -101,7 +101,7 @@ class Output:
     "--limit",
     type=click.IntRange(min=0),
     metavar="N",
-    help=f"At most this number of rows. A leaderboard has {LEADERS} in a table by default.",
+    help=f"At most this number of rows. A leaderboard has {DEFAULT_LEADERS} in a table by default.",
 )
 @click.option(
     "--format",
@@ -217,7 +217,7 @@ def _write_leaders(
     """Write the leaderboard of a run, and its rule on standard error."""
     if where is not None:
         rows = query_rows(rows, where=where, sort="task", ascending=True, limits=limits)
-    limit = LEADERS if to.limit is None and to.form == TABLE else to.limit
+    limit = DEFAULT_LEADERS if to.limit is None and to.form == TABLE else to.limit
     board = leaders_of(rows, run.manifest, ranking, limit)
     _write_some(board.rows, replace(to, limit=None))
     if board.total:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["describe_cost", "exit_with_status", "print_summary", "run_argument", "short_name"]
 
-LEADERS = 10
+MAX_LEADERS = 10
 
 
 def print_summary(control: RunControl, summary: RunSummary) -> None:
@@ -105,7 +105,7 @@ def _show_leaders(run: Run, rows: pa.Table) -> None:
     from backfleet.cli.table import print_table
     from backfleet.results.leaderboard import Ranking, leaders_of, swept_columns
 
-    board = leaders_of(rows, run.manifest, Ranking(), LEADERS)
+    board = leaders_of(rows, run.manifest, Ranking(), MAX_LEADERS)
     print_table(board.rows, swept=swept_columns(run.manifest))
     if board.total > 1:
         click.echo(board.describe())

@@ -28,7 +28,7 @@ from backfleet.runs.verify import other_engine, sample_tasks, verify_engine, ver
 
 __all__ = ["verify"]
 
-SHOWN = 5
+MAX_SHOWN_DIFFERENCES = 5
 
 
 @click.command()
@@ -104,7 +104,7 @@ def _json(
 
 
 def _show(tasks: Sequence[int], other: str, differences: Sequence[RecordMismatch]) -> None:
-    for difference in differences[:SHOWN]:
+    for difference in differences[:MAX_SHOWN_DIFFERENCES]:
         params = [f"{name}={value}" for name, value in difference.params.items()]
         where = (
             difference.table

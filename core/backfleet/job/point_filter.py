@@ -13,7 +13,7 @@ from backfleet.job.where import KEY, Where
 
 __all__ = ["ALL_POINTS", "MAX_SAMPLE", "PointFilter"]
 
-BLOCK = 1 << 18
+BLOCK_POINTS = 1 << 18
 MAX_SELECTED = 20_000_000
 """Maximum number of points that `where` selects unless it selects all: each takes 8 bytes."""
 
@@ -60,8 +60,8 @@ class PointFilter:
         where = Where.parse(self.where, points.names)
         # One bit per point until the count is known: indices of all of them could fill the memory.
         masks = []
-        for first in range(0, len(points), BLOCK):
-            block = np.arange(first, min(first + BLOCK, len(points)), dtype=np.int64)
+        for first in range(0, len(points), BLOCK_POINTS):
+            block = np.arange(first, min(first + BLOCK_POINTS, len(points)), dtype=np.int64)
             columns = {name: points.column(name, block) for name in where.names}
             masks.append(np.packbits(where.mask(columns, len(block))))
         bits = np.concatenate(masks)
@@ -74,7 +74,7 @@ class PointFilter:
             )
             raise invalid_value(KEY, self.where, reason)
         indices = [
-            np.flatnonzero(np.unpackbits(mask)) + number * BLOCK
+            np.flatnonzero(np.unpackbits(mask)) + number * BLOCK_POINTS
             for number, mask in enumerate(masks)
         ]
         return np.concatenate(indices), where.text

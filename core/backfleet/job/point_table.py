@@ -140,6 +140,8 @@ def _coerced(parameter: Parameter, values: pa.ChunkedArray) -> Column:
 
     is_number = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
     if parameter.kind == "float" and is_number and not values.null_count:
+        # Whole numbers above 2^53 are rounded, as `float` does it, and -0.0 becomes 0.0, as in
+        # `coerce`.
         fractions = _buffer(values.cast(pa.float64(), safe=False), np.float64) + 0.0
         if np.all(np.isfinite(fractions)):
             return fractions

@@ -25,7 +25,7 @@ __all__ = ["KEY", "Where"]
 
 KEY = "sweep.where"
 MAX_CONDITION_CHARS = 1_000
-DEEPEST = 50
+MAX_DEPTH = 50
 MAX_INT = 2**63 - 1
 LITERALS = {"true": True, "false": False}
 ALLOWED = "comparisons, + - * / // %, and, or, not, in (a, b), numbers, text and parameters"
@@ -203,11 +203,11 @@ def _refuse_length(text: str) -> None:
 
 def _refuse_depth(tree: ast.expr) -> None:
     level: list[ast.AST] = [tree]
-    for _ in range(DEEPEST):
+    for _ in range(MAX_DEPTH):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
         if not level:
             return
-    raise _Refused(f"is nested more than {DEEPEST} deep")
+    raise _Refused(f"is nested more than {MAX_DEPTH} deep")
 
 
 def _check(node: ast.AST) -> Iterator[ast.Name]:

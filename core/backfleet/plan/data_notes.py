@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 __all__ = ["DataNotes", "count_of_symbols"]
 
-NAMED = 3
+MAX_NAMED_SYMBOLS = 3
 """Symbols with a reason in one line; the others are counted."""
 
 
@@ -60,8 +60,12 @@ class DataNotes:
 
 def _named(reasons: Mapping[str, str]) -> str:
     """The first symbols with their reasons, in one line."""
-    shown = [f"{symbol}: {reason}" for symbol, reason in list(reasons.items())[:NAMED]]
-    more = f"; and {len(reasons) - NAMED:,} more" if len(reasons) > NAMED else ""
+    shown = [f"{symbol}: {reason}" for symbol, reason in list(reasons.items())[:MAX_NAMED_SYMBOLS]]
+    more = (
+        f"; and {len(reasons) - MAX_NAMED_SYMBOLS:,} more"
+        if len(reasons) > MAX_NAMED_SYMBOLS
+        else ""
+    )
     return "; ".join(" ".join(line.split()) for line in shown) + more
 
 

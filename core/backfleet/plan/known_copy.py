@@ -42,7 +42,7 @@ __all__ = ["copy_known_rows"]
 
 WRITERS = 8
 
-CHUNKS_HELD = 32
+MAX_HELD_CHUNKS = 32
 """Chunks of earlier runs that are kept in memory: neighboring chunks of the new run share them."""
 
 
@@ -97,7 +97,7 @@ class _Copier:
         self._manifest = manifest
         self._known = known
         self._layout = RowLayout(manifest)
-        self._read = lru_cache(CHUNKS_HELD)(self._read_source)
+        self._read = lru_cache(MAX_HELD_CHUNKS)(self._read_source)
 
     def copy(self, place: ChunkGeneration) -> int:
         """Copy the known rows of one chunk, and return how many there were. Raises StoreError."""

@@ -34,7 +34,7 @@ __all__ = [
 
 Days = NDArray[np.datetime64]
 
-GRACE = np.timedelta64(7, "D")
+MAX_MONTH_END_GAP = np.timedelta64(7, "D")
 """A month is complete if the data end this close to its end, which can be a holiday."""
 
 
@@ -149,7 +149,7 @@ class Months:
         """Number of complete months."""
         if not len(self.days):
             return 0
-        end = (self.days[-1] + GRACE).astype("datetime64[M]")
+        end = (self.days[-1] + MAX_MONTH_END_GAP).astype("datetime64[M]")
         return int((end - self.first).astype(int))
 
     def place(self, count: int) -> int:

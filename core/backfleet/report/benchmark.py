@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Benchmark", "task_benchmark"]
 
-DAY = "%Y-%m-%d"
+DAY_FORMAT = "%Y-%m-%d"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,14 +96,18 @@ def _other_symbol(run: Run, symbol: str, account: TaskAccount) -> Benchmark:
     first, last = account.times[0], account.times[-1]
     if closes.index[0] > last or closes.index[-1] < first.normalize():
         raise DataError(
-            f"{symbol} has no bars from {first:{DAY}} to {last:{DAY}}; "
-            f"its bars go from {closes.index[0]:{DAY}} to {closes.index[-1]:{DAY}}"
+            f"{symbol} has no bars from {first:{DAY_FORMAT}} to {last:{DAY_FORMAT}}; "
+            f"its bars go from {closes.index[0]:{DAY_FORMAT}} to {closes.index[-1]:{DAY_FORMAT}}"
         )
     lacking = []
     if closes.index[0] > first:
-        lacking.append(f"It has no bars before {closes.index[0]:{DAY}}, and is cash until then.")
+        lacking.append(
+            f"It has no bars before {closes.index[0]:{DAY_FORMAT}}, and is cash until then."
+        )
     if closes.index[-1] < last.normalize():
-        lacking.append(f"It has no bars after {closes.index[-1]:{DAY}}, and stays as it was then.")
+        lacking.append(
+            f"It has no bars after {closes.index[-1]:{DAY_FORMAT}}, and stays as it was then."
+        )
     value = _growth(closes, account) * account.cash
     kind = "" if run.manifest.identity.market is None else _kind(bars)
     return Benchmark(symbol, value, lacking=" ".join(lacking), kind=kind)

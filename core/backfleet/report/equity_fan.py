@@ -28,7 +28,7 @@ MOMENTS = 240
 
 MAX_CURVES = 10_000
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-DAY = 86_400_000_000_000
+DAY_NS = 86_400_000_000_000
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _moments(run: Run) -> Ints:
     symbols = run.manifest.symbols
     first = min(np.datetime64(symbol.first, "ns") for symbol in symbols)
     last = max(np.datetime64(symbol.last, "ns") for symbol in symbols)
-    return np.linspace(first.astype(np.int64), last.astype(np.int64) + DAY, MOMENTS).astype(
+    return np.linspace(first.astype(np.int64), last.astype(np.int64) + DAY_NS, MOMENTS).astype(
         np.int64
     )
 

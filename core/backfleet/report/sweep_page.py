@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep_page"]
 
-LEADERS = 20
+MAX_LEADERS = 20
 """Points in the table of the leaders."""
 
 MAX_PARAMETERS = 6
@@ -108,7 +108,7 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
     known = _folds(run)
     verdict = verdict_section(run, None if isinstance(known, BackfleetError) else known)
     folds = fold_section(run, known)
-    rows = read_sweep_rows(run, metric, min_trades, LEADERS)
+    rows = read_sweep_rows(run, metric, min_trades, MAX_LEADERS)
     facts = page_facts(run)
     sweep = SweepPageData(run, facts, rows)
     fan = equity_fan(run, sweep.leader)

@@ -10,7 +10,7 @@ from backfleet.store import Store
 
 __all__ = ["follow_logs", "read_logs"]
 
-PAUSE = 0.5
+PAUSE_SECONDS = 0.5
 """Seconds between two looks for what has come."""
 
 
@@ -30,7 +30,7 @@ def follow_logs(
         yield from _fresh(store, _prefix(manifest, task), task, seen)
         if is_last:
             return
-        time.sleep(PAUSE)
+        time.sleep(PAUSE_SECONDS)
 
 
 def _prefix(manifest: Manifest, task: int | None) -> str:

@@ -40,7 +40,7 @@ from backfleet.submissions.trusted_settings import adopt_settings, check_setting
 
 __all__ = ["RunControl"]
 
-COMPACTION_PAUSE = 10.0
+COMPACTION_PAUSE_SECONDS = 10.0
 """Seconds between two looks at the job that compacts the results."""
 
 
@@ -197,7 +197,7 @@ class RunControl:
             executor = self.workers.executor_of(entry)
             with executor_errors(executor):
                 while Remote.of(executor).is_compacting(entry.handle):
-                    time.sleep(COMPACTION_PAUSE)
+                    time.sleep(COMPACTION_PAUSE_SECONDS)
 
     def summary(self) -> RunSummary:
         """Return the run's summary, with the seconds since it was started here."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_TASKS", "run_html"]
 
-LEADERS = 5
+MAX_LEADERS = 5
 MAX_TASKS = 100_000
 """No leaders are shown of a larger run: all its rows would have to be read."""
 
@@ -50,7 +50,7 @@ def _facts(manifest: Manifest, url: str) -> Mapping[str, Any]:
 
 
 def _leaders(manifest: Manifest, rows: pa.Table) -> str:
-    board = leaders_of(rows, manifest, Ranking(), LEADERS)
+    board = leaders_of(rows, manifest, Ranking(), MAX_LEADERS)
     head = ("task", "point", "symbol", *swept_columns(manifest), "symbols", "status")
     names = [name for name in (*head, *METRICS) if name in board.rows.column_names]
     columns = [board.rows.column(name).to_pylist() for name in names]

@@ -22,7 +22,7 @@ from backfleet.runs.run import Run
 
 __all__ = ["RecordMismatch", "StoredTasks", "TaskRecord"]
 
-CHUNKS_HELD = 8
+MAX_HELD_CHUNKS = 8
 
 TABLES = ("orders", "fills", "trades", "equity", ANALYZERS)
 """In the order in which a difference shows first."""
@@ -70,7 +70,7 @@ class StoredTasks:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._layout = RowLayout(run.manifest)
-        self._chunk = lru_cache(CHUNKS_HELD)(self._read_chunk)
+        self._chunk = lru_cache(MAX_HELD_CHUNKS)(self._read_chunk)
 
     def record(self, task: int) -> TaskRecord:
         """Return what the store holds of a task. Raises ObjectMissing, CorruptObject."""

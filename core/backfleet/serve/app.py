@@ -36,7 +36,7 @@ __all__ = ["make_app"]
 _ID = re.compile(r"[0-9a-f]{16}")
 _TASK = re.compile(r"[0-9]{1,9}")
 _FILE = re.compile(r"[a-z.]+\.(js|css)")
-DAY = "max-age=86400"
+CACHE_CONTROL = "max-age=86400"
 GZIP_LEVEL = 3
 
 REPORT_THREADS = 4
@@ -128,7 +128,7 @@ class Site:
         if content is None:
             return self.nothing(request)
         kind = "text/css" if name.endswith(".css") else "text/javascript"
-        return Response(content, media_type=kind, headers={"cache-control": DAY})
+        return Response(content, media_type=kind, headers={"cache-control": CACHE_CONTROL})
 
     def nothing(self, request: Request) -> Response:
         return _problem("Page not found", "There is no such page.", 404)
@@ -158,6 +158,7 @@ def _in_thread(endpoint: Endpoint, pool: Executor) -> Callable[[Request], Awaita
         page = asyncio.get_running_loop().run_in_executor(pool, _answer, endpoint, request)
         left = asyncio.ensure_future(_until_client_left(request))
         await asyncio.wait((page, left), return_when=asyncio.FIRST_COMPLETED)
+        # `cancel` does nothing to a task that has ended: the client has left.
         if not left.cancel():
             # A page that no thread has begun is not computed.
             page.cancel()

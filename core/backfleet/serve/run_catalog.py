@@ -25,14 +25,14 @@ from backfleet.submissions.submission_log import SubmissionLog
 __all__ = ["Catalog", "Listed", "RunStatus"]
 
 READERS = 16
-WATCHED = 10.0
+WATCHED_SECONDS = 10.0
 """Seconds after a request in which the catalog keeps looking."""
 
-PAUSE = 0.25
-UNFINISHED, FINISHED = 2.0, 60.0
+PAUSE_SECONDS = 0.25
+UNFINISHED_SECONDS, FINISHED_SECONDS = 2.0, 60.0
 """Seconds after which a run's status is looked at again; a finished one may be resumed too."""
 
-SHARE = 20.0
+PAUSE_PER_SECOND = 20.0
 """Looking at a run that answers slowly is to take no more than a twentieth of the time."""
 
 
@@ -146,8 +146,8 @@ class Catalog:
         return Listed(name, facts)
 
     def _look_on(self) -> None:
-        while not self._ended.wait(PAUSE):
-            if time.monotonic() - self._asked < WATCHED:
+        while not self._ended.wait(PAUSE_SECONDS):
+            if time.monotonic() - self._asked < WATCHED_SECONDS:
                 due = [name for name in list(self._facts) if self._is_due(name)]
                 for _ in self._readers.map(self._look, due):
                     pass
@@ -167,7 +167,11 @@ class Catalog:
             self._log_once(name, error)
             status = RunStatus("unreadable", Counts(0), 0.0)
         took = time.monotonic() - began
-        pause = FINISHED if status.state == "complete" else max(UNFINISHED, took * SHARE)
+        pause = (
+            FINISHED_SECONDS
+            if status.state == "complete"
+            else max(UNFINISHED_SECONDS, took * PAUSE_PER_SECOND)
+        )
         self._statuses[name] = replace(status, next_check=time.monotonic() + pause)
 
     def _status(self, name: str) -> RunStatus:

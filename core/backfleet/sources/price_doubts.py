@@ -20,9 +20,9 @@ JUMP, JUMP_EVERY_DAY, JUMP_CHINA = 0.35, 0.55, 0.22
 """Least change of the close, as a logarithm: usually, in markets without weekends, and in China."""
 JUMP_FACTOR, SPIKE_FACTOR = 12.0, 25.0
 SPIKE = 0.35
-AROUND = 30
+BARS_AROUND = 30
 """Bars on each side whose median change is the usual one."""
-MAX_TOLD = 5
+MAX_REPORTED = 5
 """Jumps and spikes of a file that have a line each."""
 CHINA_FIRST_SESSIONS = 5
 CHINA_LIMITS = np.datetime64("1996-12-16", "D")
@@ -76,11 +76,13 @@ def _jumps(traded: TradedBars) -> Iterator[Doubt]:
         limited[:CHINA_FIRST_SESSIONS] = False
         jumps |= limited & _is_beyond(traded.ratio, JUMP_CHINA)
     bars = np.flatnonzero(jumps).tolist()
-    for bar in bars[:MAX_TOLD]:
+    for bar in bars[:MAX_REPORTED]:
         yield Doubt("jump", bar, _jump_text(traded, bar))
-    if len(bars) > MAX_TOLD:
-        bar = bars[MAX_TOLD]
-        yield Doubt("jump", bar, f"{len(bars) - MAX_TOLD} more jumps, next on {traded.day(bar)}")
+    if len(bars) > MAX_REPORTED:
+        bar = bars[MAX_REPORTED]
+        yield Doubt(
+            "jump", bar, f"{len(bars) - MAX_REPORTED} more jumps, next on {traded.day(bar)}"
+        )
 
 
 def _is_beyond(ratio: Floats, logarithm: float) -> NDArray[np.bool_]:
@@ -90,7 +92,7 @@ def _is_beyond(ratio: Floats, logarithm: float) -> NDArray[np.bool_]:
 
 def _around(bar: int) -> slice:
     """The bars around a bar, whose median is the usual one."""
-    return slice(max(bar - AROUND, 0), bar + AROUND + 1)
+    return slice(max(bar - BARS_AROUND, 0), bar + BARS_AROUND + 1)
 
 
 def _jump_text(traded: TradedBars, bar: int) -> str:
@@ -121,7 +123,7 @@ def _spikes(traded: TradedBars) -> Iterator[Doubt]:
     up = raw.high / np.maximum(raw.open, raw.close)
     down = np.minimum(raw.open, raw.close) / raw.low
     size = np.maximum(up, down)
-    for bar in np.flatnonzero(size > math.exp(SPIKE))[:MAX_TOLD].tolist():
+    for bar in np.flatnonzero(size > math.exp(SPIKE))[:MAX_REPORTED].tolist():
         usual = float(np.median(np.log(np.maximum(size[_around(bar)], 1.0))))
         if math.log(size[bar]) > SPIKE_FACTOR * usual:
             name, price = ("high", raw.high) if up[bar] >= down[bar] else ("low", raw.low)

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 __all__ = ["retry"]
 
-ATTEMPTS = 8
-FIRST_PAUSE = 0.1
+MAX_ATTEMPTS = 8
+FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 5.0
 
 # The module's shared generator is seeded for each task: drawing from it would change its numbers.
@@ -25,11 +25,11 @@ def retry(call: Callable[[], Result], again: Callable[[Exception], bool]) -> Res
     Between attempts it waits a random part of a pause that doubles up to MAX_PAUSE_SECONDS.
     The error of the last attempt is raised as it is.
     """
-    for attempt in range(ATTEMPTS - 1):
+    for attempt in range(MAX_ATTEMPTS - 1):
         try:
             return call()
         except Exception as error:
             if not again(error):
                 raise
-        time.sleep(_jitter.uniform(0, min(MAX_PAUSE_SECONDS, FIRST_PAUSE * 2**attempt)))
+        time.sleep(_jitter.uniform(0, min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**attempt)))
     return call()

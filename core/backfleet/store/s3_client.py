@@ -25,10 +25,10 @@ __all__ = ["SETTINGS_FILE", "s3_client", "use_region"]
 SETTINGS_FILE = "backfleet.toml"
 """Its tables `[executors.<name>]` hold the settings of executors."""
 
-ATTEMPTS = 6
-CONNECT_TIMEOUT = 10
-READ_TIMEOUT = 60
-CONNECTIONS = 32
+DEFAULT_ATTEMPTS = 6
+CONNECT_TIMEOUT_SECONDS = 10
+READ_TIMEOUT_SECONDS = 60
+MAX_CONNECTIONS = 32
 
 _lock = threading.Lock()
 _chosen_region: str | None = None
@@ -96,12 +96,12 @@ def _config() -> Config:
     from botocore.config import Config
 
     # A setting in code would hide the user's variable.
-    attempts = int(os.environ.get("AWS_MAX_ATTEMPTS", ATTEMPTS))
+    attempts = int(os.environ.get("AWS_MAX_ATTEMPTS", DEFAULT_ATTEMPTS))
     return Config(
         retries={"mode": "standard", "total_max_attempts": attempts},
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=READ_TIMEOUT,
-        max_pool_connections=CONNECTIONS,
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=READ_TIMEOUT_SECONDS,
+        max_pool_connections=MAX_CONNECTIONS,
     )
 
 

@@ -31,9 +31,9 @@ def open_store(url: str) -> Store:
     if url.startswith(_S3):
         return _open_s3(url)
     if "://" in url or url.lower().startswith("s3:"):
-        raise UserError(f"{url!r} is not a store{_suggestion(url)}; {_WANTED}")
+        raise UserError(f"{url!r} is not a store{_suggestion(url)}; {_STORE_FORMS}")
     if not url.strip() or "\0" in url:
-        raise UserError(f"{url!r} is not a store; {_WANTED}")
+        raise UserError(f"{url!r} is not a store; {_STORE_FORMS}")
     return DirectoryStore(url)
 
 
@@ -52,19 +52,19 @@ def split_url(url: str) -> tuple[str, str]:
     return parent or "/", name
 
 
-_WANTED = "a store is a directory or s3://bucket/prefix"
+_STORE_FORMS = "a store is a directory or s3://bucket/prefix"
 
 
 def _open_s3(url: str) -> S3Store:
     bucket, _, prefix = url.removeprefix(_S3).partition("/")
     prefix = prefix.removesuffix("/")
     if not _BUCKET.fullmatch(bucket):
-        raise UserError(f"{url!r}: {bucket!r} is not a valid name of a bucket; {_WANTED}")
+        raise UserError(f"{url!r}: {bucket!r} is not a valid name of a bucket; {_STORE_FORMS}")
     parts = prefix.split("/") if prefix else []
     if any(part in ("", ".", "..") or not part.isprintable() for part in parts):
         raise UserError(
             f"{url!r}: the prefix has an empty part, '.', '..' or an unprintable "
-            f"character; {_WANTED}"
+            f"character; {_STORE_FORMS}"
         )
     return S3Store(bucket, prefix)
 

@@ -9,10 +9,10 @@ from backfleet.submission import ChunkGeneration, ChunkRange
 
 __all__ = ["deal_chunks"]
 
-LARGE = 1000
+MIN_CUT_TASKS = 1000
 """Tasks of a chunk from which on cutting it costs little, measured by what it saves."""
 
-UNEVEN = 1.1
+MAX_UNEVENNESS = 1.1
 """The most work of a shard, as a multiple of the mean, before large chunks are cut."""
 
 
@@ -30,8 +30,8 @@ def deal_chunks(
     tasks = sum(len(grid[chunk]) for chunk, _ in chunks)
     # Rounded up.
     most = -(-len(chunks) // shards)
-    is_uneven = most * shards > UNEVEN * len(chunks)
-    if len(chunks) < shards or (is_uneven and tasks >= LARGE * len(chunks)):
+    is_uneven = most * shards > MAX_UNEVENNESS * len(chunks)
+    if len(chunks) < shards or (is_uneven and tasks >= MIN_CUT_TASKS * len(chunks)):
         return _cut(chunks, grid, min(shards, tasks))
     whole = [
         ChunkRange(chunk, generation, grid[chunk].start, grid[chunk].stop)

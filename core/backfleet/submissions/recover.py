@@ -13,10 +13,10 @@ from backfleet.submissions.submission_log import LogEntry, SubmissionLog
 
 __all__ = ["active_submission", "has_active_workers", "poll_workers", "with_handle"]
 
-STARTING = timedelta(seconds=5)
+MAX_STARTING_TIME = timedelta(seconds=5)
 """Time that a living client takes at most from writing a submission to writing its handle."""
 
-STARTING_PAUSE = 0.05
+STARTING_PAUSE_SECONDS = 0.05
 
 
 def active_submission(log: SubmissionLog, executor: Executor) -> LogEntry | None:
@@ -82,6 +82,6 @@ def _settled(log: SubmissionLog, number: int) -> LogEntry | None:
             return entry
         age = datetime.now(UTC) - datetime.fromisoformat(entry.submission.created)
         # A negative age comes from clocks that differ: waiting for it to pass could take hours.
-        if entry.handle is not None or not timedelta(0) <= age < STARTING:
+        if entry.handle is not None or not timedelta(0) <= age < MAX_STARTING_TIME:
             return entry
-        time.sleep(STARTING_PAUSE)
+        time.sleep(STARTING_PAUSE_SECONDS)

@@ -20,7 +20,7 @@ BARS = 500
 NOISE = 0.01
 """Of returns, a standard deviation."""
 
-LIMIT = 0.1
+MAX_MOVE = 0.1
 """The most that a price may move in a session, in the market `limits`."""
 
 
@@ -83,7 +83,7 @@ def _limits(symbol: str, draw: np.random.Generator, bars: int) -> Bars:
     """The whole day at the limit: open, high, low and close are one price."""
     returns = NOISE * draw.standard_normal(bars)
     overnight = np.zeros(bars)
-    overnight[12::30] = LIMIT * (-1.0) ** np.arange(len(overnight[12::30]))
+    overnight[12::30] = MAX_MOVE * (-1.0) ** np.arange(len(overnight[12::30]))
     returns[overnight != 0.0] = 0.0
     made = _daily(symbol, draw, returns, overnight)
     close = made.raw.close

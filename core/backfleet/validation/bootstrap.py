@@ -83,6 +83,8 @@ def block_length(series: Floats) -> BlockLength | Missing:
     off = series - series.mean()
     if not (off * off).any():
         return Undefined("the returns do not vary")
+    # Bounds, factors and this run are those of arch's `optimal_block_length`, against which it is
+    # tested.
     run = max(5, int(math.log10(n)))
     longest_lag = math.ceil(math.sqrt(n)) + run
     last_lag = _last_lag(off, run, longest_lag)

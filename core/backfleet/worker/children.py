@@ -17,8 +17,8 @@ from backfleet.worker.messages import Builders, Encoded, Fatal, Ready, TaskBatch
 
 __all__ = ["ChildPool"]
 
-STARTS_TRIED = 3
-DEATHS_OF_A_TASK = 2
+MAX_FAILED_STARTS = 3
+MAX_TASK_DEATHS = 2
 WAIT_SECONDS = 1.0
 MAX_MESSAGE_CHARS = 1000
 AHEAD = 2
@@ -124,7 +124,7 @@ class ChildPool:
             return
         task, _ = child.suspect()
         self._deaths[task] += 1
-        if self._deaths[task] >= DEATHS_OF_A_TASK:
+        if self._deaths[task] >= MAX_TASK_DEATHS:
             if child.died_of_machine_code():
                 raise _machine_code_error(child)
             if child.died_in_new_machine_code() and not self._has_results:
@@ -162,7 +162,7 @@ class ChildPool:
 
     def _failed_to_start(self, child: ChildProcess) -> None:
         self._failed_starts += 1
-        if self._failed_starts >= STARTS_TRIED:
+        if self._failed_starts >= MAX_FAILED_STARTS:
             said = child.printed().strip() or str(child.cause_of_death())
             raise PluginError(
                 f"the process that imports the strategy ends before it is ready: {said}"

@@ -22,7 +22,7 @@ from backfleet.worker.environment import platform_facts
 
 __all__ = ["ChunkEncoder"]
 
-CHUNK_LOG_LIMIT = 1024 * 1024
+MAX_CHUNK_LOG_CHARS = 1024 * 1024
 
 
 class ChunkEncoder:
@@ -91,7 +91,7 @@ class ChunkEncoder:
             for result in results
             if result.log.strip()
         ]
-        return "".join(parts)[:CHUNK_LOG_LIMIT].encode()
+        return "".join(parts)[:MAX_CHUNK_LOG_CHARS].encode()
 
     def _log_heading(self, task: int) -> str:
         """Return the line above the output of a task, which `results/logs.py` looks for."""

@@ -7,9 +7,9 @@ import os
 import sys
 from typing import TextIO
 
-__all__ = ["TASK_LIMIT", "CappedWriter", "TaskOutput"]
+__all__ = ["MAX_TASK_OUTPUT_BYTES", "CappedWriter", "TaskOutput"]
 
-TASK_LIMIT = 64 * 1024
+MAX_TASK_OUTPUT_BYTES = 64 * 1024
 """Bytes kept of what one task prints."""
 
 CUT = "\n[output cut here]\n"
@@ -18,7 +18,7 @@ CUT = "\n[output cut here]\n"
 class CappedWriter(io.TextIOBase):
     """A text stream that drops what exceeds a number of characters between two resets."""
 
-    def __init__(self, target: TextIO, limit: int = TASK_LIMIT) -> None:
+    def __init__(self, target: TextIO, limit: int = MAX_TASK_OUTPUT_BYTES) -> None:
         self._target = target
         self._limit = limit
         self._written = 0
@@ -76,7 +76,7 @@ class TaskOutput:
 
 
 def read_output(fd: int) -> str:
-    """The text of an output file, cut to `TASK_LIMIT` bytes."""
-    content = os.pread(fd, TASK_LIMIT + 1, 0)
-    text = content[:TASK_LIMIT].decode("utf-8", "replace")
-    return text if len(content) <= TASK_LIMIT else text + CUT
+    """The text of an output file, cut to `MAX_TASK_OUTPUT_BYTES`."""
+    content = os.pread(fd, MAX_TASK_OUTPUT_BYTES + 1, 0)
+    text = content[:MAX_TASK_OUTPUT_BYTES].decode("utf-8", "replace")
+    return text if len(content) <= MAX_TASK_OUTPUT_BYTES else text + CUT

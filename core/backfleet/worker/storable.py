@@ -12,7 +12,7 @@ from types import TracebackType
 
 __all__ = ["describe_error", "storable"]
 
-ERROR_LIMIT = 1000
+MAX_ERROR_CHARS = 1000
 """Characters kept of an error's message."""
 
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
@@ -33,7 +33,7 @@ def describe_error(error: BaseException, package: str) -> str:
         message = str(error)
     except Exception:
         message = "(its message cannot be shown)"
-    text = f"{type(error).__name__}: {message[:ERROR_LIMIT]}".rstrip(": ")
+    text = f"{type(error).__name__}: {message[:MAX_ERROR_CHARS]}".rstrip(": ")
     if isinstance(error, ValueError) and "read-only" in message:
         # What numpy does not say of an array that a strategy must not change.
         text += "; bars cannot be changed, only copies of them"

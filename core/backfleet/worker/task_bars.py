@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BarsLoader", "TaskBars"]
 
-TASKS_HELD = 4
+MAX_HELD_TASKS = 4
 """Tasks come symbol by symbol; a few symbols are kept for chunks that alternate."""
 
 
@@ -84,7 +84,7 @@ class BarsLoader:
         bars = self._kept.get(place)
         if bars is None:
             bars = self._load(key.symbols, key.window)
-            while len(self._kept) >= TASKS_HELD:
+            while len(self._kept) >= MAX_HELD_TASKS:
                 # The first key is the oldest one.
                 del self._kept[next(iter(self._kept))]
             self._kept[place] = bars

@@ -30,7 +30,7 @@ from backfleet.worker.messages import Encoded, TaskBatch, TaskResults
 
 __all__ = ["ShardWorker"]
 
-ENCODED_BY_CHILD = 16
+MIN_ENCODED_TASKS = 16
 """Tasks of a piece of work from which on a child encodes the results: fewer are done before a child
 has imported the encoder."""
 
@@ -114,7 +114,7 @@ class ShardWorker:
             for at in range(0, len(writer.todo), PART_TASKS):
                 piece = writer.todo[at : at + PART_TASKS]
                 yield TaskBatch(
-                    chunk, piece, generation if len(piece) >= ENCODED_BY_CHILD else None
+                    chunk, piece, generation if len(piece) >= MIN_ENCODED_TASKS else None
                 )
 
     def _shares(self) -> dict[tuple[int, int], Sequence[int]]:

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Clients"]
 
-ATTEMPTS = 6
-CONNECT_TIMEOUT = 10
-READ_TIMEOUT = 60
-CONNECTIONS = 32
+MAX_ATTEMPTS = 6
+CONNECT_TIMEOUT_SECONDS = 10
+READ_TIMEOUT_SECONDS = 60
+MAX_CONNECTIONS = 32
 REGION_VARIABLES = ("AWS_DEFAULT_REGION", "AWS_REGION")
 
 
@@ -121,12 +121,12 @@ class Clients:
     def _config(self) -> Config:
         from botocore.config import Config
 
-        attempts = self._total_max_attempts or int(os.environ.get("AWS_MAX_ATTEMPTS", ATTEMPTS))
+        attempts = self._total_max_attempts or int(os.environ.get("AWS_MAX_ATTEMPTS", MAX_ATTEMPTS))
         return Config(
             retries={"mode": "standard", "total_max_attempts": attempts},
-            connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=READ_TIMEOUT,
-            max_pool_connections=CONNECTIONS,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            read_timeout=READ_TIMEOUT_SECONDS,
+            max_pool_connections=MAX_CONNECTIONS,
         )
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LABEL",
-    "ROOM",
     "STOP_SECONDS",
+    "SUPERVISOR_BYTES",
     "ContainerPlan",
     "create_container",
     "deal_shards",
@@ -31,17 +31,17 @@ __all__ = [
 LABEL = "backfleet."
 """Begins the name of every label."""
 
-ROOM = 512 * 2**20
+SUPERVISOR_BYTES = 512 * 2**20
 """Bytes beside `resources.memory`, for the process that supervises a worker's children."""
 
-CPU_PERIOD = 100_000
+CPU_PERIOD_US = 100_000
 """Microseconds over which a container's processors are counted: `resources.cpus` for the children,
 and one more for the process that supervises them, which has most to do while they start."""
 
 STOP_SECONDS = 20
 """Seconds in which a worker ends after a request to stop."""
 
-LOG_SIZE = "10m"
+MAX_LOG_SIZE = "10m"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class ContainerPlan:
     @property
     def limit(self) -> int:
         """Bytes that a container may use; its scratch lies in memory too."""
-        return self.submission.memory + ROOM + self.settings.scratch
+        return self.submission.memory + SUPERVISOR_BYTES + self.settings.scratch
 
     @property
     def network(self) -> str:
@@ -148,8 +148,8 @@ def _host_config(client: APIClient, plan: ContainerPlan) -> dict[str, Any]:
         mem_limit=plan.limit,
         # As much with swap as without: what is too large is to be killed, not to crawl.
         memswap_limit=plan.limit,
-        cpu_period=CPU_PERIOD,
-        cpu_quota=CPU_PERIOD * (plan.submission.cpus + 1),
+        cpu_period=CPU_PERIOD_US,
+        cpu_quota=CPU_PERIOD_US * (plan.submission.cpus + 1),
         pids_limit=plan.settings.pids,
         read_only=True,
         tmpfs={SCRATCH: f"rw,nosuid,nodev,mode=1777,size={plan.settings.scratch}"},
@@ -157,6 +157,6 @@ def _host_config(client: APIClient, plan: ContainerPlan) -> dict[str, Any]:
         security_opt=["no-new-privileges"],
         # The first process of a container must gather what hostile ones leave behind.
         init=True,
-        log_config=LogConfig(type=LogConfig.types.JSON, config={"max-size": LOG_SIZE}),
+        log_config=LogConfig(type=LogConfig.types.JSON, config={"max-size": MAX_LOG_SIZE}),
     )
     return config

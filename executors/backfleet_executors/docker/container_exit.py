@@ -50,6 +50,7 @@ def read_exit(facts: Mapping[str, Any], words: str) -> ContainerExit:
             f"the image {facts['Config']['Image']} cannot start backfleet ({words}); "
             "'backfleet image build' makes one that can",
         )
+    # The engine notes 255 of containers that ended with it.
     if code in (SIGNALLED + signal.SIGKILL, SIGNALLED + signal.SIGTERM, 255):
         return ContainerExit(code, _stopped(code))
     return ContainerExit(code, words or state.get("Error") or "it wrote nothing")

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Containers"]
 
-LOG_TAIL = 4096
-NEVER_STARTED = timedelta(minutes=1)
+LOG_TAIL_BYTES = 4096
+MAX_UNSTARTED_TIME = timedelta(minutes=1)
 """A container that was created this long ago and not started lost its client in between."""
 
-FORGOTTEN = timedelta(hours=1)
+MAX_UNREAD_TIME = timedelta(hours=1)
 """What ended this long ago, and nobody has read, is read and removed by the next submission."""
 
-PAUSE = 0.05
+PAUSE_SECONDS = 0.05
 ENDED = ("exited", "dead")
 GONE = ContainerExit(None, "its container was removed before its exit status could be read")
 LOST = ContainerExit(
@@ -64,7 +64,7 @@ class Containers:
                 return True
             if time.monotonic() > until:
                 return False
-            time.sleep(PAUSE)
+            time.sleep(PAUSE_SECONDS)
 
     def signal(self, handle: DockerHandle, name: str) -> None:
         """Send a signal to the workers of a submission that still run."""
@@ -101,7 +101,7 @@ class Containers:
             kept = _kept_by_labels(facts)
             with contextlib.suppress(ExecutorError), engine_errors("look at a container"):
                 container = self._client.inspect_container(facts["Id"])
-                if _age(container["State"]["FinishedAt"]) > FORGOTTEN:
+                if _age(container["State"]["FinishedAt"]) > MAX_UNREAD_TIME:
                     self._read(kept, facts["Id"])
 
     def _of_submission(self, handle: DockerHandle) -> dict[str, Facts]:
@@ -131,7 +131,7 @@ class Containers:
             return self._read(kept, container)
         if facts["State"] != "created":
             return ShardState.RUNNING
-        if datetime.now(UTC).timestamp() - facts["Created"] < NEVER_STARTED.total_seconds():
+        if datetime.now(UTC).timestamp() - facts["Created"] < MAX_UNSTARTED_TIME.total_seconds():
             return ShardState.WAITING
         self.remove(container)
         return LOST
@@ -147,7 +147,7 @@ class Containers:
             except NotFound:
                 # Another process was sooner.
                 return kept.end(container) or GONE
-        end = read_exit(facts, log[-LOG_TAIL:].decode("utf-8", "replace").strip())
+        end = read_exit(facts, log[-LOG_TAIL_BYTES:].decode("utf-8", "replace").strip())
         kept.keep(container, end, log)
         self._ends[container] = end
         self.remove(container)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["diagnose", "diagnose_live"]
 
-LITTLE_DISK = 5 * 2**30
+MIN_FREE_BYTES = 5 * 2**30
 """Bytes: an image takes about 1 GiB unpacked, and is built beside the one before."""
 
 LIMITS = {
@@ -77,7 +77,7 @@ def _disk(info: Mapping[str, Any]) -> Iterator[Finding]:
         return
     free = shutil.disk_usage(folder).free
     text = f"{free / 2**30:.1f} GiB free in {folder}"
-    if free < LITTLE_DISK:
+    if free < MIN_FREE_BYTES:
         fix = "'docker system prune' removes unused images and containers"
         yield Finding("images' disk", FindingStatus.WARNING, text, fix)
     else:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DockerExecutor", "EngineGone"]
 
-AT_ONCE = 8
+MAX_STARTS_AT_ONCE = 8
 """Containers that are started at once: more would only wait for the engine."""
 
 MAX_SILENT_SECONDS = 10.0
@@ -134,8 +134,9 @@ class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
             return container
 
         try:
-            with ThreadPoolExecutor(min(AT_ONCE, len(dealt))) as pool:
+            with ThreadPoolExecutor(min(MAX_STARTS_AT_ONCE, len(dealt))) as pool:
                 return list(pool.map(start, dealt))
+        # Also on Ctrl-C: no handle would name these containers.
         except BaseException:
             for container in created:
                 self._containers.remove(container)

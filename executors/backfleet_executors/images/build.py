@@ -46,7 +46,7 @@ MACHINES: Mapping[str, str] = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"
 DOCKERFILE = Path(__file__).with_name("Dockerfile")
 DEPENDENCIES = "wheels/dependencies"
 CODE = "wheels/code"
-LAST_LINES = 25
+MAX_LOG_LINES = 25
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,14 @@ def _check_base(request: BuildRequest, image: Image) -> None:
             f"{request.platform}. Nothing was built. Name a base for {request.platform} with --base"
         )
     variables = image.facts.get("Config", {}).get("Env") or ()
-    python = next((text[15:] for text in variables if text.startswith("PYTHON_VERSION=")), PYTHON)
+    python = next(
+        (
+            text.removeprefix("PYTHON_VERSION=")
+            for text in variables
+            if text.startswith("PYTHON_VERSION=")
+        ),
+        PYTHON,
+    )
     if python.split(".")[:2] != PYTHON.split("."):
         raise ExecutorError(
             f"the base image {request.base} has Python {python}, and backfleet runs on {PYTHON} "
@@ -270,7 +277,7 @@ def _lines(event: Mapping[str, Any]) -> Iterator[str]:
 
 def _explained(error: ExecutorError, said: Sequence[str]) -> ExecutorError:
     """The error of a build, with the end of its log."""
-    text = "\n".join([str(error), *said[-LAST_LINES:]])
+    text = "\n".join([str(error), *said[-MAX_LOG_LINES:]])
     if "no space left" in text:
         text = (
             "the engine's disk is full; 'docker system prune' removes unused images and containers"

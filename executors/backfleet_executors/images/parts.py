@@ -118,6 +118,7 @@ def _add(parts: Parts, pending: list[Wanted], folder: Path) -> None:
             continue
         seen.add((name, extras))
         distribution = _installed(name, "")
+        # Its part is added once, whichever extras of it are asked for beside these.
         if not any(name == seen_name for seen_name, other in seen if other != extras):
             _add_one(parts, distribution, folder)
         pending += _required(distribution, extras)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build_wheel", "pinned_wheels"]
 
-LAST_LINES = 15
+MAX_LOG_LINES = 15
 
 
 LATEST_GLIBC = 36
@@ -106,5 +106,5 @@ def _pip(task: str, *arguments: str) -> None:
         return
     if "No module named pip" in done.stderr:
         raise ExecutorError("pip is not installed here: python -m ensurepip")
-    said = "\n".join(done.stderr.strip().splitlines()[-LAST_LINES:])
+    said = "\n".join(done.stderr.strip().splitlines()[-MAX_LOG_LINES:])
     raise ExecutorError(f"pip cannot make wheels:\n{said}")

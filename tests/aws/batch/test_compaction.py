@@ -42,7 +42,7 @@ def test_a_job_compacts_the_results_and_the_client_waits_for_it(
 ) -> None:
     for module in (preparing, controlling):
         monkeypatch.setattr(module, "MAX_FILE_TASKS", 1)
-    monkeypatch.setattr(controlling, "COMPACTION_PAUSE", 0.2)
+    monkeypatch.setattr(controlling, "COMPACTION_PAUSE_SECONDS", 0.2)
     settings = [*options, f"compaction_definition={definition}"]
     control = bf.submit(bf.Job.load(job_file()), "aws-batch", settings)
     summary = control.wait()

@@ -11,6 +11,7 @@ import pytest
 import backfleet as bf
 from backfleet.runs.run import Run
 from stored_rows import stored_rows
+from testbed.aws.deployment import AwsServer
 
 pytestmark = pytest.mark.testbed
 
@@ -20,7 +21,7 @@ ODD = Path(__file__).parent / "strategies" / "odd.py"
 
 @pytest.fixture
 def run_in_containers(
-    aws_server_with_containers: Any, tmp_path: Path, sample_data: Path
+    aws_server_with_containers: AwsServer, tmp_path: Path, sample_data: Path
 ) -> Callable[..., tuple[Run, bf.Job]]:
     """Run a strategy over the sample stocks; the run, and its job for a store of this machine."""
     server = aws_server_with_containers

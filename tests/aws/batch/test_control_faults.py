@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,21 @@ import pytest
 
 import backfleet as bf
 from backfleet.errors import ExecutorError, StoreError
-from backfleet.executor import ShardState, Submission, trial_submission
+from backfleet.executor import ShardState, ShardStatus, Submission, trial_submission
 from backfleet_executors.aws.batch import poll as poll_module
 from backfleet_executors.aws.batch import submit as submit_module
 from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
-from backfleet_executors.aws.batch.poll import GRACE, VANISHED, SubmissionPoll
-from backfleet_executors.aws.batch.request import OVERRIDES_LIMIT, PAYLOAD_LIMIT
+from backfleet_executors.aws.batch.poll import GRACE_SECONDS, VANISHED, SubmissionPoll
+from backfleet_executors.aws.batch.request import MAX_OVERRIDES_CHARS, MAX_PAYLOAD_BYTES
 from backfleet_executors.aws.batch.submit import JobSubmitter
 from backfleet_executors.aws.clients import Clients
 from stored_rows import run_of
 from testbed.aws.deployment import SHARE, AwsServer
 from testbed.aws.gate import Gate
+
+Answered = dict[str, Any]
+"""An answer of AWS as JSON."""
 
 Submit = Callable[..., Submission]
 EXPIRED = "ExpiredTokenException"
@@ -79,7 +82,7 @@ def started(
     return start
 
 
-def states(statuses: Any) -> list[str]:
+def states(statuses: Iterable[ShardStatus]) -> list[str]:
     return [str(status.state) for status in statuses]
 
 
@@ -205,7 +208,7 @@ def test_fault_11_a_minute_of_throttling_leaves_a_poll_with_what_it_knew(
         poll.statuses()
 
 
-def as_running(answer: Any) -> Any:
+def as_running(answer: Answered) -> Any:
     for job in answer["jobs"]:
         job["status"] = "PENDING"
         job["arrayProperties"] |= {"statusSummary": {"RUNNING": 2, "RUNNABLE": 1}}
@@ -224,7 +227,7 @@ def test_fault_12_a_job_that_is_not_seen_yet_waits_and_later_the_store_decides(
     handle = started()
     gate.alter("DescribeJobs", lambda answer: {"jobs": []})
     young = poll_of(handle).statuses()
-    handle["submitted"] -= GRACE + 1
+    handle["submitted"] -= GRACE_SECONDS + 1
     old = poll_of(handle).statuses()
 
     assert states(young) == ["waiting"] * 3
@@ -325,7 +328,7 @@ def test_fault_18_a_container_without_memory_names_its_size_and_is_not_tried_aga
     job = submitted("kill -9 $$", arrayProperties={"size": 2})
     aws_server.wait(job)
 
-    def out_of_memory(answer: Any) -> Any:
+    def out_of_memory(answer: Answered) -> Any:
         for child in answer["jobSummaryList"]:
             child["container"]["reason"] = "OutOfMemoryError: Container killed due to memory usage"
         return answer
@@ -353,7 +356,7 @@ def test_fault_19_jobs_that_cannot_start_say_why_and_are_canceled_on_request(
     )
     handle = dict(executor.submit(asked))
     early = list(executor.poll(handle))
-    handle["submitted"] -= GRACE + 1
+    handle["submitted"] -= GRACE_SECONDS + 1
     monkeypatch.setattr(poll_module, "MIN_PAUSE_SECONDS", 0.0)
     statuses = list(executor.poll(handle))
     executor.cancel(handle)
@@ -372,11 +375,11 @@ def test_fault_19_jobs_that_cannot_start_say_why_and_are_canceled_on_request(
 def test_fault_19_a_sound_queue_passes_on_what_batch_says_of_the_job(
     executor: AwsBatchExecutor, submission: Submit, aws_server: AwsServer, gate: Gate
 ) -> None:
-    def with_reason(answer: Any) -> Any:
+    def with_reason(answer: Answered) -> Any:
         reason = {"statusReason": "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - too much"}
         return {"jobSummaryList": [job | reason for job in answer["jobSummaryList"]]}
 
-    def as_runnable(answer: Any) -> Any:
+    def as_runnable(answer: Answered) -> Any:
         for job in answer["jobs"]:
             job["status"] = "PENDING"
             job["arrayProperties"] |= {"statusSummary": {"RUNNABLE": 3}}
@@ -389,7 +392,7 @@ def test_fault_19_a_sound_queue_passes_on_what_batch_says_of_the_job(
     aws_server.client("batch").update_compute_environment(
         computeEnvironment=aws_server.compute_environment, state="ENABLED"
     )
-    handle["submitted"] -= GRACE + 1
+    handle["submitted"] -= GRACE_SECONDS + 1
     gate.alter("DescribeJobs", as_runnable)
     gate.alter("ListJobs", with_reason)
     (first, *_) = executor.poll(handle)
@@ -517,7 +520,7 @@ def test_fault_31_answers_that_come_twice_or_out_of_order_change_nothing(
     ]
     poll = poll_of(started())
 
-    def next_answer(answer: Any) -> Any:
+    def next_answer(answer: Answered) -> Any:
         for job in answer["jobs"]:
             job["status"] = "PENDING"
             job["arrayProperties"] |= {"statusSummary": seen[0]}
@@ -537,7 +540,7 @@ def test_fault_31_answers_that_come_twice_or_out_of_order_change_nothing(
 
 @pytest.mark.parametrize(
     ("length", "limits"),
-    [(OVERRIDES_LIMIT, ["8,192"]), (PAYLOAD_LIMIT, ["30,720", "8,192"])],
+    [(MAX_OVERRIDES_CHARS, ["8,192"]), (MAX_PAYLOAD_BYTES, ["30,720", "8,192"])],
 )
 def test_fault_32_a_request_over_the_limits_is_refused_before_it_is_sent(
     executor: AwsBatchExecutor, gate: Gate, length: int, limits: list[str]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -18,17 +18,20 @@ from testbed.aws.deployment import AwsServer
 from testbed.aws.gate import Gate
 from testbed.aws.server import WORKER
 
+Answered = dict[str, Any]
+"""An answer of AWS as JSON."""
+
 
 @pytest.fixture
 def fast_live(monkeypatch: pytest.MonkeyPatch) -> None:
     """Times that suit containers which start at once."""
-    monkeypatch.setattr(live_trial, "PAUSE", 0.1)
-    monkeypatch.setattr(live_containers, "GRACE", 2.0)
-    monkeypatch.setattr(live_containers, "MIN_TIMEOUT", 2)
-    monkeypatch.setattr(live_share, "PAUSE", 0.05)
+    monkeypatch.setattr(live_trial, "PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(live_containers, "GRACE_SECONDS", 2.0)
+    monkeypatch.setattr(live_containers, "MIN_TIMEOUT_SECONDS", 2)
+    monkeypatch.setattr(live_share, "PAUSE_SECONDS", 0.05)
 
 
-def by_subject(findings: Any) -> dict[str, Finding]:
+def by_subject(findings: Iterable[Finding]) -> dict[str, Finding]:
     return {finding.subject: finding for finding in findings}
 
 
@@ -167,7 +170,7 @@ def test_the_live_check_fails_where_its_rules_are_broken(
 
 
 def without(*fields: str) -> Any:
-    def change(answer: Any) -> Any:
+    def change(answer: Answered) -> Any:
         jobs = [{key: job[key] for key in job if key not in fields} for job in answer["jobs"]]
         return answer | {"jobs": jobs}
 
@@ -175,14 +178,14 @@ def without(*fields: str) -> Any:
 
 
 def without_words(*words: str) -> Any:
-    def change(answer: Any) -> Any:
+    def change(answer: Answered) -> Any:
         events = [event for event in answer["events"] if not event["message"].startswith(words)]
         return answer | {"events": events}
 
     return change
 
 
-def with_reservation(answer: Any) -> Any:
+def with_reservation(answer: Answered) -> Any:
     for policy in answer["schedulingPolicies"]:
         policy["fairsharePolicy"]["computeReservation"] = 25
     return answer
@@ -202,7 +205,7 @@ def test_a_queue_without_fair_share_is_warned_of(
 
 
 def test_the_live_check_fails_where_jobs_are_tried_again_that_must_not_be(
-    executor: AwsBatchExecutor, gate: Any, fast_live: None, monkeypatch: pytest.MonkeyPatch
+    executor: AwsBatchExecutor, gate: Gate, fast_live: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And where a job is taken without a share, is found late, and leaves no log."""
     gate.alter("DescribeJobs", with_two_attempts)
@@ -237,7 +240,7 @@ def submit_with_share(
     return str(answer["jobId"])
 
 
-def with_two_attempts(answer: Any) -> Any:
+def with_two_attempts(answer: Answered) -> Any:
     jobs = [job | {"attempts": job.get("attempts", [])[:1] * 2} for job in answer["jobs"]]
     return answer | {"jobs": jobs}
 
@@ -255,7 +258,7 @@ def test_the_live_check_fails_where_a_second_writer_is_not_refused(
 
 
 def test_the_live_check_fails_where_containers_never_start(
-    executor: AwsBatchExecutor, gate: Any, monkeypatch: pytest.MonkeyPatch, fast_live: None
+    executor: AwsBatchExecutor, gate: Gate, monkeypatch: pytest.MonkeyPatch, fast_live: None
 ) -> None:
     monkeypatch.setattr(live_trial, "MAX_WAIT_SECONDS", 0.0)
     gate.alter("DescribeJobs", lambda answer: answer | {"jobs": []})

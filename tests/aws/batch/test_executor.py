@@ -156,7 +156,7 @@ def test_what_spot_interrupted_too_often_goes_to_the_on_demand_queue(
     submission_log = SubmissionLog(store)
     second = submission_log.append(asked)
 
-    def interrupted(answer: Any) -> Any:
+    def interrupted(answer: dict[str, Any]) -> Any:
         for job in answer["jobSummaryList"]:
             if job["arrayProperties"]["index"] == 1:
                 job["statusReason"] = "Your Spot Task was interrupted."
@@ -188,7 +188,7 @@ def test_where_one_of_two_jobs_is_refused_the_other_is_stopped(
 ) -> None:
     from backfleet_executors.aws.batch import arrays
 
-    monkeypatch.setattr(arrays, "ARRAY_LIMIT", 2)
+    monkeypatch.setattr(arrays, "MAX_ARRAY_SHARDS", 2)
     asked = submission(shards=4)
 
     def refuse_the_next() -> None:
@@ -196,7 +196,7 @@ def test_where_one_of_two_jobs_is_refused_the_other_is_stopped(
 
     answers: list[Any] = []
 
-    def note(answer: Any) -> Any:
+    def note(answer: dict[str, Any]) -> Any:
         answers.append(answer["jobId"])
         refuse_the_next()
         return answer

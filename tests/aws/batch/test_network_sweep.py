@@ -18,43 +18,44 @@ import backfleet as bf
 from backfleet.errors import BackfleetError
 from backfleet.runs.control import RunControl
 from stored_rows import stored_rows
+from testbed.aws.gate import Gate
 
 STEPS = 6
 MAX_ROUNDS = 4
 CALLS = ("DescribeJobs", "ListJobs", "SubmitJob", "TerminateJob", "GET ", "PUT ")
 
 
-def _throttled(gate: Any, draw: random.Random) -> None:
+def _throttled(gate: Gate, draw: random.Random) -> None:
     call = draw.choice(CALLS)
     code = "SlowDown" if call in ("GET ", "PUT ") else "TooManyRequestsException"
     gate.refuse(call, 503 if code == "SlowDown" else 429, code, times=draw.randint(1, 8))
 
 
-def _expired(gate: Any, draw: random.Random) -> None:
+def _expired(gate: Gate, draw: random.Random) -> None:
     code = "ExpiredToken" if (call := draw.choice(CALLS)) in ("GET ", "PUT ") else EXPIRED
     gate.refuse(call, 403, code, "The security token has expired", times=draw.randint(1, 3))
 
 
-def _clock_skew(gate: Any, draw: random.Random) -> None:
+def _clock_skew(gate: Gate, draw: random.Random) -> None:
     gate.refuse(draw.choice(CALLS[-2:]), 403, "RequestTimeTooSkewed", times=draw.randint(1, 3))
 
 
-def _lost_answers(gate: Any, draw: random.Random) -> None:
+def _lost_answers(gate: Gate, draw: random.Random) -> None:
     gate.lose_answer(draw.choice(CALLS), times=draw.randint(1, 3))
 
 
-def _lagging_jobs(gate: Any, draw: random.Random) -> None:
+def _lagging_jobs(gate: Gate, draw: random.Random) -> None:
     gate.alter("DescribeJobs", lambda answer: answer | {"jobs": []}, times=draw.randint(1, 2))
 
 
-def _jobs_twice(gate: Any, draw: random.Random) -> None:
-    def twice(answer: Any) -> Any:
+def _jobs_twice(gate: Gate, draw: random.Random) -> None:
+    def twice(answer: dict[str, Any]) -> Any:
         return answer | {"jobs": [*answer["jobs"], *reversed(answer["jobs"])]}
 
     gate.alter("DescribeJobs", twice, times=draw.randint(1, 3))
 
 
-def _partial_listing(gate: Any, draw: random.Random) -> None:
+def _partial_listing(gate: Gate, draw: random.Random) -> None:
     """A listing from before the newest commits."""
 
     def partial(body: bytes) -> bytes:
@@ -93,7 +94,7 @@ ACTIONS: dict[str, Callable[[RunControl], object]] = {
 def test_no_row_is_lost_or_doubled_whatever_the_network_does(
     job_file: Callable[..., Path],
     options: list[str],
-    gate: Any,
+    gate: Gate,
     seed: int,
 ) -> None:
     draw = random.Random(seed)

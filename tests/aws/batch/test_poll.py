@@ -42,7 +42,7 @@ def test_an_hour_of_a_thousand_children_costs_fewer_than_300_calls(
     handle |= {"shards": CHILDREN, "arrays": [handle["arrays"][0] | {"shards": "0-999"}]}
     now = 0.0
 
-    def progress(answer: Any) -> Any:
+    def progress(answer: dict[str, Any]) -> Any:
         """Two children in seven seconds end, and every twentieth of them fails."""
         done = min(CHILDREN, int(now * 2 / 7))
         counts = {"SUCCEEDED": done - done // 20, "FAILED": done // 20}
@@ -51,7 +51,7 @@ def test_an_hour_of_a_thousand_children_costs_fewer_than_300_calls(
         array = {"size": CHILDREN, "statusSummary": counts}
         return {"jobs": [answer["jobs"][0] | {"status": status, "arrayProperties": array}]}
 
-    def failed_children(answer: Any) -> Any:
+    def failed_children(answer: dict[str, Any]) -> Any:
         failed = min(CHILDREN, int(now * 2 / 7)) // 20
         child = {"jobName": "x", "status": "FAILED", "createdAt": 0, "statusReason": "ended"}
         return {
@@ -96,7 +96,7 @@ def test_a_run_that_has_ended_is_not_asked_about_again(
     assert gate.calls["ListJobs"] == (shards > 1)
 
 
-def test_stock_moto_takes_the_requests_too(moto_server: Any) -> None:
+def test_stock_moto_takes_the_requests_too(moto_server: AwsServer) -> None:
     """So that no mend of the stand-in hides a mistake of a request."""
     from backfleet_executors.aws.batch.arrays import ShardArray
     from backfleet_executors.aws.batch.request import JobShape, submit_request

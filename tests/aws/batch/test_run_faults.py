@@ -157,7 +157,7 @@ def test_fault_14_a_run_whose_rows_are_there_is_complete_although_batch_says_it_
 ) -> None:
     s3 = aws_server.client("s3")
 
-    def failed_after_its_commits(answer: Any) -> Any:
+    def failed_after_its_commits(answer: dict[str, Any]) -> Any:
         def committed() -> bool:
             listing = s3.list_objects_v2(Bucket=aws_server.bucket, Prefix="runs/")
             return sum("/chunks/" in item["Key"] for item in listing.get("Contents", ())) == 3
@@ -178,7 +178,7 @@ def test_fault_14_a_run_whose_rows_are_there_is_complete_although_batch_says_it_
 def test_fault_15_what_batch_calls_succeeded_and_the_store_lacks_is_submitted_again(
     job_file: Callable[..., Path], options: list[str], aws_server: AwsServer, gate: Gate
 ) -> None:
-    def succeeded(answer: Any) -> Any:
+    def succeeded(answer: dict[str, Any]) -> Any:
         for job in answer["jobs"]:
             job["status"] = job["status"].replace("FAILED", "SUCCEEDED")
         return answer

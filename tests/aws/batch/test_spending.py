@@ -175,7 +175,10 @@ def test_the_amount_agrees_with_the_ledger_of_the_stand_in_under_kills(
 
 
 def test_jobs_carry_their_price_and_share_of_the_limit_for_who_finds_them(
-    limited: AwsBatchExecutor, submission: Submit, aws_server: AwsServer, capfd: Any
+    limited: AwsBatchExecutor,
+    submission: Submit,
+    aws_server: AwsServer,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     aws_server.register(aws_server.job_definition, image="elsewhere")
     asked = submission(shards=3)

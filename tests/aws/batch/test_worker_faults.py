@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -86,7 +85,7 @@ def array_of(run: Run) -> str:
     return job
 
 
-def running_child(server: Any, run: Run, child: int = 0) -> str:
+def running_child(server: AwsServer, run: Run, child: int = 0) -> str:
     """A child that has committed something and is not through."""
     job = f"{array_of(run)}:{child}"
     until(lambda: run.counts().done, "a first commit")

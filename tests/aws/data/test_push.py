@@ -7,10 +7,12 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.model import OperationModel
 
 from backfleet.errors import DataChanged, DataError, NoSuchStore, StoreError, UserError
 from backfleet.store.s3_client import s3_client
@@ -60,7 +62,7 @@ def requests(aws_bucket: str) -> Iterator[list[str]]:
     made: list[str] = []
     events = s3_client().meta.events
 
-    def note(model: Any, **_: Any) -> None:
+    def note(model: OperationModel, **_: Any) -> None:
         made.append(model.name)
 
     events.register("before-call.s3", note, "note")
@@ -173,7 +175,7 @@ def test_a_file_that_changes_meanwhile_is_never_stored_under_the_wrong_digest(
 ) -> None:
     read = hashlib.file_digest
 
-    def change_after(file: Any, name: Any) -> Any:
+    def change_after(file: BufferedReader, name: str) -> Any:
         digest = read(file, name)
         Path(file.name).write_text("changed meanwhile, alas")
         return digest

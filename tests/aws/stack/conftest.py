@@ -70,7 +70,7 @@ def aws_command(
     monkeypatch.chdir(tmp_path)
     # Who deploys has other rights than who submits.
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setattr(watch, "PAUSE", 0.05)
+    monkeypatch.setattr(watch, "PAUSE_SECONDS", 0.05)
     monkeypatch.setattr(clients, "Clients", _cached_clients)
 
     def run(command: str, *options: str, answers: str = "") -> Answer:

@@ -46,7 +46,7 @@ def test_its_template_passes_cfn_lint() -> None:
 
 
 def test_news_tell_of_its_jobs_on_the_topic_of_the_stack(
-    arm64: str, aws_server: Any, stack_name: str
+    arm64: str, aws_server: AwsServer, stack_name: str
 ) -> None:
     queues = aws_server.client("batch").describe_job_queues()["jobQueues"]
     arns = {one["jobQueueArn"] for one in queues if f"{stack_name}-arm64-" in one["jobQueueName"]}
@@ -90,7 +90,7 @@ def test_a_run_uses_its_queues_and_the_inventory_of_its_image(
 
 
 def test_teams_have_workers_of_their_own_there(
-    arm64: str, aws_command: Command, aws_server: Any, stack_name: str
+    arm64: str, aws_command: Command, aws_server: AwsServer, stack_name: str
 ) -> None:
     assert aws_command("team", "add", "alpha", "--yes").error is None
     assert aws_command("connect", "--arm64", "--team", "alpha").error is None

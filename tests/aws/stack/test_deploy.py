@@ -19,7 +19,7 @@ from testbed.aws.deployment import SHARE, AwsServer, submit_long_job
 Command = Callable[..., Any]
 
 
-def stacks(server: Any) -> dict[str, str]:
+def stacks(server: AwsServer) -> dict[str, str]:
     """Names of all stacks to their states."""
     described = server.client("cloudformation").describe_stacks()["Stacks"]
     return {stack["StackName"]: stack["StackStatus"] for stack in described}
@@ -45,7 +45,7 @@ def test_a_plan_is_a_table_for_a_reader(aws_command: Command) -> None:
 
 
 def test_a_plan_on_stock_moto_tells_the_same_resources(
-    moto_server: Any, stack_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    moto_server: AwsServer, stack_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from backfleet_executors.aws.clients import Clients
     from backfleet_executors.aws.stack.choices import StackChoices

@@ -36,7 +36,7 @@ from testbed.aws.server import SUBMITTER, WORKER
 Command = Callable[..., Any]
 
 PLACE = StackLocation("aws", "us-east-1", ACCOUNT, "fleet")
-LONGEST = StackLocation("aws-cn", "cn-northwest-1", ACCOUNT, "f" * 24)
+LONGEST_LOCATION = StackLocation("aws-cn", "cn-northwest-1", ACCOUNT, "f" * 24)
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary/fleet"
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/{'a' * 36}"
 GOVERNANCE = Governance(boundary=BOUNDARY, key=KEY)
@@ -137,10 +137,10 @@ def test_every_statement_and_condition_for_who_deploys_decides_a_request(
 @pytest.mark.parametrize(
     "document",
     [
-        deployer_policy(LONGEST),
-        deployer_policy(LONGEST, Governance(BOUNDARY.replace("fleet", "f" * 24), "", KEY)),
-        cloudformation_policy(LONGEST, GOVERNANCE),
-        boundary_policy(LONGEST, ["b" * 63, "c" * 63], "r" * 64, [KEY, KEY]),
+        deployer_policy(LONGEST_LOCATION),
+        deployer_policy(LONGEST_LOCATION, Governance(BOUNDARY.replace("fleet", "f" * 24), "", KEY)),
+        cloudformation_policy(LONGEST_LOCATION, GOVERNANCE),
+        boundary_policy(LONGEST_LOCATION, ["b" * 63, "c" * 63], "r" * 64, [KEY, KEY]),
     ],
 )
 def test_a_policy_fits_into_a_managed_policy(document: Mapping[str, Any]) -> None:
@@ -307,7 +307,7 @@ def test_an_earlier_key_stays_readable_and_the_repository_keeps_its_own(
     assert parameters["RepositoryKey"] == ""
 
 
-def encrypt(server: Any, bucket: str, key: str) -> None:
+def encrypt(server: AwsServer, bucket: str, key: str) -> None:
     rule = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
     rules = {"Rules": [{"ApplyServerSideEncryptionByDefault": rule}]}
     server.client("s3").put_bucket_encryption(

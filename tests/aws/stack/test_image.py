@@ -15,7 +15,7 @@ pytestmark = pytest.mark.testbed
 
 
 @pytest.fixture
-def aws_server(aws_server_with_containers: Any) -> Any:
+def aws_server(aws_server_with_containers: AwsServer) -> AwsServer:
     """The stand-in whose registry and containers are real."""
     return aws_server_with_containers
 

@@ -24,7 +24,7 @@ DENIED = (
 )
 
 
-def stacks(server: Any) -> set[str]:
+def stacks(server: AwsServer) -> set[str]:
     described = server.client("cloudformation").describe_stacks()["Stacks"]
     return {stack["StackName"] for stack in described}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ GOLDEN = {"600519": 164109.44, "600559": 106285.36, "600560": 100000.00}
 DIGEST = "sha256:" + "5" * 64
 
 
-def final_values(done: Any) -> dict[str, float]:
+def final_values(done: subprocess.CompletedProcess[str]) -> dict[str, float]:
     """Symbols to final values, of a command that printed rows as JSON."""
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)

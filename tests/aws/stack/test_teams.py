@@ -294,7 +294,7 @@ def test_the_workflow_for_github_runs_with_the_rights_of_its_team(
     assert Path("report.html").stat().st_size > 10_000
 
 
-def enforce_team(server: Any, stack: str, outputs: Mapping[str, str]) -> None:
+def enforce_team(server: AwsServer, stack: str, outputs: Mapping[str, str]) -> None:
     """Have the server hold the roles of the team `alpha` to what the templates say."""
     names = {
         "Stack": stack,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from backfleet_executors.aws.fargate import nearest_size
-from backfleet_executors.aws.stack.template import LIMIT, render, template
+from backfleet_executors.aws.stack.template import MAX_TEMPLATE_BYTES, render, template
 from policy_evaluator import statements_of
 
 REGIONS = ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1"]
@@ -36,7 +36,7 @@ def _texts(part: Any) -> Iterator[str]:
 
 
 def test_cloudformation_takes_it_without_a_bucket_to_read_it_from() -> None:
-    assert len(render().encode()) < LIMIT
+    assert len(render().encode()) < MAX_TEMPLATE_BYTES
 
 
 def test_cfn_lint_finds_nothing_in_any_partition() -> None:

@@ -19,7 +19,7 @@ LATE = 3
 def test_a_state_that_is_told_late_is_not_taken_for_the_end(
     aws_server: AwsServer, stack_name: str, image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "PAUSE", 0.05)
+    monkeypatch.setattr(watch, "PAUSE_SECONDS", 0.05)
     clients = Clients()
     preparation = prepare_deployment(clients, stack_name, StackChoices(image=image))
     stale = [0]

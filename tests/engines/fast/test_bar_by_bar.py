@@ -57,7 +57,7 @@ class Looks(bt.Strategy):
         self.seen.append(self.data.datetime.datetime())
         self.trade(self.datas[len(self) % len(self.datas)])
 
-    def trade(self, data: Any) -> None:
+    def trade(self, data: bt.DataBase) -> None:
         if len(self) % 5 == 0 and len(data):
             self.buy(data=data, size=10)
         elif len(self) % 8 == 0:
@@ -66,7 +66,7 @@ class Looks(bt.Strategy):
             self.sell(data=data, exectype=bt.Order.Limit, price=data.close[0] * 1.01)
 
 
-def tomorrow(series: Any) -> Any:
+def tomorrow(series: bt.LineSeries) -> Any:
     try:
         return series[1]
     except IndexError as error:
@@ -120,17 +120,17 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return runs
 
 
-def one_feed(cerebro: Any) -> None:
+def one_feed(cerebro: bt.Cerebro) -> None:
     cerebro.adddata(bt.feeds.PandasData(dataname=make_frame(90)), name="a")
 
 
-def two_feeds(cerebro: Any) -> None:
+def two_feeds(cerebro: bt.Cerebro) -> None:
     cerebro.adddata(bt.feeds.PandasData(dataname=make_frame(90)), name="a")
     cerebro.adddata(bt.feeds.PandasData(dataname=make_frame(90, seed=2)[:70:2]), name="b")
 
 
 def resampled(timeframe: int, compression: int, **options: Any) -> Callable[[Any], None]:
-    def add(cerebro: Any) -> None:
+    def add(cerebro: bt.Cerebro) -> None:
         is_short = timeframe < bt.TimeFrame.Days
         frame = make_frame(300 if is_short else 120, freq="7min" if is_short else "D")
         unit = bt.TimeFrame.Minutes if is_short else bt.TimeFrame.Days
@@ -154,10 +154,10 @@ FEEDS: dict[str, Callable[[Any], None]] = {
 }
 
 
-def look(feeds: Callable[[Any], None], strategy: Any = Looks, **options: Any) -> Ran:
+def look(feeds: Callable[[Any], None], strategy: type[bt.Strategy] = Looks, **options: Any) -> Ran:
     indicator = options.pop("indicator", "SMA")
 
-    def setup(cerebro: Any) -> None:
+    def setup(cerebro: bt.Cerebro) -> None:
         LinesCoupler.counter = 0  # it is in the names of classes
         feeds(cerebro)
         cerebro.addstrategy(strategy, indicator=indicator)
@@ -180,6 +180,34 @@ def test_resampled_feeds_show_what_backtrader_shows(name: str, played: list[Any]
     assert played
 
 
+def test_resampled_clone_that_is_preloaded_takes_the_lean_loop() -> None:
+    def weeks_of_a_clone(cerebro: Any) -> None:
+        one_feed(cerebro)
+        clone = bt.DataClone(dataname=cerebro.datas[0])
+        clone.addfilter(bt.ResamplerWeekly)
+        cerebro.adddata(clone)
+
+    run = look(weeks_of_a_clone, Plain)
+    assert run.strategies
+    assert run.fallback is None
+
+
+def test_filters_of_a_script_run_in_backtraders_own_loop(played: list[Any]) -> None:
+    def skip_each_third(feed: Any) -> bool:
+        if feed.volume[0] % 3:
+            return False
+        feed.backwards()
+        return True
+
+    def filtered(cerebro: Any) -> None:
+        feed = bt.feeds.PandasData(dataname=make_frame(60), todate=datetime.datetime(2018, 2, 9))
+        feed.addfilter(skip_each_third)
+        cerebro.adddata(feed)
+
+    assert look(filtered, OfItsOwn, preload=False).strategies
+    assert not played
+
+
 @pytest.mark.parametrize("exactbars", [1, -1, -2])
 def test_lines_that_save_memory_show_what_backtrader_shows(exactbars: int) -> None:
     assert look(one_feed, OfItsOwn, exactbars=exactbars).strategies
@@ -187,7 +215,7 @@ def test_lines_that_save_memory_show_what_backtrader_shows(exactbars: int) -> No
 
 @pytest.mark.parametrize("compression", [1, 2])
 def test_replayed_feeds_show_what_backtrader_shows(compression: int, played: list[Any]) -> None:
-    def replayed(cerebro: Any) -> None:
+    def replayed(cerebro: bt.Cerebro) -> None:
         feed = bt.feeds.PandasData(dataname=make_frame(60))
         cerebro.replaydata(feed, timeframe=bt.TimeFrame.Weeks, compression=compression)
 
@@ -217,7 +245,7 @@ def csv(rows: list[str], folder: Path, made: list[Any]) -> Callable[[Any], None]
     path = folder / "bars.csv"
     path.write_text("\n".join(["date,open,high,low,close,volume", *rows, ""]), "utf-8")
 
-    def add(cerebro: Any) -> None:
+    def add(cerebro: bt.Cerebro) -> None:
         feed = bt.feeds.GenericCSVData(
             dataname=str(path), dtformat="%Y-%m-%d", openinterest=-1, todate=pd.Timestamp("2021")
         )

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -23,7 +23,7 @@ MIN_FILLED = 0.3
 """At least this part of the files must be read by the column, or nothing is tested."""
 
 
-def seen(feed: Any, cerebro: Any) -> tuple[Any, ...]:
+def seen(feed: bt.DataBase, cerebro: bt.Cerebro) -> tuple[Any, ...]:
     """All that a script can see of a feed that was read, or of the error that it ended with."""
     feed.setenvironment(cerebro)
     try:
@@ -41,7 +41,7 @@ def seen(feed: Any, cerebro: Any) -> tuple[Any, ...]:
     return bits, places, len(feed), feed.f, feed.buflen()
 
 
-def _position(file: Any) -> int | None:
+def _position(file: IO[str]) -> int | None:
     try:
         return int(file.tell())
     except OSError:

@@ -57,7 +57,7 @@ class Moves(bt.Strategy):
             getattr(self.data, "re" + "wind")()
 
 
-def again(data: Any) -> None:
+def again(data: bt.DataBase) -> None:
     data.rewind()
 
 
@@ -76,7 +76,10 @@ class SeesTwice(Crossing):
 
 
 def script(
-    cerebro_class: Any, frame: pd.DataFrame, strategy: Any = Crossing, **params: Any
+    cerebro_class: type[bt.Cerebro],
+    frame: pd.DataFrame,
+    strategy: type[bt.Strategy] = Crossing,
+    **params: Any,
 ) -> tuple[Any, Any]:
     cerebro = cerebro_class(**params)
     cerebro.adddata(bt.feeds.PandasData(dataname=frame), name="d0")
@@ -202,7 +205,7 @@ def test_it_runs_twice_and_gives_the_same(frame: pd.DataFrame) -> None:
 def test_optstrategy_gives_what_it_gives_on_backtrader(
     frame: pd.DataFrame, maxcpus: int, optreturn: bool
 ) -> None:
-    def sweep(cerebro_class: Any) -> list[Any]:
+    def sweep(cerebro_class: type[bt.Cerebro]) -> list[Any]:
         cerebro = cerebro_class(maxcpus=maxcpus, optreturn=optreturn)
         cerebro.adddata(bt.feeds.PandasData(dataname=frame))
         cerebro.optstrategy(Crossing, period=range(5, 9))
@@ -220,7 +223,7 @@ def test_a_plot_has_the_same_curves(frame: pd.DataFrame) -> None:
     class Curves:
         """A plotter that draws nothing and keeps what it was given."""
 
-        def plot(self, strategy: Any, **_: Any) -> Any:
+        def plot(self, strategy: bt.Strategy, **_: Any) -> Any:
             owners = [*strategy.datas, *strategy.getindicators(), *strategy.getobservers()]
             return [
                 repr(line.plotrange(0, len(strategy))) for owner in owners for line in owner.lines

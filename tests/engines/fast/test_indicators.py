@@ -70,7 +70,7 @@ def test_each_value_is_backtraders(
         index=pd.date_range("2020-01-01", periods=len(rows)),
     )
 
-    def setup(cerebro: Any) -> None:
+    def setup(cerebro: bt.Cerebro) -> None:
         cerebro.adddata(bt.feeds.PandasData(dataname=frame))
         cerebro.addstrategy(Uses, period=period)
 
@@ -87,7 +87,7 @@ def test_a_division_by_zero_is_python_s() -> None:
 
     values = np.arange(40.0)
 
-    def setup(cerebro: Any) -> None:
+    def setup(cerebro: bt.Cerebro) -> None:
         frame = pd.DataFrame(
             dict.fromkeys(("open", "high", "low", "close", "volume"), values),
             index=pd.date_range("2020-01-01", periods=40),
@@ -109,7 +109,7 @@ def test_an_own_once_is_called() -> None:
         def __init__(self) -> None:
             self.doubled = Doubled(period=3)
 
-    def setup(cerebro: Any) -> None:
+    def setup(cerebro: bt.Cerebro) -> None:
         cerebro.adddata(bt.feeds.PandasData(dataname=make_frame(40)))
         cerebro.addstrategy(Uses)
 
@@ -171,7 +171,7 @@ class Counts(bt.Strategy):
 def test_an_indicator_with_only_a_next_sees_and_gives_what_backtraders_loop_gives(
     moves: bool, same: bool, bars: int
 ) -> None:
-    def setup(cerebro: Any) -> None:
+    def setup(cerebro: bt.Cerebro) -> None:
         cerebro.adddata(bt.feeds.PandasData(dataname=make_frame(60)), name="d0")
         cerebro.adddata(bt.feeds.PandasData(dataname=make_frame(bars, seed=1)), name="d1")
         cerebro.addstrategy(Counts, moves=moves, same=same)

@@ -31,7 +31,7 @@ DATA = ("dt", "size", "remsize", "price", "value", "comm", "pnl", "margin", "p1"
 Act = Callable[[Any], Any]
 
 
-def facts(order: Any) -> list[Any]:
+def facts(order: bt.Order) -> list[Any]:
     """What an order says of itself, with `my_tag`, which strategies here set."""
     parts = [[getattr(part, name) for name in DATA] for part in (order.created, order.executed)]
     bits = [[bit.size, bit.price, bit.pnl] for bit in order.executed.exbits]
@@ -54,11 +54,11 @@ class Keeps(bt.Strategy):
         self.kept += [order, order.created, order.executed]
         self.keep_copies(order)
 
-    def keep_copies(self, order: Any) -> None:
+    def keep_copies(self, order: bt.Order) -> None:
         if len(self) % 5 == 0:
             self.kept += [order.clone(), copy.copy(order), *self.broker.get_orders_open(safe=True)]
 
-    def notify_order(self, order: Any) -> None:
+    def notify_order(self, order: bt.Order) -> None:
         order.addinfo(status=order.status)
         self.seen.append(facts(order))
         self.kept += [order, order.executed]
@@ -98,13 +98,13 @@ class NamesLater(bt.Strategy):
             self.sell(size=5, exectype=kind, price=price, **{self.p.by: named})
         self.sell(size=1, **{self.p.by: named})
 
-    def notify_order(self, order: Any) -> None:
+    def notify_order(self, order: bt.Order) -> None:
         self.notified = [order, *self.notified][:4]
         self.seen.append([order.ref, order.status, order.executed.size])
 
 
-def with_strategy(frame: pd.DataFrame, strategy: Any, **params: Any) -> Act:
-    def setup(cerebro: Any) -> None:
+def with_strategy(frame: pd.DataFrame, strategy: type[bt.Strategy], **params: Any) -> Act:
+    def setup(cerebro: bt.Cerebro) -> None:
         cerebro.adddata(bt.feeds.PandasData(dataname=frame))
         cerebro.addstrategy(strategy, **params)
 
@@ -115,7 +115,7 @@ def with_strategy(frame: pd.DataFrame, strategy: Any, **params: Any) -> Act:
 def test_what_is_kept_of_an_order_reads_as_on_backtrader(terms: dict[str, Any]) -> None:
     keeps = with_strategy(make_frame(60), Keeps)
 
-    def setup(cerebro: Any) -> None:
+    def setup(cerebro: bt.Cerebro) -> None:
         keeps(cerebro)
         for name, value in terms.items():
             setattr(cerebro.broker.p, name, value)

@@ -30,7 +30,7 @@ class OwnLoad(bt.feeds.PandasData):  # type: ignore[misc]  # backtrader is untyp
         return loaded
 
 
-def skip_mondays(data: Any) -> bool:
+def skip_mondays(data: bt.DataBase) -> bool:
     monday = data.datetime.date(0).weekday() == 0
     if monday:
         data.backwards()
@@ -60,7 +60,7 @@ SORTS: dict[str, tuple[Callable[[Frame], Frame], Any, dict[str, Any], bool]] = {
 }
 
 
-def loaded(feed: Any, cerebro: Any) -> tuple[list[str], int, int]:
+def loaded(feed: bt.DataBase, cerebro: bt.Cerebro) -> tuple[list[str], int, int]:
     feed.setenvironment(cerebro)
     feed._start()
     feed.preload()
@@ -86,8 +86,10 @@ def test_a_frame_gives_the_lines_that_backtrader_reads(
     assert (not cells) == at_once
 
 
-def _counting(load: Any, calls: list[int]) -> Any:
-    def counted(self: Any) -> Any:
+def _counting(
+    load: Callable[[bt.DataBase], bool], calls: list[int]
+) -> Callable[[bt.DataBase], bool]:
+    def counted(self: bt.DataBase) -> bool:
         calls.append(1)
         return load(self)
 

@@ -8,6 +8,7 @@ import copy
 import pickle
 import random
 import re
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +29,7 @@ COPIES: tuple[Callable[[Any], Any], ...] = (
 )
 
 
-def shown(part: Any) -> Any:
+def shown(part: object) -> Any:
     """All that a script can print of an object, without its address."""
     text = re.sub(r" at 0x[0-9a-f]+", "", f"{type(part).__module__} {part!r}")
     if isinstance(part, (bt.Position, bt.order.OrderData, bt.order.OrderExecutionBit)):
@@ -40,7 +41,7 @@ def shown(part: Any) -> Any:
         return [text, list(vars(part)), names, list(parameters), plain]
     if isinstance(part, dict):
         return [type(part).__name__, [shown(value) for value in part.values()]]
-    if isinstance(part, (list, tuple)) or type(part).__name__ == "deque":
+    if isinstance(part, (list, tuple, deque)):
         return [type(part).__name__, *map(shown, part)]
     if type(part).__module__ in ("builtins", "numpy", "datetime"):
         return text
@@ -69,7 +70,7 @@ class Pokes(bt.Strategy):
         if self.p.calm:
             self.writes = self.chance.sample(self.writes, 2)
 
-    def notify_order(self, order: Any) -> None:
+    def notify_order(self, order: bt.Order) -> None:
         self.kept.append(order)
         if self.chance.random() < 0.3:
             self.seen.append(shown(order))
@@ -94,7 +95,7 @@ class Pokes(bt.Strategy):
 
     # Trades and reads
 
-    def trade(self, data: Any) -> Any:
+    def trade(self, data: bt.DataBase) -> Any:
         if not len(data):
             return None
         options: dict[str, Any] = {"data": data, "size": self.chance.choice([1, 10, 0.5, 3000])}
@@ -107,7 +108,7 @@ class Pokes(bt.Strategy):
         self.kept.append(order)
         return order if self.chance.random() < 0.3 else None
 
-    def read_account(self, data: Any) -> Any:
+    def read_account(self, data: bt.DataBase) -> Any:
         broker = self.broker
         return [
             broker.cash, broker.startingcash, broker.get_leverage(), broker.fundvalue,
@@ -115,79 +116,79 @@ class Pokes(bt.Strategy):
             broker.getvalue(lever=True), broker.getvalue(self.datas),
         ]  # fmt: skip
 
-    def read_position(self, data: Any) -> Any:
+    def read_position(self, data: bt.DataBase) -> Any:
         position = self.getposition(data)
         return [position, len(position), bool(position), position.clone(), str(position)]
 
-    def read_datetime(self, data: Any) -> Any:
+    def read_datetime(self, data: bt.DataBase) -> Any:
         return self.getposition(data).datetime
 
-    def read_copied_position(self, data: Any) -> Any:
+    def read_copied_position(self, data: bt.DataBase) -> Any:
         copied = self.chance.choice(COPIES)(self.getposition(data))
         copied.update(3, 7.0)
         return copied
 
-    def read_positions(self, data: Any) -> Any:
+    def read_positions(self, data: bt.DataBase) -> Any:
         return [self.broker.positions, copy.copy(self.broker.positions), self.positions]
 
-    def read_order(self, data: Any) -> Any:
+    def read_order(self, data: bt.DataBase) -> Any:
         return self.chance.choice(self.kept)
 
-    def read_order_text(self, data: Any) -> Any:
+    def read_order_text(self, data: bt.DataBase) -> Any:
         return re.sub(r"0x\w+", "", str(self.chance.choice(self.kept)))
 
-    def read_copied_order(self, data: Any) -> Any:
+    def read_copied_order(self, data: bt.DataBase) -> Any:
         return copy.copy(self.chance.choice(self.kept))
 
-    def read_clone(self, data: Any) -> Any:
+    def read_clone(self, data: bt.DataBase) -> Any:
         return self.chance.choice(self.kept).clone()
 
-    def read_created(self, data: Any) -> Any:
+    def read_created(self, data: bt.DataBase) -> Any:
         order = self.chance.choice(self.kept)
         return [self.chance.choice(COPIES)(part) for part in (order.created, order.executed)]
 
-    def read_parameters(self, data: Any) -> Any:
+    def read_parameters(self, data: bt.DataBase) -> Any:
         order = self.chance.choice(self.kept)
         return [type(order.params).__name__, list(vars(copy.copy(order.params)))]
 
-    def read_ticks(self, data: Any) -> Any:
+    def read_ticks(self, data: bt.DataBase) -> Any:
         names = ("open", "high", "low", "close", "volume", "openinterest", "last")
         return [len(data), *(getattr(data, f"tick_{name}") for name in names)]
 
-    def read_schemes(self, data: Any) -> Any:
+    def read_schemes(self, data: bt.DataBase) -> Any:
         schemes = self.broker.comminfo
         return [copy.copy(schemes), list(schemes), type(schemes).__name__]
 
     # Writes
 
-    def write_order(self, data: Any) -> Any:
+    def write_order(self, data: bt.DataBase) -> Any:
         order = self.chance.choice(self.kept)
         vars(order)["my_note"] = len(self)
         order.my_mark = 1
         return order
 
-    def write_cash(self, data: Any) -> None:
+    def write_cash(self, data: bt.DataBase) -> None:
         self.broker.setcash(self.chance.choice([20_000, 5_000.0]))
 
-    def write_cash_directly(self, data: Any) -> None:
+    def write_cash_directly(self, data: bt.DataBase) -> None:
         self.broker.cash = self.chance.choice([20_000, 5_000.0])
 
-    def write_more_cash(self, data: Any) -> None:
+    def write_more_cash(self, data: bt.DataBase) -> None:
         self.broker.add_cash(self.chance.choice([100, -50.0]))
 
-    def write_position(self, data: Any) -> Any:
+    def write_position(self, data: bt.DataBase) -> Any:
         position, size = self.getposition(data), self.chance.choice([5, -3, 2.5])
         if self.chance.random() < 0.5:
             return position.update(size, 20.0, self.datetime.datetime())
         return self.chance.choice([position.update, position.set, position.fix])(size, 20.0)
 
-    def write_size(self, data: Any) -> None:
+    def write_size(self, data: bt.DataBase) -> None:
         self.getposition(data).size = self.chance.choice([0, 4])
 
-    def write_fields(self, data: Any) -> None:
+    def write_fields(self, data: bt.DataBase) -> None:
         vars(self.getposition(data))["price"] = 12.5
 
-    def write_positions(self, data: Any) -> None:
+    def write_positions(self, data: bt.DataBase) -> None:
         positions = self.broker.positions
         action = self.chance.randrange(5)
         if action == 0:
@@ -201,7 +202,7 @@ class Pokes(bt.Strategy):
         else:
             self.broker.positions = copy.copy(positions)
 
-    def write_schemes(self, data: Any) -> None:
+    def write_schemes(self, data: bt.DataBase) -> None:
         schemes, scheme = self.broker.comminfo, self.some_scheme()
         action = self.chance.randrange(5)
         if action == 0:
@@ -224,16 +225,16 @@ class Pokes(bt.Strategy):
             ]
         )
 
-    def write_terms(self, data: Any) -> None:
+    def write_terms(self, data: bt.DataBase) -> None:
         self.broker.set_slippage_fixed(self.chance.choice([0.0, 0.05]))
 
-    def write_listener(self, data: Any) -> None:
+    def write_listener(self, data: bt.DataBase) -> None:
         owner = self.chance.choice([self, *self.analyzers])
         name = self.chance.choice(["cashvalue", "fund", "trade", "order"])
         number = len(self)
         setattr(owner, f"notify_{name}", lambda *args: self.seen.append([number, shown(args)]))
 
-    def write_analyzer(self, data: Any) -> None:
+    def write_analyzer(self, data: bt.DataBase) -> None:
         number = len(self)
         for analyzer in self.analyzers:
             analyzer.next = lambda: self.seen.append(["next", number, len(self)])
@@ -256,7 +257,7 @@ def check(seed: int) -> None:
     cash = chance.choice([10_000, 10_000.0, 100_000])
     options = chance.choice(RUNS)
 
-    def setup(cerebro: Any) -> None:
+    def setup(cerebro: bt.Cerebro) -> None:
         for name, frame in zip(FEEDS, frames, strict=True):
             cerebro.adddata(bt.feeds.PandasData(dataname=frame), name=name)
         cerebro.broker.setcash(cash)
@@ -299,16 +300,16 @@ class Acts(bt.Strategy):
         self.seen.append(shown(account))
 
 
-def replace_position(strategy: Any) -> None:
+def replace_position(strategy: bt.Strategy) -> None:
     strategy.broker.positions[strategy.data] = bt.Position(7, 21.0)
 
 
-def change_scheme(strategy: Any) -> None:
+def change_scheme(strategy: bt.Strategy) -> None:
     scheme = bt.CommInfoBase(commission=0.001, interest=0.1, stocklike=True, percabs=True)
     strategy.broker.comminfo[None] = scheme
 
 
-def listen_late(strategy: Any) -> None:
+def listen_late(strategy: bt.Strategy) -> None:
     strategy.notify_cashvalue = lambda *account: strategy.seen.append(shown(account))
 
 
@@ -328,7 +329,7 @@ ACTIONS: dict[str, Callable[[Any], Any]] = {
 def test_what_a_strategy_does_by_itself_has_the_same_effects(name: str) -> None:
     frames = [frame_of(3, 20, 0), frame_of(4, 20, 0)]
 
-    def setup(cerebro: Any) -> None:
+    def setup(cerebro: bt.Cerebro) -> None:
         for feed, frame in zip(FEEDS, frames, strict=True):
             cerebro.adddata(bt.feeds.PandasData(dataname=frame), name=feed)
         cerebro.broker.setcash(10_000)
@@ -342,7 +343,7 @@ def test_ticks_of_a_feed_that_has_not_begun_are_missing() -> None:
         def prenext(self) -> None:
             self.seen = [getattr(data, "tick_close", "missing") for data in self.datas]
 
-    def setup(cerebro: Any) -> None:
+    def setup(cerebro: bt.Cerebro) -> None:
         for start in (0, 4):
             feed = bt.feeds.PandasData(dataname=frame_of(3, 10, start))
             cerebro.adddata(feed)
@@ -358,7 +359,7 @@ def test_ticks_of_a_feed_that_has_not_begun_are_missing() -> None:
 def test_a_bad_column_is_reported_as_by_backtrader(columns: dict[str, Any]) -> None:
     frame = frame_of(3, 10, 0).assign(name="text")
 
-    def setup(cerebro: Any) -> None:
+    def setup(cerebro: bt.Cerebro) -> None:
         cerebro.adddata(bt.feeds.PandasData(dataname=frame, **columns))
         cerebro.addstrategy(Quietly)
 

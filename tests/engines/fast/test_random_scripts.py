@@ -109,7 +109,7 @@ class RandomOrders(bt.Strategy):
             self.cancel(self.chance.choice(self.live))
         self.seen += [self.broker.getvalue(), self.position.size]
 
-    def act(self, data: Any) -> None:
+    def act(self, data: bt.DataBase) -> None:
         roll = self.chance.random()
         if roll < 0.1:
             self.close(data)
@@ -120,7 +120,7 @@ class RandomOrders(bt.Strategy):
         else:
             self.place(data)
 
-    def bracket(self, data: Any) -> None:
+    def bracket(self, data: bt.DataBase) -> None:
         near, far = data.close[0] * 0.98, data.close[0] * 1.02
         size, kind = self.chance.randint(1, 50), self.chance.choice(PLAIN[2:])
         if self.chance.random() < 0.5:
@@ -133,7 +133,7 @@ class RandomOrders(bt.Strategy):
             )
         self.live += [order for order in orders if order is not None]
 
-    def place(self, data: Any) -> None:
+    def place(self, data: bt.DataBase) -> None:
         chance, close = self.chance, data.close[0]
         options: dict[str, Any] = {"data": data, "tradeid": chance.choice((0, 0, 0, 1))}
         options["size"] = chance.choice([1, 10, 0.5, 33.25, chance.randint(1, 4000)])
@@ -177,7 +177,7 @@ def bars(script: Script, number: int) -> pd.DataFrame:
 
 
 def check(script: Script) -> None:
-    def setup(cerebro: Any) -> None:
+    def setup(cerebro: bt.Cerebro) -> None:
         for number in range(script.feeds):
             frame = bars(script, number)
             cerebro.adddata(bt.feeds.PandasData(dataname=frame), name=f"d{number}")

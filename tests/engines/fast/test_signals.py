@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import pytest
 
@@ -45,7 +44,7 @@ def test_random_signals_give_the_orders_that_they_give_on_backtrader(seed: int) 
     draw = random.Random(seed)
     kinds = draw.choices(KINDS, k=draw.randint(1, 5))
 
-    def setup(cerebro: Any) -> None:
+    def setup(cerebro: bt.Cerebro) -> None:
         cerebro.adddata(bt.feeds.PandasData(dataname=make_frame(60)), name="d0")
         for number, kind in enumerate(kinds):
             cerebro.add_signal(kind, RandomSignal, seed=seed * 10 + number)

@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-LONGEST = 60.0
+MAX_BLOCK_SECONDS = 60.0
 KINDS = ("blobs", "parts", "chunks")
 
 
@@ -49,7 +49,7 @@ def _install(fault: str) -> None:
 
 def _hold(folder: Path) -> None:
     (folder / "held").touch()
-    end = time.monotonic() + LONGEST
+    end = time.monotonic() + MAX_BLOCK_SECONDS
     while not (folder / "go").exists() and time.monotonic() < end:
         time.sleep(0.02)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ class Import:
         """Import the files; assumptions are agreed to unless `yes` is False."""
         root = self.write(files)
 
-        def consent(assumptions: Any) -> bool:
+        def consent(assumptions: Sequence[str]) -> bool:
             self.agreed.extend(assumptions)
             return yes
 

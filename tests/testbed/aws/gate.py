@@ -97,7 +97,7 @@ class Gate:
 
         self.rules.append(Rule(call, times, changed))
 
-    def answer(self, call: str, content: Any) -> None:
+    def answer(self, call: str, content: object) -> None:
         """Answer in the server's place."""
 
         def change(_: Answer) -> Answer:

@@ -71,8 +71,8 @@ class CnAMarket(Market):
         free = tables.FREE_DAYS.get((board, exchange))
         rules += [] if free is None else [free]
         rules += [tables.LOT[board]]
-        rules += [] if tables.LEAST[board] is tables.LOT[board] else [tables.LEAST[board]]
-        rules += [tables.MOST[board]]
+        rules += [] if tables.MIN_ORDER[board] is tables.LOT[board] else [tables.MIN_ORDER[board]]
+        rules += [tables.MAX_ORDER[board]]
         settlement = _settlement(facts, board)
         rules += [] if settlement is None else [settlement]
         if board in STOCKS:
@@ -125,9 +125,9 @@ def _orders(sessions: Days, board: Board, settlement: Dated | None, off: frozens
     values: Values = {}
     if "lots" not in off:
         values["step"] = tables.LOT[board].on(sessions)
-        values["least"] = tables.LEAST[board].on(sessions)
+        values["least"] = tables.MIN_ORDER[board].on(sessions)
     if "order-size" not in off:
-        values["most"] = tables.MOST[board].on(sessions)
+        values["most"] = tables.MAX_ORDER[board].on(sessions)
     if "t1" not in off and settlement is not None:
         values["locked"] = settlement.on(sessions) == 1.0
     return values

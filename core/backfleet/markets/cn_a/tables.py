@@ -18,11 +18,11 @@ __all__ = [
     "FIRST_DAY_LIMITS",
     "FREE_DAYS",
     "FUND_20_LIMITS",
-    "LEAST",
     "LIMITS",
     "LOT",
+    "MAX_ORDER",
     "MINIMUM",
-    "MOST",
+    "MIN_ORDER",
     "NEXT_SESSION",
     "PAR_VALUE",
     "SAME_SESSION_FUNDS",
@@ -126,13 +126,13 @@ LOT = {
     Board.BEIJING: Dated(LOT_RULE, Step.of(BEIJING_OPENING, 1.0, TWO, BSE), unit="shares"),
     Board.CONVERTIBLE: Dated(LOT_RULE, Step.of(OPENING, 10.0, UNCONFIRMED), unit="bonds"),
 }
-LEAST = {
+MIN_ORDER = {
     **LOT,
     Board.STAR: Dated(LEAST_RULE, Step.of(STAR_OPENING, 200.0, TWO, SSE), unit="shares"),
     Board.BEIJING: Dated(LEAST_RULE, Step.of(BEIJING_OPENING, 100.0, TWO, BSE), unit="shares"),
 }
 MILLION = Dated(MOST_RULE, Step.of(OPENING, 1_000_000.0, UNCONFIRMED), unit="shares")
-MOST = {
+MAX_ORDER = {
     **dict.fromkeys(Board, MILLION),
     Board.STAR: Dated(MOST_RULE, Step.of(STAR_OPENING, 50_000.0, TWO, SSE), unit="shares"),
     Board.CHINEXT: Dated(

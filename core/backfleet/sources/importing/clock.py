@@ -19,8 +19,8 @@ from backfleet.sources.importing.rows import NAIVE, Rows
 
 __all__ = ["Placed", "bar_length", "is_irregular", "place", "stamped_by_close"]
 
-HOUR = DAY_NS // 24
-MINUTE = HOUR // 60
+HOUR_NS = DAY_NS // 24
+MINUTE_NS = HOUR_NS // 60
 MIN_SUNDAYS, MAX_FRIDAYS = 0.15, 0.05
 """Shares of the days. With more Sundays and fewer Fridays, daily bars have the day before their
 session."""
@@ -29,7 +29,7 @@ MIN_WEEKENDS = 0.05
 """Share of weekends from which on a market may be open on the day after a Friday."""
 
 MIN_ON_GRID = 0.5
-EVENING, LAST_MINUTE = 17 * HOUR, DAY_NS - MINUTE
+EVENING, LAST_MINUTE = 17 * HOUR_NS, DAY_NS - MINUTE_NS
 """Times of daily bars, from and to, that may be the beginning of the next session."""
 
 Integers = NDArray[np.int64]
@@ -107,7 +107,7 @@ def _is_daily(wall: Integers) -> bool:
     if len(clocks) == 1:
         return bool(clocks[0] == 0) or len(wall) > 1
     # Midnight of a zone with summer time is at two hours of UTC.
-    return len(clocks) == 2 and int(clocks[1] - clocks[0]) in (HOUR, DAY_NS - HOUR)
+    return len(clocks) == 2 and int(clocks[1] - clocks[0]) in (HOUR_NS, DAY_NS - HOUR_NS)
 
 
 def _sessions(wall: Integers, offset: Integers, stamp: Stamp | None, notes: Notes) -> Integers:
@@ -161,7 +161,7 @@ def _zone_of(wall: Integers, offset: Integers) -> str | None:
         local = pc.local_timestamp(_stamps(utc).cast(pa.timestamp("ns", zone)))
         if np.array_equal(_integers(local), wall) and len(np.unique(known)) > 1:
             return zone
-    hours = np.unique(known) / HOUR
+    hours = np.unique(known) / HOUR_NS
     if len(hours) > 1:
         return "America/New_York" if set(hours) <= {-5.0, -4.0} else "UTC"
     if hours[0] == int(hours[0]):
@@ -171,17 +171,18 @@ def _zone_of(wall: Integers, offset: Integers) -> str | None:
 
 
 def _clock_words(time: int) -> str:
-    return f"{time // HOUR:02}:{time % HOUR // MINUTE:02}"
+    return f"{time // HOUR_NS:02}:{time % HOUR_NS // MINUTE_NS:02}"
 
 
 def _no_zone(piece: Rows, wall: Integers) -> DataError:
     clock = wall % DAY_NS
     first, last = (
-        f"{int(t) // HOUR:02}:{int(t) % HOUR // MINUTE:02}" for t in (clock.min(), clock.max())
+        f"{int(t) // HOUR_NS:02}:{int(t) % HOUR_NS // MINUTE_NS:02}"
+        for t in (clock.min(), clock.max())
     )
     hint = ""
     if first >= "09:30" and last <= "16:00" and first < "09:32":
-        china = not np.any((clock > 11 * HOUR + 30 * MINUTE) & (clock < 13 * HOUR))
+        china = not np.any((clock > 11 * HOUR_NS + 30 * MINUTE_NS) & (clock < 13 * HOUR_NS))
         hint = " (the hours of " + ("Asia/Shanghai)" if china else "America/New_York)")
     return DataError(
         f"{piece.origin}: row {piece.row[0]}: the times have no offset, and the file does not tell "
@@ -234,7 +235,7 @@ def _integers(stamps: Any) -> Integers:
 
 
 _LENGTHS = (
-    (DAY_NS * 27, "1mo"), (DAY_NS * 7, "1w"), (DAY_NS, "1d"), (HOUR, "h"), (MINUTE, "m"),
+    (DAY_NS * 27, "1mo"), (DAY_NS * 7, "1w"), (DAY_NS, "1d"), (HOUR_NS, "h"), (MINUTE_NS, "m"),
     (DAY_NS // 86_400, "s"),
 )  # fmt: skip
 
@@ -272,7 +273,7 @@ def stamped_by_close(bars: Bars) -> bool:
     first = _most_frequent(clock[[0, *(changes + 1)]])
     last = _most_frequent(clock[[*changes, len(clock) - 1]])
     step = _most_frequent(np.diff(bars.time)) if len(bars) > 1 else 0
-    return first - step == 9 * HOUR + 30 * MINUTE and last in (15 * HOUR, 16 * HOUR)
+    return first - step == 9 * HOUR_NS + 30 * MINUTE_NS and last in (15 * HOUR_NS, 16 * HOUR_NS)
 
 
 def _most_frequent(values: Integers) -> int:

@@ -25,7 +25,7 @@ SUFFIXES = (
     "csv", "txt", "tsv", "dat", "zip", "gz", "zst", "json", "jsonl", "feather", "arrow", "ipc",
     "parquet", "pq", "xlsx", "xls", "duckdb", "ddb", "db", "sqlite", "sqlite3", "asc", "prn",
 )  # fmt: skip
-MAX_UNPACKED = 4 * 2**30
+MAX_UNPACKED_BYTES = 4 * 2**30
 MAX_RATIO = 1_000
 _SKIPPED = re.compile(
     r"readme.*|licen[cs]e.*|.*\.checksum|__macosx|requirements\.txt", re.IGNORECASE
@@ -161,7 +161,7 @@ def _zip_parts(file: Path, path: str, settings: TextSettings) -> Iterator[Part]:
     if not texts:
         raise DataError(f"{file}: the archive has no .csv, .txt or .json files")
     unpacked = sum(member.file_size for member in texts)
-    if unpacked > MAX_UNPACKED or unpacked > MAX_RATIO * max(file.stat().st_size, 1):
+    if unpacked > MAX_UNPACKED_BYTES or unpacked > MAX_RATIO * max(file.stat().st_size, 1):
         raise DataError(
             f"{file}: the archive unpacks to {unpacked:,} bytes, which is not read; unpack it first"
         )

@@ -16,8 +16,8 @@ from backfleet.bar_length import DAY_NS
 
 __all__ = ["DateForm", "Stamps", "descends", "find_forms", "is_date", "join_time", "read_dates"]
 
-SECOND = 1_000_000_000
-UNITS = {"s": SECOND, "ms": 1_000_000, "us": 1_000, "ns": 1}
+SECOND_NS = 1_000_000_000
+UNITS = {"s": SECOND_NS, "ms": 1_000_000, "us": 1_000, "ns": 1}
 LIMITS = ((10**11, "s"), (10**14, "ms"), (10**17, "us"), (10**20, "ns"))
 """An epoch below a limit has its unit: 10**11 seconds are in the year 5138, and 10**11 milliseconds
 in 1973."""
@@ -281,7 +281,9 @@ def _from_digits(column: Any) -> Stamps:
     hour, minute, second = fields
     valid = valid & sound & (year >= 1900) & (year < 2100)
     valid &= (hour < 24) & (minute < 60) & (second < 60)
-    wall = days * DAY_NS + ((hour * 60 + minute) * 60 + second) * SECOND + milliseconds * 1_000_000
+    wall = (
+        days * DAY_NS + ((hour * 60 + minute) * 60 + second) * SECOND_NS + milliseconds * 1_000_000
+    )
     return Stamps(np.where(valid, wall, 0), None, valid)
 
 
@@ -289,7 +291,7 @@ def _epoch(column: Any, form: DateForm) -> Stamps:
     numbers, valid = _numbers(column)
     if form.kind == "serial":
         # Spreadsheets count days from 1899-12-30, which is 25,569 days before 1970.
-        wall = np.round((numbers - 25_569) * 86_400).astype(np.int64) * SECOND
+        wall = np.round((numbers - 25_569) * 86_400).astype(np.int64) * SECOND_NS
         return Stamps(wall, None, valid & (numbers > 10_000) & (numbers < 80_000))
     if form.kind == "dayms":
         return Stamps(np.asarray(numbers, np.int64) * 1_000_000, None, valid)
@@ -353,7 +355,7 @@ def _parts(text: Any, order: str) -> Stamps:
     hour = np.where(has_half, hour % 12 + np.where(afternoon, 12, 0), hour)
     fraction = _fraction(parts)
     valid = valid & sound & (hour < 24) & (minute < 60) & (second < 60)
-    wall = days * DAY_NS + ((hour * 60 + minute) * 60 + second) * SECOND + fraction
+    wall = days * DAY_NS + ((hour * 60 + minute) * 60 + second) * SECOND_NS + fraction
     offset, has_zone = _offsets(parts)
     mixed = bool(has_zone.any()) and not bool(has_zone[valid].all())
     if mixed:
@@ -408,7 +410,7 @@ def _offsets(parts: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     fields = pc.extract_regex(text, r"^(?P<g>[+-]?)(?P<h>\d{2})?:?(?P<m>\d{2})?$")
     minutes = _field(fields, "h") * 60 + _field(fields, "m")
     sign = np.where(_equal(pc.struct_field(fields, "g"), "-"), -1, 1)
-    return sign * minutes * 60 * SECOND, ~_equal(pc.struct_field(parts, "z"), "")
+    return sign * minutes * 60 * SECOND_NS, ~_equal(pc.struct_field(parts, "z"), "")
 
 
 def _formatted(column: Any, form: str) -> Stamps:
@@ -435,4 +437,4 @@ def _strptime(text: str, form: str) -> tuple[int, int | None] | None:
         microseconds=1
     )
     shift = moment.utcoffset()
-    return wall * 1000, None if shift is None else round(shift.total_seconds()) * SECOND
+    return wall * 1000, None if shift is None else round(shift.total_seconds()) * SECOND_NS

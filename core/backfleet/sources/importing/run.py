@@ -27,7 +27,7 @@ from backfleet.sources.importing.target import (
 
 __all__ = ["ImportOutcome", "import_files", "import_symbols"]
 
-PREVIEWED = 5
+PREVIEWED_BARS = 5
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def _of_source(source: Source, symbol: str, skip_bad: bool) -> Imported | Refuse
 def preview_of(bars: Bars, daily: bool) -> tuple[str, ...]:
     """Return the first three and the last two bars, one line each."""
     count = len(bars)
-    rows = range(count) if count <= PREVIEWED else (0, 1, 2, count - 2, count - 1)
+    rows = range(count) if count <= PREVIEWED_BARS else (0, 1, 2, count - 2, count - 1)
     return tuple(_line(bars, row, daily) for row in rows)
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from backfleet.sdk import format_ranges, parse_ranges
 
-__all__ = ["ARRAY_LIMIT", "ShardArray", "name_prefix", "parse_name", "split_shards"]
+__all__ = ["MAX_ARRAY_SHARDS", "ShardArray", "name_prefix", "parse_name", "split_shards"]
 
-ARRAY_LIMIT = 10_000
+MAX_ARRAY_SHARDS = 10_000
 """Children of one array job."""
 
-RANGES_LIMIT = 4000
+MAX_RANGES_CHARS = 4000
 """Characters in which an array names its shards: all overrides of a job share 8,192."""
 
 _NAME = re.compile(r"backfleet-(?P<run>[0-9a-f]+)-(?P<number>\d+)-\d+-\d+")
@@ -102,7 +102,7 @@ def split_shards(shards: Sequence[int]) -> Iterator[str]:
     for shard in shards:
         # A shard that follows on the one before lengthens a range and not the text.
         extra = 2 * len(str(shard)) + 2 if not part or shard != part[-1] + 1 else 0
-        if part and (len(part) == ARRAY_LIMIT or length + extra > RANGES_LIMIT):
+        if part and (len(part) == MAX_ARRAY_SHARDS or length + extra > MAX_RANGES_CHARS):
             yield format_ranges(part)
             part, length, extra = [], 0, 2 * len(str(shard)) + 2
         part.append(shard)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BatchCalls"]
 
-DESCRIBED_AT_ONCE = 100
+MAX_DESCRIBED_JOBS = 100
 
 
 class BatchCalls:
@@ -41,8 +41,8 @@ class BatchCalls:
         """Jobs by their ids; what AWS Batch does not know is not among them."""
         described: dict[str, JobDetailTypeDef] = {}
         with aws_errors("asking AWS Batch about the run's jobs"):
-            for first in range(0, len(jobs), DESCRIBED_AT_ONCE):
-                part = list(jobs[first : first + DESCRIBED_AT_ONCE])
+            for first in range(0, len(jobs), MAX_DESCRIBED_JOBS):
+                part = list(jobs[first : first + MAX_DESCRIBED_JOBS])
                 answer = self.clients.batch.describe_jobs(jobs=part)
                 self.note_time(answer)
                 described.update((job["jobId"], job) for job in answer["jobs"])

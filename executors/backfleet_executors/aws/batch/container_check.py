@@ -35,7 +35,7 @@ READY, VERSION = "ready", "version"
 
 METADATA = "ECS_CONTAINER_METADATA_URI_V4"
 MAX_WAIT_SECONDS = 600.0
-PAUSE = 0.5
+PAUSE_SECONDS = 0.5
 
 
 @click.command("container-check", hidden=True)
@@ -118,6 +118,6 @@ def _wait_for_the_end(grace: float) -> None:
     _say(READY, "for SIGTERM")
     end = time.monotonic() + MAX_WAIT_SECONDS
     while time.monotonic() < (stopped[0] + grace if stopped else end):
-        time.sleep(PAUSE)
+        time.sleep(PAUSE_SECONDS)
         if stopped:
             _say(ALIVE, f"{time.monotonic() - stopped[0]:.1f}")

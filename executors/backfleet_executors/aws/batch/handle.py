@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from backfleet.errors import ExecutorError
 from backfleet.executor import Handle, read_handle
 from backfleet.sdk import parse_ranges
-from backfleet_executors.aws.batch.arrays import ARRAY_LIMIT, ShardArray
+from backfleet_executors.aws.batch.arrays import MAX_ARRAY_SHARDS, ShardArray
 from backfleet_executors.aws.prices import HourlyPrice
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class BatchHandle:
             sizes = [sum(map(len, parse_ranges(array.shards))) for array in checked.arrays]
         except (ValueError, OverflowError):
             sizes = [0]
-        fits = all(0 < size <= ARRAY_LIMIT for size in sizes) and sum(sizes) <= MAX_SHARDS
+        fits = all(0 < size <= MAX_ARRAY_SHARDS for size in sizes) and sum(sizes) <= MAX_SHARDS
         if not fits or not 0 <= checked.shards <= MAX_SHARDS:
             raise ExecutorError(
                 f"the handle of submission {checked.number} names shards that no job runs"

@@ -19,12 +19,12 @@ from backfleet_executors.aws.batch.settings import AwsBatchSettings, required
 
 __all__ = ["ContainerChecks"]
 
-GRACE = 25.0
+GRACE_SECONDS = 25.0
 """Seconds after SIGTERM in which a container must still run. A worker needs 20 of Fargate's 30."""
 
 RETRIED, FINAL = 75, 64
 ATTEMPTS = 2
-MIN_TIMEOUT = 60
+MIN_TIMEOUT_SECONDS = 60
 """Seconds; AWS Batch takes no less."""
 
 DEPLOY = "run 'backfleet aws deploy'"
@@ -50,10 +50,11 @@ class ContainerChecks:
             return trial
 
         self._rights = start("--store", required(settings, "store"))
-        self._stopped = start("--grace", f"{GRACE:g}")
+        self._stopped = start("--grace", f"{GRACE_SECONDS:g}")
         self._retried = start("--exit", str(RETRIED), attempts=ATTEMPTS)
         self._final = start("--exit", str(FINAL), attempts=ATTEMPTS)
-        self._hanging = start("--grace", "0.1", attempts=ATTEMPTS, timeout=MIN_TIMEOUT)
+        # It waits for SIGTERM much longer than its time-out, which sends one.
+        self._hanging = start("--grace", "0.1", attempts=ATTEMPTS, timeout=MIN_TIMEOUT_SECONDS)
 
     def findings(self) -> Iterator[Finding]:
         """Wait for the jobs and return what they show. Raises ExecutorError."""
@@ -111,7 +112,8 @@ class ContainerChecks:
             return
         alive = [float(line.split(" ")[1]) for line in trial.lines() if line.startswith("alive ")]
         longest = max(alive, default=0.0)
-        if longest >= GRACE - 1:
+        # A container writes every half second, so its last line comes a bit before its end.
+        if longest >= GRACE_SECONDS - 1:
             text = f"a stopped container had {longest:.0f} s or more to store what is finished"
             yield Finding(subject, FindingStatus.OK, text)
         else:

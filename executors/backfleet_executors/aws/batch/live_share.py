@@ -15,7 +15,7 @@ __all__ = ["share_findings"]
 
 SUBJECT = "fair share"
 LOOKS = 40
-PAUSE = 3.0
+PAUSE_SECONDS = 3.0
 """Seconds between two looks at a snapshot, which AWS Batch brings up to date by and by."""
 
 DEPLOY = "run 'backfleet aws deploy'"
@@ -70,6 +70,6 @@ def _share(trial: LiveTrial) -> Finding:
     for _ in range(LOOKS):
         if expected in account.calls.shares_in_use(trial.array.queue):
             return Finding(subject, FindingStatus.OK, f"the queue counts it to {expected}")
-        time.sleep(PAUSE)
+        time.sleep(PAUSE_SECONDS)
     text = f"the snapshot of the queue does not show {expected} although its job runs"
     return Finding(subject, FindingStatus.WARNING, text, "look at the queue in the AWS console")

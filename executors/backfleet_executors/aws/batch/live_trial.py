@@ -28,7 +28,7 @@ from backfleet_executors.aws.clients import Clients
 
 __all__ = ["LIVE", "LiveTrial", "TrialPlan", "start_trial", "tags_of_trials", "wait_until"]
 
-PAUSE = 3.0
+PAUSE_SECONDS = 3.0
 MAX_WAIT_SECONDS = 600.0
 """Seconds for containers to start and end."""
 
@@ -130,5 +130,5 @@ def wait_until(trial: LiveTrial, subject: str, holds: Callable[[], bool]) -> Fin
         if trial.seconds() > MAX_WAIT_SECONDS:
             text = f"not within {MAX_WAIT_SECONDS:,.0f} s; the job is {trial.array.job}"
             return Finding(subject, FindingStatus.FAILURE, text, "see its queue in the AWS console")
-        time.sleep(PAUSE)
+        time.sleep(PAUSE_SECONDS)
     return Finding(subject, FindingStatus.OK, f"after {trial.seconds():.0f} s")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_log"]
 
-PAUSE = 2.0
+PAUSE_SECONDS = 2.0
 """Seconds between two looks for more."""
 
 DEFAULT_GROUP = "/aws/batch/job"
@@ -38,7 +38,7 @@ def read_log(calls: BatchCalls, job_id: str, group: str | None, *, follow: bool)
             yield from _fresh_lines(calls, where, stream, tokens)
         if ended or not follow:
             return
-        time.sleep(PAUSE)
+        time.sleep(PAUSE_SECONDS)
 
 
 def _streams(job: JobDetailTypeDef) -> Sequence[str]:

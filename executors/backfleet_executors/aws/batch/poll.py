@@ -16,18 +16,18 @@ from backfleet_executors.aws.batch.states import shard_status, state_of
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
 
-__all__ = ["GRACE", "ArrayView", "SubmissionPoll"]
+__all__ = ["GRACE_SECONDS", "ArrayView", "SubmissionPoll"]
 
 MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 3.0, 24.0
 """Seconds between two calls of DescribeJobs: below 200 calls in the first hour of a run."""
 
-LATE = 0.05
+MAX_LATENESS = 0.05
 """Of the time since the first look may go by before the next one."""
 
-LISTING = 60.0
+LISTING_SECONDS = 60.0
 """Seconds between two listings of failed children, while some still run."""
 
-GRACE = 90.0
+GRACE_SECONDS = 90.0
 """Seconds after its submission for which a job may be unknown, since DescribeJobs lags behind
 SubmitJob, and may wait, before that is explained."""
 
@@ -184,7 +184,7 @@ class SubmissionPoll:
         if self._asked is None:
             return True
         now = self._clock()
-        pause = min(max(MIN_PAUSE_SECONDS, (now - self._began) * LATE), MAX_PAUSE_SECONDS)
+        pause = min(max(MIN_PAUSE_SECONDS, (now - self._began) * MAX_LATENESS), MAX_PAUSE_SECONDS)
         return now - self._asked >= pause
 
     def _ask(self) -> None:
@@ -209,7 +209,7 @@ class SubmissionPoll:
     def _is_young(self) -> bool:
         """By AWS's clock: this machine's may be wrong, and another one may have submitted."""
         submitted: float = self.handle["submitted"]
-        return self._calls.now - submitted < GRACE
+        return self._calls.now - submitted < GRACE_SECONDS
 
     def _take(self, view: ArrayView, job: JobDetailTypeDef | None) -> None:
         if job is None:
@@ -222,7 +222,7 @@ class SubmissionPoll:
             view.failed[shard] = shard_status(shard, job, self.handle["limits"])
 
     def _may_list(self, view: ArrayView, now: float) -> bool:
-        return view.ended or view.listed is None or now - view.listed >= LISTING
+        return view.ended or view.listed is None or now - view.listed >= LISTING_SECONDS
 
     def _list(self, view: ArrayView, now: float) -> None:
         view.listed = now
@@ -237,7 +237,7 @@ class SubmissionPoll:
         stuck = [view.array for view in self.views if not view.ended and not view.has_begun]
         if not stuck or self._is_young:
             self._waiting = ""
-        elif self._explained is None or now - self._explained > 5 * LISTING:
+        elif self._explained is None or now - self._explained > 5 * LISTING_SECONDS:
             self._explained = now
             self._waiting = self._explain(stuck)
 

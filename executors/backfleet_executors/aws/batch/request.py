@@ -15,10 +15,10 @@ from backfleet_executors.aws.batch.time_limit import TimeLimit
 
 __all__ = ["RETRY_RULES", "JobShape", "over_limits", "submit_request", "tag_value"]
 
-PAYLOAD_LIMIT = 30 * 1024
+MAX_PAYLOAD_BYTES = 30 * 1024
 """Bytes of a SubmitJob request."""
 
-OVERRIDES_LIMIT = 8192
+MAX_OVERRIDES_CHARS = 8192
 """Characters of all overrides of a container: past it a job fails after it was accepted."""
 
 RETRY_RULES = (
@@ -30,7 +30,7 @@ RETRY_RULES = (
 """Faults that another attempt cannot fix: bad configuration, code or input, too little memory."""
 
 _TAG_VALUE = re.compile(r"[^\w .:/=+@-]")
-TAG_LIMIT = 256
+MAX_TAG_CHARS = 256
 
 
 @dataclass(frozen=True)
@@ -81,22 +81,22 @@ def submit_request(array: ShardArray, shape: JobShape) -> dict[str, Any]:
 def over_limits(request: Mapping[str, Any]) -> Iterator[str]:
     """Sentences on the limits that a request is over; AWS Batch would refuse or lose it."""
     payload = len(json.dumps(request).encode())
-    if payload > PAYLOAD_LIMIT:
+    if payload > MAX_PAYLOAD_BYTES:
         yield (
             f"the request to submit {request['jobName']} has {payload:,} bytes, AWS Batch takes "
-            f"{PAYLOAD_LIMIT:,}; give the store a shorter URL"
+            f"{MAX_PAYLOAD_BYTES:,}; give the store a shorter URL"
         )
     overrides = len(json.dumps(request["containerOverrides"]))
-    if overrides > OVERRIDES_LIMIT:
+    if overrides > MAX_OVERRIDES_CHARS:
         yield (
             f"the container overrides of {request['jobName']} have {overrides:,} characters, AWS "
-            f"Batch takes {OVERRIDES_LIMIT:,}; give the store a shorter URL"
+            f"Batch takes {MAX_OVERRIDES_CHARS:,}; give the store a shorter URL"
         )
 
 
 def tag_value(text: str) -> str:
     """A text as the value of a tag: other characters become `_`."""
-    return _TAG_VALUE.sub("_", text)[:TAG_LIMIT]
+    return _TAG_VALUE.sub("_", text)[:MAX_TAG_CHARS]
 
 
 def _overrides(array: ShardArray, shape: JobShape) -> dict[str, Any]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from backfleet_executors.aws.fargate import FargateSize, nearest_size
 
-__all__ = ["SUPERVISOR", "worker_size"]
+__all__ = ["SUPERVISOR_BYTES", "worker_size"]
 
-SUPERVISOR = 256 * 2**20
+SUPERVISOR_BYTES = 256 * 2**20
 """Bytes for the process that watches over the tasks, beside what `resources.memory` gives them."""
 
 
 def worker_size(cpus: int, memory: int) -> FargateSize:
     """Return the smallest size for a worker with these CPUs and bytes. Raises ExecutorError."""
-    return nearest_size(cpus, memory + SUPERVISOR)
+    return nearest_size(cpus, memory + SUPERVISOR_BYTES)

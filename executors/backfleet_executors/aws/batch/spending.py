@@ -19,14 +19,14 @@ from backfleet_executors.aws.prices import HOUR, HourlyPrice, charged_seconds
 
 __all__ = ["Spending", "worker_seconds"]
 
-SAMPLE = 300
+MAX_SAMPLED_WORKERS = 300
 """Workers of a submission that are described: three requests."""
 
-MEASURED_EVERY = 600.0
+SAMPLE_SECONDS = 600.0
 """Seconds between two samples."""
 
 NEAR_LIMIT = 0.75
-MEASURED_NEAR_LIMIT = 120.0
+SAMPLE_SECONDS_NEAR_LIMIT = 120.0
 """Seconds between two samples when the cost is near the limit, as a fraction of it."""
 
 ENDED = ("SUCCEEDED", "FAILED")
@@ -97,7 +97,7 @@ class Spending:
     def _is_due(self, sample: Sample) -> bool:
         limit, highest = self._budget.limit, self._cost_of(sample).highest
         is_near = limit is not None and highest > NEAR_LIMIT * limit
-        every = MEASURED_NEAR_LIMIT if is_near else MEASURED_EVERY
+        every = SAMPLE_SECONDS_NEAR_LIMIT if is_near else SAMPLE_SECONDS
         return self._clock() - sample.at >= every
 
     def _measure(self, is_ended: bool) -> Sample | None:
@@ -111,7 +111,7 @@ class Spending:
         return Sample(seconds, at, is_ended)
 
     def _seconds_of(self, array: ShardArray) -> float | None:
-        count = min(array.size, max(1, SAMPLE // len(self._arrays)))
+        count = min(array.size, max(1, MAX_SAMPLED_WORKERS // len(self._arrays)))
         # Workers of an array start in the order of their indices, so equal distances meet
         # those that have ended, that run and that wait in proportion.
         indices = [number * array.size // count for number in range(count)]

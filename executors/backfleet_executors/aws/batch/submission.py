@@ -31,7 +31,7 @@ from backfleet_executors.aws.batch.settings import (
     required,
 )
 from backfleet_executors.aws.batch.share import Share
-from backfleet_executors.aws.batch.size import SUPERVISOR, worker_size
+from backfleet_executors.aws.batch.size import SUPERVISOR_BYTES, worker_size
 from backfleet_executors.aws.batch.submit import JobSubmitter
 from backfleet_executors.aws.batch.time_limit import TimeLimit
 from backfleet_executors.aws.clients import Clients
@@ -97,11 +97,11 @@ class BatchSubmission:
     def announce(self) -> None:
         """Say what was chosen that was not asked for."""
         asked = self.submission
-        if self.size.memory * 2**20 != asked.memory + SUPERVISOR:
+        if self.size.memory * 2**20 != asked.memory + SUPERVISOR_BYTES:
             say(
                 f"a worker's container has {self.size}: the nearest size of Fargate to "
                 f"{asked.cpus} CPU and {asked.memory / 2**30:g} GiB for tasks, and "
-                f"{SUPERVISOR / 2**30:g} GiB for the supervisor process"
+                f"{SUPERVISOR_BYTES / 2**30:g} GiB for the supervisor process"
             )
         quota = self.account.quota
         if quota is not None and quota < asked.shard_count * self.size.vcpus:
@@ -180,6 +180,7 @@ class BatchSubmission:
             for array in arrays:
                 job = submitter.submit(submit_request(array, self._shaped(shape, array)))
                 started.append(replace(array, job=job))
+        # Also on Ctrl-C: no handle would name the jobs that were started.
         except BaseException:
             for array in started:
                 with suppress(BackfleetError):

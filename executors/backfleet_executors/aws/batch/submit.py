@@ -27,7 +27,7 @@ UNSENT = (
 )
 """botocore's errors after which it is sure that nothing was sent."""
 
-TRIES = 16
+MAX_TRIES = 16
 MAX_PAUSE_SECONDS = 20.0
 """Seconds. With full jitter, sixteen tries take about two minutes."""
 
@@ -59,7 +59,7 @@ class JobSubmitter:
 
         doing = f"submitting the job {request['jobName']}"
         error: ClientError | BotoCoreError
-        for number in range(TRIES):
+        for number in range(MAX_TRIES):
             try:
                 answer = self.client.submit_job(**request)
                 self.calls.note_time(answer)
@@ -74,7 +74,7 @@ class JobSubmitter:
                 existing = self._look_for(request, error)
                 if existing is not None:
                     return existing
-        raise explained(error, f"{doing}, tried {TRIES} times") from error
+        raise explained(error, f"{doing}, tried {MAX_TRIES} times") from error
 
     def _look_for(self, request: Mapping[str, Any], error: Exception) -> str | None:
         """The job, if AWS Batch has accepted it although its answer was lost."""

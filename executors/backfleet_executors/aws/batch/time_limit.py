@@ -22,7 +22,7 @@ MIN_SECONDS, MAX_SECONDS = HOUR, 7 * DAY
 UNMEASURED = DAY
 """If no task was measured yet: the guess may be wrong by a factor of 1,000."""
 
-MARGIN = 2 * MINUTE
+MARGIN_SECONDS = 2 * MINUTE
 """For the task in progress to be abandoned, and for the finished ones to be stored."""
 
 
@@ -59,7 +59,7 @@ class TimeLimit:
             attempt = UNMEASURED
         else:
             attempt = round(min(max(3 * expected + 30 * MINUTE, MIN_SECONDS), MAX_SECONDS))
-        worker = max(attempt - MARGIN, attempt // 2)
+        worker = max(attempt - MARGIN_SECONDS, attempt // 2)
         return cls(attempt, worker, settings.attempts, expected or 0.0)
 
     @property
@@ -85,4 +85,4 @@ class TimeLimit:
         return ""
 
     def _sufficient_minutes(self) -> int:
-        return math.ceil((self.expected / self.attempts + START_SECONDS + MARGIN) / MINUTE)
+        return math.ceil((self.expected / self.attempts + START_SECONDS + MARGIN_SECONDS) / MINUTE)

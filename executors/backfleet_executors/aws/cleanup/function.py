@@ -16,8 +16,8 @@ PRICE_TAG = "backfleet:price"
 LIMIT_TAG = "backfleet:max-cost"
 LIVE = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 WAITING = ("SUBMITTED", "PENDING", "RUNNABLE")
-DESCRIBED_AT_ONCE = 100
-HOUR = 3_600_000
+MAX_DESCRIBED_JOBS = 100
+HOUR_MS = 3_600_000
 
 
 def handle(event: Any, context: Any) -> dict[str, Any]:
@@ -57,14 +57,14 @@ def live_jobs(batch: Any, queues: list[str]) -> list[Any]:
         for job in page["jobSummaryList"]
     ]
     jobs = []
-    for first in range(0, len(ids), DESCRIBED_AT_ONCE):
-        jobs += batch.describe_jobs(jobs=ids[first : first + DESCRIBED_AT_ONCE])["jobs"]
+    for first in range(0, len(ids), MAX_DESCRIBED_JOBS):
+        jobs += batch.describe_jobs(jobs=ids[first : first + MAX_DESCRIBED_JOBS])["jobs"]
     return [job for job in jobs if RUN_TAG in job.get("tags", {})]
 
 
 def why_stop(job: Any, now: float) -> str:
     """The reason to stop a job, or an empty text. `now` in milliseconds since 1970."""
-    hours = (now - job["createdAt"]) / HOUR
+    hours = (now - job["createdAt"]) / HOUR_MS
     if hours > float(os.environ["MAX_HOURS"]):
         return f"backfleet clean-up: it has not ended in {hours:.0f} hours"
     if hours > float(os.environ["STUCK_HOURS"]) and not has_begun(job):
@@ -79,7 +79,7 @@ def over_limit(batch: Any, job: Any, now: float) -> str:
         return ""
     hour, limit = float(tags[PRICE_TAG].split()[0]), float(tags[LIMIT_TAG])
     size = job.get("arrayProperties", {}).get("size", 0)
-    count = min(size, DESCRIBED_AT_ONCE)
+    count = min(size, MAX_DESCRIBED_JOBS)
     # A hundred children at equal distances stand for all of an array.
     names = [f"{job['jobId']}:{number * size // count}" for number in range(count)]
     jobs = batch.describe_jobs(jobs=names)["jobs"] if names else [job]

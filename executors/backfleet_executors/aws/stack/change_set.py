@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Change", "ChangeSet", "StackRequest", "delete_review", "discard", "execute", "prepare"]
 
-PAUSE = 1.0
+PAUSE_SECONDS = 1.0
 """Seconds between two looks at a change set in the making."""
 
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
@@ -144,7 +144,7 @@ def delete_review(clients: Clients, stack_id: str) -> None:
     with aws_errors("deleting a stack whose creation failed"):
         clients.cloudformation.delete_stack(StackName=stack_id)
     while (stack := find_stack(clients, stack_id)) is not None and stack.is_busy:
-        time.sleep(PAUSE)
+        time.sleep(PAUSE_SECONDS)
 
 
 def _settled(clients: Clients, change_set: ChangeSet) -> tuple[str, str]:
@@ -155,7 +155,7 @@ def _settled(clients: Clients, change_set: ChangeSet) -> tuple[str, str]:
         )
         if description["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
             return description["Status"], description.get("StatusReason", "")
-        time.sleep(PAUSE)
+        time.sleep(PAUSE_SECONDS)
 
 
 def _changes(clients: Clients, change_set: ChangeSet) -> Iterator[Change]:

@@ -150,6 +150,7 @@ def job_definition(
 def _container(setting: JobSetting) -> dict[str, Any]:
     return {
         "Image": ref(setting.image),
+        # Each submission names its own command.
         "Command": ["--version"],
         "User": USER,
         "ReadonlyRootFilesystem": True,

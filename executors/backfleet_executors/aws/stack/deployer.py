@@ -61,6 +61,7 @@ DIRECTLY = (
 LOGIN, LISTING = "ecr:GetAuthorizationToken", "cloudformation:ListStacks"
 """Actions that take no resource, of services whose other actions do."""
 
+# `*agRole` is TagRole and UntagRole in fewer characters, of which a policy has few.
 MANAGING = (
     "DeleteRole UpdateRole UpdateRoleDescription UpdateAssumeRolePolicy DeleteRolePolicy *agRole "
     "Get* List*"

@@ -28,6 +28,7 @@ STUCK_HOURS = 24
 """In which nothing of a job has started."""
 
 MAX_HOURS = 168
+"""As long as the longest time limit of a worker (`batch/time_limit.py`)."""
 KEPT_REVISIONS = 20
 CLEANUP_SECONDS = 300
 

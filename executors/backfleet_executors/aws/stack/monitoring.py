@@ -88,6 +88,7 @@ def _graph(title: str, x: int, y: int, metrics: list[list[str]]) -> dict[str, An
             "title": title,
             "region": "${AWS::Region}",
             "period": FIVE_MINUTES,
+            # The graph on top shows vCPU that run; those below count events.
             "stat": "Sum" if y else "Maximum",
             "metrics": metrics,
         },

@@ -18,9 +18,9 @@ from backfleet_executors.aws.stack import (
 from backfleet_executors.aws.stack.outputs import OUTPUTS
 from backfleet_executors.aws.stack.parameters import CONDITIONS, PARAMETERS
 
-__all__ = ["LIMIT", "render", "template"]
+__all__ = ["MAX_TEMPLATE_BYTES", "render", "template"]
 
-LIMIT = 51_200
+MAX_TEMPLATE_BYTES = 51_200
 """Bytes of a template that CloudFormation takes without a bucket to read it from."""
 
 _SECTIONS = (network, storage, registry, compute, roles, events, monitoring, notebook)

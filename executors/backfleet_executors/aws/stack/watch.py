@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StackEvent", "StackWatch"]
 
-PAUSE = 3.0
+PAUSE_SECONDS = 3.0
 """Seconds between two looks at a stack that changes."""
 
 
@@ -67,7 +67,7 @@ class StackWatch:
             # Its state may be told late, as it was before: only its own event says that it ended.
             if self._ended and not stack.is_busy and not stack.is_review:
                 break
-            time.sleep(PAUSE)
+            time.sleep(PAUSE_SECONDS)
         if "ROLLBACK" in stack.status or stack.status.endswith("_FAILED"):
             raise ExecutorError(self._what_failed(stack))
         return stack

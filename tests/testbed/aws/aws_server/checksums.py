@@ -7,6 +7,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable
 from typing import Any
+from wsgiref.types import StartResponse
 
 __all__ = ["Checked"]
 
@@ -22,7 +23,7 @@ class Checked:
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
         self._app = app
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         claimed = environ.get("HTTP_X_AMZ_CHECKSUM_SHA256")
         if environ["REQUEST_METHOD"] == "PUT" and claimed:
             content = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))

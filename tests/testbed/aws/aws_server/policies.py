@@ -115,5 +115,5 @@ def _holds(operator: str, actual: str | None, expected: Sequence[str]) -> bool:
     return actual in expected
 
 
-def _listed(value: Any) -> Sequence[str]:
+def _listed(value: str | Sequence[str]) -> Sequence[str]:
     return [value] if isinstance(value, str) else list(value)

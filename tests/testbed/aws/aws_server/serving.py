@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qsl
+from wsgiref.types import StartResponse
 
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
@@ -51,7 +52,7 @@ class _OneAtATime:
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
         self._app = app
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if path == POLICIES:
             return _policies(environ, start_response)
@@ -66,7 +67,7 @@ class _OneAtATime:
             return list(self._app(environ, start_response))
 
 
-def _policies(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+def _policies(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     if environ["REQUEST_METHOD"] == "PUT":
         ENFORCED.add(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
     start_response("200 OK", [("Content-Type", "application/json")])

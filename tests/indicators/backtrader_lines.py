@@ -7,8 +7,9 @@ from typing import Any
 
 import backtrader as bt
 import numpy as np
-import pytest
 from numpy.typing import NDArray
+
+__all__ = ["Floats", "Lines", "lines_of"]
 
 Floats = NDArray[np.float64]
 Lines = tuple[Floats, ...]
@@ -73,9 +74,3 @@ def _run(indicator: Callable[[Any], Any], prices: Mapping[str, Floats]) -> Lines
     cerebro.addstrategy(Holder)
     (strategy,) = cerebro.run()
     return tuple(np.array(line.array, np.float64) for line in strategy.indicator.lines)
-
-
-@pytest.fixture(scope="session")
-def backtrader_lines() -> Callable[..., Lines | None]:
-    """`lines_of`, for tests."""
-    return lines_of
