@@ -157,6 +157,8 @@ class Bars:
         Time of day of daily bars on backtrader's clock, timedelta64[us]; no part of the digest.
     adjustment
         Where `factor` comes from, in words for people; no part of the digest.
+    anchor
+        The factor to which `prices` are adjusted; None for that of the last bar.
     terms
         The rules of the job's market at each bar; None without a market.
     unit
@@ -185,6 +187,7 @@ class Bars:
     stamp: Stamp = "open"
     session_end: np.timedelta64 = MIDNIGHT
     adjustment: str = ""
+    anchor: float | None = None
     terms: Terms | None = None
     unit: float = 1.0
     events: Events | None = None
@@ -232,7 +235,7 @@ class Bars:
         """float64, by what `traded` prices are multiplied in `prices`; 1 without a market."""
         if self.terms is None or not len(self):
             return np.ones(len(self))
-        scale: Floats = self.factor / self.factor[-1]
+        scale: Floats = self.factor / (self.factor[-1] if self.anchor is None else self.anchor)
         return scale if self.unit == 1.0 else scale / self.unit
 
     @cached_property
@@ -285,9 +288,12 @@ class Bars:
             events = None if self.events is None else self.events.within(self.session)
             return self if events is self.events else replace(self, events=events)
         time = self.time[key]
-        raw = self.raw[key]
+        raw, anchor = self.raw[key], self.anchor
+        if anchor is None and first < stop < len(self):
+            anchor = float(self.factor[-1])
         return replace(
             self,
+            anchor=anchor,
             warmup=min(max(self.warmup - first, 0), len(time)),
             time=time,
             session=self.session[key],
@@ -320,7 +326,7 @@ class Bars:
         is_same = cut is self and prices is self.prices and facts is self.facts
         if is_same and warmup == self.warmup:
             return self
-        return replace(cut, prices=prices, warmup=warmup, facts=facts)
+        return replace(cut, prices=prices, warmup=warmup, facts=facts, anchor=None)
 
     @cached_property
     def all_tradable(self) -> bool:
@@ -357,6 +363,7 @@ class Bars:
         columns += [] if is_plain[2] else [self.tradable]
         facts += f" {kind} {is_plain}"
         facts += "" if self.unit == 1.0 else f" {self.unit!r}"
+        facts += "" if self.anchor is None else f" {self.anchor!r}"
         sha = hashlib.sha256(facts.encode())
         for column in columns:
             sha.update(np.ascontiguousarray(column).data)

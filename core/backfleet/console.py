@@ -78,4 +78,7 @@ def _pad(cell: str, width: int, right: bool) -> str:
 
 
 def _numeric(column: Sequence[str]) -> bool:
-    return all(cell == "-" or cell.lstrip("-")[:1].isdigit() for cell in column)
+    # A range such as 2019-01-02 to 2020-01-01 is text.
+    return all(
+        cell == "-" or (cell.lstrip("-")[:1].isdigit() and " " not in cell) for cell in column
+    )

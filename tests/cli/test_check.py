@@ -80,6 +80,7 @@ def test_data_and_broker_can_come_from_a_job_or_a_folder(ask: Ask, workshop: Wor
         ("sma-crossover --source cvs --data .", "did you mean 'csv'"),
         ("sma-crossover --set data.end=2019-02-01", "needs at least 60"),
         ("missing.py:Missing", "no file"),
+        ("nowhere.toml", "pass the job as --data nowhere.toml"),
     ],
 )
 def test_a_bad_request_is_refused(ask: Ask, line: str, message: str) -> None:

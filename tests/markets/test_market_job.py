@@ -181,3 +181,25 @@ def test_planning_names_all_symbols_whose_actions_are_unexplained(tmp_path: Path
     every = job(tmp_path, data={"symbols": ["600519", "600559"]}, market={"rules": "cn-a"})
     notes = dict(plan_job(every).manifest.notes.lines(2))["market"]
     assert "no action explains an ex-date such as that of 600519 on 2019-06-28 (2 symbols)" in notes
+
+
+@pytest.mark.parametrize(
+    ("end", "listing", "is_early"),
+    [("2024-01-05", "2024-01-08", True), ("2024-01-05", "2024-01-04", False),
+     ("2024-01-05", "", False), ("2024-01-03", "2024-01-08", False)],
+)  # fmt: skip
+def test_a_run_says_that_new_shares_are_sold_before_their_listing(
+    tmp_path: Path, end: str, listing: str, is_early: bool
+) -> None:
+    data = tmp_path / "data"
+    (data / "facts").mkdir(parents=True)
+    rows = ["2024-01-02,13,13,13,13,1", "2024-01-03,13,13,13,13,1", "2024-01-04,10,10,10,10,1"]
+    (data / "600000.csv").write_text("\n".join(["date,open,high,low,close,volume", *rows]))
+    (data / "facts" / "instruments.csv").write_text("symbol\n600000\n")
+    actions = f"symbol,ex,bonus,listing\n600000,2024-01-04,0.3,{listing}\n"
+    (data / "facts" / "actions.csv").write_text(actions)
+    source = {"source": "csv", "path": str(data), "symbols": ["600000"], "end": end}
+    source["facts"] = str(data / "facts")
+    plan = plan_job(job(tmp_path, data=source, market={"rules": "cn-a"}))
+    early = "new shares are sold from the ex-date on, before their day of listing (1 symbol)"
+    assert (early in dict(plan.manifest.notes.lines(1))["market"]) is is_early

@@ -27,6 +27,8 @@ __all__ = ["MIN_BARS", "CheckCase", "check_cases_of"]
 MIN_BARS = 60
 """On fewer bars the checks would have next to nothing to compare."""
 
+BACKTRADER = ("backtrader", "backtrader-stock")
+
 RICH = BrokerSettings(cash=1_000_000.0, commission=0.0)
 
 
@@ -56,9 +58,16 @@ class CheckCase:
         return issubclass(self.strategy, VectorStrategy)
 
     @property
-    def engine(self) -> str:
-        """The engine that a job with `engine = "auto"` takes."""
-        return "vector" if self.is_vector else "backtrader"
+    def in_market(self) -> bool:
+        """Whether orders follow the rules of a market."""
+        return any(bars.terms is not None for bars in self.bars)
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """The engines that run it; the first one is that of a job with `engine = "auto"`."""
+        events = [bars.events for bars in self.bars if bars.events is not None]
+        is_taxed = any(symbol.taxes.any() for symbol in events)
+        return ("vector", *BACKTRADER) if self.is_vector and not is_taxed else BACKTRADER
 
     @property
     def name(self) -> str:
@@ -72,7 +81,7 @@ class CheckCase:
     def run(self, engine: str | None = None) -> Outcome:
         """Run it as a worker would. What the strategy raises passes through."""
         self.seed()
-        chosen: Engine = load_plugin("engine", engine or self.engine, Engine)()
+        chosen: Engine = load_plugin("engine", engine or self.engines[0], Engine)()
         outcome = chosen.run(Simulation(self.strategy, self.params, self.bars, self.broker))
         assert isinstance(outcome, Outcome)  # Only a simulation with a calendar may be summarized.
         return outcome

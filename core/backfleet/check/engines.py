@@ -13,7 +13,6 @@ from backfleet.engine import Outcome, Records
 __all__ = ["check_engines"]
 
 CHECK = "engines"
-BACKTRADER = ("backtrader", "backtrader-stock")
 TIMES = {"orders": "created", "fills": "time", "trades": "opened", "equity": "time"}
 """The tables of an outcome, in the order in which a difference shows first, and their times."""
 
@@ -28,7 +27,7 @@ def check_engines(subjects: Sequence[CheckCase]) -> CheckResult:
     strategy."""
     engines: Sequence[str] = ()
     for subject in subjects:
-        engines = ("vector", *BACKTRADER) if subject.is_vector else BACKTRADER
+        engines = subject.engines
         ours = subject.run(engines[0])
         for engine in engines[1:]:
             difference = _first_difference(ours, subject.run(engine))

@@ -56,8 +56,13 @@ def scaled_prices(bars: Bars, scale: float) -> Bars:
         for name, feed in bars.auxiliary.items()
     }
     path = np.full(len(bars), scale)
+    anchor = float(bars.factor[-1]) if bars.anchor is None else bars.anchor
     return replace(
-        bars, prices=_scaled(bars.prices, path), raw=bars.raw, auxiliary=MappingProxyType(own)
+        bars,
+        prices=_scaled(bars.prices, path),
+        raw=bars.raw,
+        anchor=anchor / scale,
+        auxiliary=MappingProxyType(own),
     )
 
 

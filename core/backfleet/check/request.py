@@ -33,8 +33,8 @@ def check_job(strategy: str, data: str | None, source: str, overrides: Overrides
     Parameters
     ----------
     data
-        A job file, of which the data and the broker are taken; or a directory or URL, read by
-        `source`; None for the sample data.
+        A job file, of which the data, the broker and the market are taken; or a directory or URL,
+        read by `source`; None for the sample data.
 
     Raises
     ------
@@ -55,6 +55,7 @@ def _raw_job(data: str | None, source: str) -> dict[str, Any]:
         job = Job.load(data)
         classes: dict[str, Any] = {} if job.sizer is None else {"sizer": job.sizer}
         classes |= {"signals": job.signals} if job.signals else {}
+        classes |= {} if job.market is None else {"market": _given(job.market)}
         return {"data": _given(job.data), "broker": _given(job.broker), **classes}
     return {"data": {"source": source, "path": data}, "broker": BROKER}
 

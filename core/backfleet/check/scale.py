@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backfleet.bars import Bars
 from backfleet.check.check_case import CheckCase
 from backfleet.check.other_bars import scaled_prices
 from backfleet.check.result import BarLocation, CheckResult, Status
@@ -90,12 +91,16 @@ class _Trials:
     """
 
     def __init__(self, subject: CheckCase) -> None:
-        self._subject = replace(subject, broker=RICH)
+        bars = tuple(map(_with_orders_of_any_size, subject.bars))
+        self._subject = replace(subject, broker=RICH, bars=bars)
         self._signals = signals_of(self._subject)
         target = _setting(subject, "target")
-        # The targets of other vector strategies have no unit, or are money.
-        self._has_sizes = not subject.is_vector or target == "size"
-        self.has_fixed_sizes = target == "position" and _setting(subject, "sizing") == "fixed"
+        # The targets of other vector strategies have no unit, or are money. In a market, their
+        # sizes are traded shares, which adjustment does not change.
+        counts_adjusted = not subject.in_market
+        self._has_sizes = not subject.is_vector or (target == "size" and counts_adjusted)
+        has_fixed_sizes = target == "position" and _setting(subject, "sizing") == "fixed"
+        self.has_fixed_sizes = has_fixed_sizes and counts_adjusted
 
     def problem(self, scales: Floats) -> _Problem | None:
         """Return how signals at these scales differ from what they should be; None if equal."""
@@ -122,10 +127,13 @@ class _Trials:
         """Return scaled signals in the money of `ours`, with its sizes where they correspond."""
         scale = scales[theirs.symbol]
         values = theirs.values.copy()
-        if values.shape[1] > 1:
+        column = SIZE if values.shape[1] > 1 else 0
+        if self._subject.in_market:
+            # Orders are recorded in traded shares at traded prices.
+            values[:, SIZE] /= scale
+        elif values.shape[1] > 1:
             values[:, PRICE] /= scale
             values[:, LIMIT] /= scale
-        column = SIZE if values.shape[1] > 1 else 0
         count = min(len(ours), len(theirs))
         scale, left, right = scale[:count], ours.values[:count, column], values[:count, column]
         slack = ROUNDED_SHARES * np.maximum(scale, 1.0) + ROUNDED_SIZE * np.abs(left)
@@ -136,6 +144,14 @@ class _Trials:
         values[:count, column] = np.where(corresponds, left, right * scale)
         values[count:, column] *= scales[theirs.symbol[count:]]
         return replace(theirs, values=values)
+
+
+def _with_orders_of_any_size(bars: Bars) -> Bars:
+    """Return bars at which the rules of a market limit no size, as a broker with much cash needs
+    it."""
+    if bars.terms is None:
+        return bars
+    return replace(bars, terms=bars.terms.having(most=np.inf, cap=np.inf))
 
 
 def _setting(subject: CheckCase, name: str) -> Any:

@@ -30,7 +30,7 @@ WORDS = {Status.PASSED: "passed", Status.FAILED: "FAILED", Status.SKIPPED: "skip
 @click.option(
     "--data",
     metavar="DIR|S3-URL|JOB",
-    help="Bars to check on, or a job file to take data and broker from; default: the sample data.",
+    help="Bars to check on, or a job file for data, broker and market; default: the sample data.",
 )
 @click.option(
     "--source", default="csv", show_default=True, metavar="NAME", help="How to read a DIR or URL."
@@ -54,6 +54,11 @@ def check(
 
     The exit code is 1 if a check fails. One that is skipped is no failure.
     """
+    if strategy.endswith(".toml"):
+        raise click.UsageError(
+            f"STRATEGY is a strategy's name, 'package.module:Class' or 'file.py:Class', and "
+            f"{strategy!r} is a job file. Name the strategy, and pass the job as --data {strategy}"
+        )
     if is_module_reference(strategy):
         search_current_directory()
     job = check_job(strategy, data, source, Overrides(params, symbols, sets))
@@ -62,7 +67,8 @@ def check(
     with contextlib.redirect_stdout(sys.stderr):
         subjects = check_cases_of(plan)
     if not as_json:
-        click.echo(f"{strategy} on {_bars(subjects)}\n")
+        rules = "" if job.market is None else f", with the rules of {job.market.rules}"
+        click.echo(f"{strategy} on {_bars(subjects)}{rules}\n")
     results = []
     with contextlib.redirect_stdout(sys.stderr), in_strategy_folder(plan.strategy):
         for result in check_strategy(subjects, plan.strategy):

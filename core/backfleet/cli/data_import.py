@@ -73,7 +73,7 @@ def _reading_options(command: F) -> F:
             type=click.Choice(["refuse", "skip"]),
             default="refuse",
             show_default=True,
-            help="Refuse, or leave out rows with bad prices.",
+            help="Refuse, or leave out rows with bad prices or volumes.",
         ),
         click.option("--yes", is_flag=True, help="Accept readings that fit best."),
         click.option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backfleet.cli.options import as_json, echo_json, store_option
-from backfleet.cli.table import print_columns
+from backfleet.cli.table import print_fitting
 from backfleet.errors import BackfleetError
 from backfleet.runs.open import open_run
 
@@ -18,6 +18,9 @@ __all__ = ["fold_lines", "folds"]
 
 SCORES = ("train_score", "test_score", "rank", "test_median", "test_best")
 LEFT_OUT = ("is_short", "point", "fees")
+LEFT_OUT_FIRST = ("test_best", "test_median", "trades", "train")
+"""Columns that give way if the terminal is too narrow."""
+
 MAX_ROWS = 40
 
 
@@ -79,9 +82,11 @@ def _print_table(result: Folds) -> None:
     dropped = {*LEFT_OUT, *result.fixed_columns()}
     names = [name for name in rows[0] if name not in dropped]
     shown = rows[:MAX_ROWS]
-    print_columns(
+    print_fitting(
         [name.removeprefix("param_") for name in names],
         [[_cell(name, row[name]) for row in shown] for name in names],
+        LEFT_OUT_FIRST,
+        "--json",
     )
     if len(shown) < len(rows):
         click.echo(f"... {len(shown):,} of {len(rows):,} rows; --json has all")

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backfleet.cli.options import as_json, echo_json
-from backfleet.cli.table import print_columns
+from backfleet.cli.table import print_columns, print_fitting
 from backfleet.plugins import list_plugins, load_plugin
 
 if TYPE_CHECKING:
     from backfleet.market import Dated
 
 __all__ = ["markets"]
+
+LEFT_OUT_FIRST = ("source", "certainty", "until")
+"""Columns that give way if the terminal is too narrow."""
 
 
 @click.group(invoke_without_command=True)
@@ -61,7 +64,8 @@ def show(name: str, symbol: str, day: datetime, as_json: bool) -> None:
         click.echo(f"{name} has no dated rule")
         return
     columns = ["rule", "value", "unit", "since", "until", "certainty", "source"]
-    print_columns(columns, [[str(rule[column] or "-") for rule in rules] for column in columns])
+    cells = [[str(rule[column] or "-") for rule in rules] for column in columns]
+    print_fitting(columns, cells, LEFT_OUT_FIRST, "--json")
 
 
 def _rule(table: Dated, day: date) -> dict[str, Any]:

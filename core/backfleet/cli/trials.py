@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from backfleet.cli.options import as_json, echo_damage, echo_json, store_option
-from backfleet.cli.table import print_columns
+from backfleet.cli.table import print_fitting
 from backfleet.errors import UserError
 from backfleet.job.job_errors import suggestion
 from backfleet.store import Store, open_store
@@ -18,6 +18,9 @@ from backfleet.validation.trial_counts import Family, count_points, read_familie
 __all__ = ["trials"]
 
 CODE_DIGITS = 12
+
+LEFT_OUT_FIRST = ("last", "declared", "present", "created", "code", "symbols", "runs")
+"""Columns that give way if the terminal is too narrow."""
 
 
 @click.group(invoke_without_command=True)
@@ -131,7 +134,8 @@ def _unknown_family(root: Store, family: str, store: str) -> UserError:
 
 
 def _print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
-    print_columns(list(rows[0]), [[_cell(row[name]) for row in rows] for name in rows[0]])
+    cells = [[_cell(row[name]) for row in rows] for name in rows[0]]
+    print_fitting(list(rows[0]), cells, LEFT_OUT_FIRST, "--json")
 
 
 def _cell(value: Any) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from backfleet.errors import MarketError
-from backfleet.facts import Facts, SymbolFacts
+from backfleet.facts import Action, Facts, SymbolFacts
 from backfleet.plan.data_notes import count_of_symbols
 from backfleet.plan.market_bars import MarketRules
 from backfleet.sources.bar_cache import SymbolData
@@ -34,9 +34,20 @@ def market_notes(
             notes["shares are paid out at their last close when they are delisted"] += 1
         if actions == "exact" and known.actions is None:
             notes["no corporate actions, since the facts have no table of them"] += 1
+        is_early = [_is_sold_early(action, symbol) for action in known.actions or ()]
+        if actions == "exact" and any(is_early):
+            notes["new shares are sold from the ex-date on, before their day of listing"] += 1
         if symbol.ex_dates or (actions == "none" and symbol.adjustment):
             notes[WORDS[actions]] += 1
     return dict(notes)
+
+
+def _is_sold_early(action: Action, symbol: SymbolData) -> bool:
+    """Return whether new shares of the window are listed after the ex-date, from which on the books
+    have them."""
+    has_new_shares = action.bonus + action.capital + action.rights > 0.0
+    is_late = action.listing is not None and action.listing > action.ex
+    return has_new_shares and is_late and symbol.first < action.ex <= symbol.last
 
 
 def unexplained(symbols: Mapping[str, SymbolData]) -> dict[str, int]:

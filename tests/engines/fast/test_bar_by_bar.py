@@ -180,6 +180,34 @@ def test_resampled_feeds_show_what_backtrader_shows(name: str, played: list[Any]
     assert played
 
 
+def test_resampled_clone_that_is_preloaded_takes_the_lean_loop() -> None:
+    def weeks_of_a_clone(cerebro: Any) -> None:
+        one_feed(cerebro)
+        clone = bt.DataClone(dataname=cerebro.datas[0])
+        clone.addfilter(bt.ResamplerWeekly)
+        cerebro.adddata(clone)
+
+    run = look(weeks_of_a_clone, Plain)
+    assert run.strategies
+    assert run.fallback is None
+
+
+def test_filters_of_a_script_run_in_backtraders_own_loop(played: list[Any]) -> None:
+    def skip_each_third(feed: Any) -> bool:
+        if feed.volume[0] % 3:
+            return False
+        feed.backwards()
+        return True
+
+    def filtered(cerebro: Any) -> None:
+        feed = bt.feeds.PandasData(dataname=make_frame(60), todate=datetime.datetime(2018, 2, 9))
+        feed.addfilter(skip_each_third)
+        cerebro.adddata(feed)
+
+    assert look(filtered, OfItsOwn, preload=False).strategies
+    assert not played
+
+
 @pytest.mark.parametrize("exactbars", [1, -1, -2])
 def test_lines_that_save_memory_show_what_backtrader_shows(exactbars: int) -> None:
     assert look(one_feed, OfItsOwn, exactbars=exactbars).strategies

@@ -115,7 +115,7 @@ REFUSED: dict[str, tuple[Files, dict[str, Any], str]] = {
     ),
     "mostly bad rows": (
         {"A.csv": table([[d, b[0], b[2], b[1], b[3], b[4]] for d, b in PAIRS], OHLCV)},
-        {"skip_rows": True}, "30 of 30 rows have bad prices, which is more than may be left out",
+        {"skip_rows": True}, "30 of 30 rows are bad, which is more than may be left out",
     ),
     "a double day": (
         {"A.csv": table([[d, *b] for d, b in [*PAIRS[:5], (DAYS[4], BARS[9])]], OHLCV)}, {},
@@ -198,14 +198,16 @@ def test_bad_symbols_are_skipped_on_request_and_the_others_are_imported(importin
     assert importing.rows(outcome) == EXPECTED
 
 
-def test_rows_with_bad_prices_are_left_out_and_counted_on_request(importing: Import) -> None:
+def test_rows_with_bad_numbers_are_left_out_and_counted_on_request(importing: Import) -> None:
     rows: list[list[object]] = [[d, *b] for d, b in PAIRS]
-    rows[3][1], rows[7][2], rows[9][3] = 0, None, 99
+    rows[3][1], rows[7][2], rows[9][3], rows[12][5] = 0, None, 99, -5
     files = {"A.csv": table(rows, OHLCV)}
-    with pytest.raises(DataError, match=r"row 5: open is 0.*leave out rows .* --on-bad-row skip"):
+    with pytest.raises(
+        DataError, match=r"row 5: open is 0.*leave out bad rows with --on-bad-row skip"
+    ):
         importing(files)
     outcome = importing(files, skip_rows=True, yes=False)
-    kept = [row for i, row in enumerate(EXPECTED) if i not in (3, 7, 9)]
+    kept = [row for i, row in enumerate(EXPECTED) if i not in (3, 7, 9, 12)]
     assert importing.rows(outcome) == kept
     where = f"the first is row 5 of {importing.folder / 'vendor' / 'A.csv'}"
-    assert f"3 rows have bad prices and are left out; {where}" in outcome.record.facts
+    assert f"4 rows with bad prices or volumes are left out; {where}" in outcome.record.facts

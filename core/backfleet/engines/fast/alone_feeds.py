@@ -21,6 +21,7 @@ from typing import Any
 from backtrader.dataseries import _Bar
 from backtrader.utils.dateintern import num2date
 
+from backfleet.engines.fast.column_feeds import Rows
 from backfleet.engines.fast.lines import (
     BarCursor,
     CursorBindings,
@@ -29,10 +30,7 @@ from backfleet.engines.fast.lines import (
     subclass_with,
 )
 
-__all__ = ["BAR", "Rows", "alone"]
-
-Rows = Iterator[tuple[float, ...]]
-"""The rows that a resampler gets, each with a value for every line of its feed."""
+__all__ = ["BAR", "alone"]
 
 BAR = ("close", "low", "high", "open", "volume", "openinterest", "datetime")
 """The first lines of a feed, which are the fields of a resampler's bar."""

@@ -12,7 +12,8 @@ no line has a value of a bar to come.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from backtrader.feed import AbstractDataBase, DataClone
@@ -21,7 +22,7 @@ from backtrader.resamplerfilter import Resampler
 from backtrader.strategy import Strategy
 
 from backfleet.engines.fast.alone_feeds import BAR
-from backfleet.engines.fast.column_feeds import is_plain, read_for_steps
+from backfleet.engines.fast.column_feeds import is_plain, load_rows_of_columns, read_for_steps
 from backfleet.engines.fast.columns import Columns
 from backfleet.engines.fast.lines import CursorBindings
 from backfleet.engines.fast.loop import are_finite, go_through, look_as_stock
@@ -31,7 +32,7 @@ from backfleet.engines.fast.played_feeds import PlayedFeed, Step, play, take_alo
 from backfleet.engines.fast.quick_lines import quick_lines
 from backfleet.engines.fast.strategy import StrategyRun
 
-__all__ = ["can_be_played", "run_bar_by_bar"]
+__all__ = ["can_be_played", "run_as_stock", "run_bar_by_bar"]
 
 FEED_METHODS = (
     "next",
@@ -157,6 +158,28 @@ def run_bar_by_bar(cerebro: Any, strategies: list[Any]) -> None:
         look_as_stock(broker)
     for run in runs:
         run.finish()
+
+
+def run_as_stock(cerebro: Any, strategies: list[Any], run: Callable[[list[Any]], None]) -> None:
+    """Run backtrader's own loop on quick lines, with all else sooner that is understood."""
+    if cerebro._exactbars:
+        with quick_lines(strategies):
+            run(strategies)
+        return
+    bindings = CursorBindings()
+    known = [] if cerebro.p.quicknotify else filter(_is_known_strategy, strategies)
+    runs = [SteppedRun(strategy, bindings) for strategy in known]
+    for of_strategy in runs:
+        of_strategy.strategy.__dict__["_next"] = partial(of_strategy.step, math.nan)
+    try:
+        with load_rows_of_columns(cerebro.datas), quick_lines(strategies):
+            run(strategies)
+    finally:
+        for of_strategy in runs:
+            del of_strategy.strategy.__dict__["_next"]
+        bindings.restore()
+    for of_strategy in runs:
+        of_strategy.finish()
 
 
 def _is_steady(at: int, steps: Sequence[Step]) -> bool:

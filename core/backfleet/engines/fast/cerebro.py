@@ -15,7 +15,7 @@ from backtrader.lineiterator import LineIterator
 from backtrader.strategy import Strategy
 
 from backfleet.engines.bt import bt
-from backfleet.engines.fast.bar_by_bar import can_be_played, run_bar_by_bar
+from backfleet.engines.fast.bar_by_bar import can_be_played, run_as_stock, run_bar_by_bar
 from backfleet.engines.fast.broker import FastBroker, replace_plain
 from backfleet.engines.fast.column_feeds import read_by_the_column
 from backfleet.engines.fast.feed_conditions import own_methods, reason_against_feed
@@ -23,7 +23,6 @@ from backfleet.engines.fast.heap import heap_exempted_once
 from backfleet.engines.fast.indicators import by_the_column
 from backfleet.engines.fast.loop import run_lean
 from backfleet.engines.fast.moving_code import moving_method
-from backfleet.engines.fast.quick_lines import quick_lines
 
 __all__ = ["Cerebro"]
 
@@ -75,8 +74,7 @@ class Cerebro(bt.Cerebro):
         if can_be_played(self, runstrats):
             run_bar_by_bar(self, runstrats)
             return
-        with quick_lines(runstrats):
-            super()._runnext(runstrats)
+        run_as_stock(self, runstrats, super()._runnext)
 
     def _runonce_old(self, runstrats: list[Any]) -> None:
         self.fallback = self.fallback or "oldsync"

@@ -10,7 +10,7 @@ Must equal: every line, and where the feed stands after `preload`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -21,9 +21,10 @@ from backtrader.linebuffer import LineBuffer
 
 from backfleet.engines.fast import csv_feed
 
-__all__ = ["is_plain", "read_by_the_column", "read_for_steps"]
+__all__ = ["Rows", "is_plain", "load_rows_of_columns", "read_by_the_column", "read_for_steps"]
 
-Fill = Callable[[Any], bool]
+Rows = Iterator[tuple[float, ...]]
+"""The bars of a feed, each with a value for every line."""
 
 PANDAS_METHODS = ("preload", "load", "_load", "forward", "_last", "_fromstack", "home")
 CSV_METHODS = (*PANDAS_METHODS, "_loadline", "_getnextline", "backwards", "date2num")
@@ -73,20 +74,57 @@ def _preload(feed: Any) -> None:
         feed.f = None
 
 
-def read_for_steps(feed: Any) -> Iterator[tuple[float, ...]] | None:
+def read_for_steps(feed: Any) -> Rows | None:
     """Read a feed that is not preloaded by the column, unless something in it is odd.
 
     The lines of a feed without filters are filled. One with filters is given as rows.
     """
-    if feed._clone or any(_is_unusual(line) for line in feed.lines):
-        return None
-    if not _fill(feed, reads_on=True) or not feed._filters:
+    if feed._filters:
+        return _rows_of(feed)
+    if _is_readable(feed):
+        _fill(feed, reads_on=True)
+    return None
+
+
+@contextmanager
+def load_rows_of_columns(feeds: Sequence[Any]) -> Iterator[None]:
+    """Let the plain feeds among these load bar by bar what was read by the column."""
+    changed = []
+    try:
+        for feed in feeds:
+            rows = _rows_of(feed) if is_plain(feed) else None
+            if rows is not None:
+                feed.__dict__["_load"] = partial(_load, feed.lines.lines, rows)
+                changed.append(feed)
+        yield
+    finally:
+        for feed in changed:
+            del feed.__dict__["_load"]
+
+
+def _rows_of(feed: Any) -> Rows | None:
+    """The rows of a feed; None, with nothing changed, if only backtrader can read it."""
+    if not _is_readable(feed) or not _fill(feed, reads_on=True):
         return None
     lines = feed.lines.lines
     rows = zip(*(line.array for line in lines), strict=True)
     for line in lines:
         line.reset()
     return rows
+
+
+def _load(lines: Sequence[Any], rows: Rows) -> bool:
+    row = next(rows, None)
+    if row is None:
+        return False
+    for line, value in zip(lines, row, strict=True):
+        line[0] = value
+    return True
+
+
+def _is_readable(feed: Any) -> bool:
+    own_times = feed._clone or feed._tzinput
+    return not own_times and not any(_is_unusual(line) for line in feed.lines)
 
 
 def _fill(feed: Any, *, reads_on: bool) -> bool:

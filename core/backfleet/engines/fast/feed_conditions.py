@@ -26,8 +26,6 @@ def reason_against_feed(feed: Any) -> str | None:
     own = own_methods(feed, DataClone if feed._clone else AbstractDataBase, names)
     if own:
         return f"the feed {type(feed).__name__} has its own {own}"
-    if feed.resampling or feed.replaying:
-        return "resampled or replayed feeds"
     lines = feed.lines.lines
     if any(line.extension for line in lines):
         return "feeds with room to look ahead"

@@ -18,7 +18,8 @@ from typing import Any
 
 from backtrader.feed import DataClone
 
-from backfleet.engines.fast.alone_feeds import Rows, alone
+from backfleet.engines.fast.alone_feeds import alone
+from backfleet.engines.fast.column_feeds import Rows
 from backfleet.engines.fast.lines import (
     BarCursor,
     CursorBindings,

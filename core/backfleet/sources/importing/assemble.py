@@ -18,7 +18,12 @@ from backfleet.sources.importing.adjustment import MIN_STEP, FactorTable, factor
 from backfleet.sources.importing.clock import Placed, bar_length, is_irregular, place
 from backfleet.sources.importing.names import PRICES
 from backfleet.sources.importing.notes import Notes
-from backfleet.sources.importing.price_rows import check_prices, find_traded, without_bad_rows
+from backfleet.sources.importing.price_rows import (
+    SKIP,
+    check_prices,
+    find_traded,
+    without_bad_rows,
+)
 from backfleet.sources.importing.recognition import FormReading
 from backfleet.sources.importing.rows import Rows, join_rows
 from backfleet.sources.importing.symbol_table import SymbolTable
@@ -257,7 +262,7 @@ def _volume(table: SymbolTable, traded: Flags, notes: Notes) -> NDArray[np.float
     bad = traded & (np.isinf(volume) | (volume < 0))
     if bad.any():
         row = int(np.argmax(bad))
-        raise table.refusal(row, f"volume is {volume[row]:g}, not a number from 0 up")
+        raise table.refusal(row, f"volume is {volume[row]:g}, not a number from 0 up{SKIP}")
     if not np.any(volume[traded] > 0):
         notes.tell("no row has a volume above 0: it is unknown, not 0")
         return np.where(traded, np.nan, 0.0)

@@ -44,7 +44,7 @@ class ImportChoices:
     skip_bad
         Whether symbols with bad rows are left out, and the others are imported.
     skip_rows
-        Whether rows with bad prices are left out.
+        Whether rows with bad prices or volumes are left out.
     text
         The encoding and the delimiter of texts.
     """

@@ -12,7 +12,7 @@ PRICES = ("open", "high", "low", "close")
 
 _NAMES: Mapping[str, str] = {
     "date": "date datetime timestamp open_time opentime unix unix_timestamp ts ts_event "
-    "window_start start_date start_time trade_date tradedate trading_date day dt local_time "
+    "window_start start_date start_time begin trade_date tradedate trading_date day dt local_time "
     "gmt_time datum fecha data traddt epoch date_time trade_time trading_day dates дата tarih "
     "tanggal ngày 日付 データ日付 날짜 일자 日期 交易日期 交易时间",
     "time": "time hora время saat 时间",
@@ -32,8 +32,8 @@ _NAMES: Mapping[str, str] = {
     "adjusted": "adj_close adjclose adjusted_close adjcp adj__close close_adj closeadj "
     "adjusted_closing_price adj_close_price",
     "volume": "volume v vol px_volume tickvol tick_volume turnovervol ttltradgvol tottrdqty "
-    "total_volume volume_traded total_trade_quantity shares_traded volumen wolumen объём hac hacim "
-    "出来高 거래량 成交股數 交易量 成交量 成交量(股) 成交量(手) 总手",
+    "total_volume volume_traded total_trade_quantity shares_traded no_of_shares volumen wolumen "
+    "объём hac hacim 出来高 거래량 成交股數 交易量 成交量 成交量(股) 成交量(手) 总手",
     "amount": "amount money total_turnover quote_volume quote_asset_volume quotevolume quote_av "
     "turnovervalue volume_(currency) ttltrfval tottrdval 成交额 成交金额 金额 成交额(元) "
     "成交额(百万)",

@@ -1,4 +1,4 @@
-"""Rows without trades, and rows whose prices cannot be those of a bar."""
+"""Rows without trades, and rows whose prices or volumes cannot be those of a bar."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from backfleet.sources.importing.names import PRICES
 from backfleet.sources.importing.notes import Notes
 from backfleet.sources.importing.symbol_table import SymbolTable
 
-__all__ = ["check_prices", "find_traded", "without_bad_rows"]
+__all__ = ["SKIP", "check_prices", "find_traded", "without_bad_rows"]
 
 MAX_BAD = 0.5
-SKIP = ". Correct the file, or leave out rows with bad prices with --on-bad-row skip"
+SKIP = ". Correct the file, or leave out bad rows with --on-bad-row skip"
+"""The end of the refusal of a row."""
 MAX_OUTSIDE_SHARE = 0.2
 """Share of rows with an open or close outside low and high from which on prices are mixed."""
 Flags = NDArray[np.bool_]
@@ -58,7 +59,7 @@ def find_traded(table: SymbolTable, notes: Notes) -> tuple[SymbolTable, Flags]:
 
 
 def without_bad_rows(table: SymbolTable, traded: Flags, notes: Notes) -> tuple[SymbolTable, Flags]:
-    """Return a table without the rows that `check_prices` refuses.
+    """Return a table without the rows whose prices or volumes are refused.
 
     Raises
     ------
@@ -69,6 +70,8 @@ def without_bad_rows(table: SymbolTable, traded: Flags, notes: Notes) -> tuple[S
     bad = numbers["high"] < numbers["low"]
     for role in PRICES:
         bad = bad | ~is_positive(numbers[role])
+    if "volume" in numbers:
+        bad = bad | (numbers["volume"] < 0) | np.isinf(numbers["volume"])
     bad &= traded
     if not bad.any():
         return table, traded
@@ -76,10 +79,10 @@ def without_bad_rows(table: SymbolTable, traded: Flags, notes: Notes) -> tuple[S
     if count > MAX_BAD * len(bad):
         raise table.refusal(
             first,
-            f"{count:,} of {len(bad):,} rows have bad prices, which is more than may be left out: "
+            f"{count:,} of {len(bad):,} rows are bad, which is more than may be left out: "
             "the columns may be named wrongly. Name them with --column ROLE=NAME",
         )
-    notes.count("have bad prices and are left out", count, table.where(first))
+    notes.count("with bad prices or volumes are left out", count, table.where(first))
     return table.take(~bad), traded[~bad]
 
 

@@ -69,7 +69,7 @@ class FormReading:
     stamp
         Whether times are the beginnings or the ends of bars; None if nothing states it.
     skip_rows
-        Whether rows with bad prices are left out.
+        Whether rows with bad prices or volumes are left out.
     """
 
     layout: FileLayout
