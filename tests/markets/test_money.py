@@ -21,6 +21,7 @@ from backfleet.errors import MarketError
 from backfleet.facts import Action, SymbolFacts
 from backfleet.market import MarketSettings
 from backfleet.markets.cn_a.market import CnAMarket
+from backfleet.markets.us_equity import UsEquity
 from backfleet.metrics.trade_details import detailed_trades
 from markets import test_worked_examples
 from markets.market_bars import bars_of
@@ -207,6 +208,25 @@ def test_shares_of_a_delisted_symbol_are_paid_out_at_their_last_close() -> None:
     assert trade["closed"] == second.time[3]
     assert (trade["size"], trade["pnl"], trade["bars"]) == (1_000, -1_000, 1)
     assert outcome.orders["status"].tolist() == [OrderStatus.COMPLETED, OrderStatus.CANCELED]
+
+
+@pytest.mark.parametrize("strategy", [Scripted, ScriptedPanel])
+@pytest.mark.parametrize("is_halted", [False, True])
+def test_a_waiting_order_of_less_than_a_share_after_a_consolidation_is_rejected(
+    strategy: type, is_halted: bool
+) -> None:
+    # In a halt, the order waits over a second ex-date.
+    facts = SymbolFacts("ABC", actions=(Action(D3, capital=-0.9), Action(D4, capital=0.5)))
+    traded = [True, True, not is_halted, True, True]
+    rows = flat("ABC", DAYS, [1.0, 1.0, 10.0, 6.67, 6.67], tradable=traded)
+    settings = MarketSettings(actions="exact", orders="wait")
+    bars = UsEquity().follow(rows, facts, settings).window(BarsWindow())
+    script = np.array([np.nan, 5.0, *[np.nan] * 3])[traded]
+    params = {"script": script.tobytes().hex(), "target": "size"}
+    outcome = on_all_engines(strategy, params, (bars,), 10_000)
+    assert outcome.orders["status"].tolist() == [OrderStatus.REJECTED]
+    assert outcome.orders["size"] == pytest.approx([0.75 if is_halted else 0.5])
+    assert reasons(outcome) == ["LOT"]
 
 
 def test_excursions_of_a_trade_are_in_the_money_of_its_end() -> None:

@@ -343,6 +343,10 @@ def test_a_fraction_that_floats_lose_takes_no_lot_away(seed: int) -> None:
     check_ledger_of_portfolio(seed)
 
 
+def test_an_order_for_a_delisted_symbol_keeps_its_size_for_the_rejection() -> None:
+    check_portfolio(20288)
+
+
 # Each piece takes about a minute of CPU, and its result counts alone.
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("first", range(0, MANY, PIECE))

@@ -138,10 +138,10 @@ def book_event(
 def moved_size(
     size: float, before: float, after: float, ratio: float, whole: float, terms: BarTerms
 ) -> float:
-    """Return the size of a waiting order after an event, in lots. An order that closes the position
-    closes it after the event too; one that is smaller than a lot is left for the rejection, and so
-    is any if no share is left."""
-    if after == 0.0 and before != 0.0:
+    """Return the size of a waiting order after an event, in lots, which is never 0. An order that
+    closes the position closes it after the event too; one that is smaller than a lot is left for
+    the rejection, and so is any if no share is left."""
+    if after == 0.0 and (before != 0.0 or ratio == 0.0):
         return size
     if size == -before:
         return -after
@@ -149,7 +149,10 @@ def moved_size(
         return size
     moved = multiplied(size, ratio, 0.0, whole)
     lots = rounded_size(moved, after, terms)
-    return moved if lots == 0.0 else lots
+    if lots != 0.0:
+        return lots
+    # The compiled loops take an order of size 0 for none, which they would never reject.
+    return moved if moved != 0.0 else size * ratio
 
 
 @inlined
