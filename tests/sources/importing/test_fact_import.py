@@ -75,11 +75,10 @@ def test_tables_of_tushare(tmp_path: Path) -> None:
         "2 corporate actions; the table has no rights",
         "a day of delisting is the first one without trading",
         "2 symbols have no row in namechange: never ST",
-        "1 rows of dividend are only proposals: left out",
-        "1 rows of new_share without a row in stock_basic are left out; the first is 688001.SH",
-        "1 rows of namechange are followed by days without a name; the first is "
-        "600001.SH 2009-11-30",
-        "1 rows of dividends before the listing are left out; the first is 600001.SH 1997-06-08",
+        "1 row of dividend is only proposals: left out",
+        "1 row of new_share without a row in stock_basic is left out: 688001.SH",
+        "1 row of namechange is followed by days without a name: 600001.SH 2009-11-30",
+        "1 row of dividends before the listing is left out: 600001.SH 1997-06-08",
     ]
 
 

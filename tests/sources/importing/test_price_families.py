@@ -116,7 +116,9 @@ def test_rows_with_a_volume_and_no_prices_are_not_left_out_without_consent(
     content[3] = [DAYS[3], "", "", "", "", 100]
     outcome = importing({"ABC.csv": table(content, "date,open,high,low,close,volume")})
     assert importing.rows(outcome) == [*EXPECTED[:3], *EXPECTED[4:]]
-    assert any("1 rows have a volume and no prices" in text for text in importing.agreed)
+    assert any(
+        "1 row has a volume and no prices and is left out" in text for text in importing.agreed
+    )
     content[3][4] = 0
     with pytest.raises(DataError, match="row 5: open is empty"):
         importing({"ABC.csv": table(content, "date,open,high,low,close,volume")})

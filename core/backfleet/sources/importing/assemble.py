@@ -17,7 +17,7 @@ from backfleet.sources.checks import is_positive
 from backfleet.sources.importing.adjustment import MIN_STEP, FactorTable, factor_of, preclose_steps
 from backfleet.sources.importing.clock import Placed, bar_length, is_irregular, place
 from backfleet.sources.importing.names import PRICES
-from backfleet.sources.importing.notes import Notes
+from backfleet.sources.importing.notes import Notes, counted_rows
 from backfleet.sources.importing.price_rows import (
     SKIP,
     check_prices,
@@ -122,10 +122,9 @@ def _without_empty(piece: Rows, notes: Notes) -> Rows:
     first = int(piece.row[int(np.argmax(empty))])
     traded = np.flatnonzero(empty & has_volume)
     if len(traded):
-        notes.assume(
-            f"{piece.origin}: {len(traded):,} rows have a volume and no prices, the first is row "
-            f"{piece.row[traded[0]]}: they are left out; accept it with --yes"
-        )
+        counted = counted_rows(len(traded), "have a volume and no prices and are left out")
+        where = f"the first is row {piece.row[traded[0]]}"
+        notes.assume(f"{piece.origin}: {counted}; {where}. Accept it with --yes")
     what = "without prices are left out, each a missing row"
     notes.count(what, int(empty.sum()), f"row {first} of {piece.origin}")
     return piece.take(np.flatnonzero(~empty))

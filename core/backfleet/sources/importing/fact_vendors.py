@@ -11,7 +11,7 @@ from itertools import zip_longest
 
 from backfleet.sources.importing.fact_members import member_spans
 from backfleet.sources.importing.fact_tables import ST_BARS, VendorRow
-from backfleet.sources.importing.notes import Notes
+from backfleet.sources.importing.notes import Notes, counted_rows
 
 __all__ = ["FactTables", "Row", "convert_facts"]
 
@@ -81,7 +81,7 @@ def convert_facts(vendor: str, tables: Tables, notes: Notes) -> FactTables:
             facts.members = list(_members(facts, tables["index_weight"], notes))
         if "dividend" in tables:
             done = [row for row in tables["dividend"] if row.text("div_proc") == IMPLEMENTED]
-            _tell(notes, len(tables["dividend"]) - len(done), "rows of dividend are only proposals")
+            _tell(notes, len(tables["dividend"]) - len(done), "of dividend are only proposals")
             facts.actions = list(_actions(facts, done, TUSHARE, notes))
     else:
         _instruments(facts, tables.get("query_stock_basic", ()), "code", _of_baostock)
@@ -94,7 +94,7 @@ def convert_facts(vendor: str, tables: Tables, notes: Notes) -> FactTables:
 
 def _tell(notes: Notes, count: int, what: str) -> None:
     if count:
-        notes.tell(f"{count:,} {what}: left out")
+        notes.tell(f"{counted_rows(count, what)}: left out")
 
 
 def _of_tushare(row: VendorRow) -> Row:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
-__all__ = ["Notes"]
+__all__ = ["Notes", "counted_rows"]
+
+SINGULAR = {
+    "are": "is", "have": "has", "fall": "falls", "look": "looks", "occur": "occurs", "say": "says"
+}  # fmt: skip
+VERB = re.compile(rf"\b({'|'.join(SINGULAR)})\b")
 
 
 @dataclass
@@ -29,7 +35,7 @@ class Notes:
     def facts(self) -> list[str]:
         """The sentences that are certain."""
         counted = [
-            f"{count:,} rows {what}; the first is {first}"
+            f"{counted_rows(count, what)}{':' if count == 1 else '; the first is'} {first}"
             for what, (count, first) in self.counts.items()
         ]
         return [*self.certain, *counted]
@@ -51,3 +57,10 @@ class Notes:
         """Add to the number of rows that something was done to."""
         before, seen = self.counts.get(what, (0, first))
         self.counts[what] = (before + rows, seen)
+
+
+def counted_rows(count: int, what: str) -> str:
+    """Return "3 rows have ..." or "1 row has ...": the verbs are those of the rows."""
+    if count == 1:
+        return f"1 row {VERB.sub(lambda verb: SINGULAR[verb[0]], what)}"
+    return f"{count:,} rows {what}"

@@ -52,7 +52,7 @@ def find_traded(table: SymbolTable, notes: Notes) -> tuple[SymbolTable, Flags]:
         numbers[role] = np.where(traded, numbers[role], close)
     if "volume" in numbers:
         numbers["volume"] = np.where(traded, numbers["volume"], 0.0)
-    what = "are suspensions, on which the symbol is not traded"
+    what = "fall on suspensions, when the symbol is not traded"
     notes.count(what, int((~traded).sum()), table.where(int(np.argmin(traded))))
     table = replace(table, rows=replace(table.rows, numbers=numbers))
     return table.take(keep), traded[keep]
