@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -73,6 +75,22 @@ def aws_server_with_containers(_container_server: str, pushed_image: str) -> Ite
     """
     with reached(_container_server, SUBMITTER) as environment:
         yield deploy(_container_server, environment, pushed_image, LOCKED_DOWN)
+
+
+@pytest.fixture
+def sleeping_workers(aws_server: AwsServer, tmp_path: Path) -> Callable[[float], None]:
+    """Let the workers of the job definition sleep for a number of seconds instead of computing."""
+
+    def register(seconds: float) -> None:
+        # The executor overrides a job's command, so the command itself is another one.
+        worker = tmp_path / "bin" / "worker"
+        worker.parent.mkdir()
+        worker.write_text(f"#!/bin/sh\nexec {shutil.which('sleep')} {seconds}\n")
+        worker.chmod(0o755)
+        path = {"name": "PATH", "value": str(worker.parent)}
+        aws_server.register(aws_server.job_definition, image="shell", environment=[path])
+
+    return register
 
 
 @pytest.fixture

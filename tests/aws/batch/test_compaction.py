@@ -57,10 +57,14 @@ def test_a_job_compacts_the_results_and_the_client_waits_for_it(
 
 
 def test_the_compaction_is_stopped_with_the_workers(
-    settings: Mapping[str, Any], submission: Submit, definition: str, aws_server: AwsServer
+    settings: Mapping[str, Any],
+    submission: Submit,
+    definition: str,
+    aws_server: AwsServer,
+    sleeping_workers: Callable[[float], None],
 ) -> None:
     executor = AwsBatchExecutor(AwsBatchSettings(**settings, compaction_definition=definition))
-    aws_server.register(aws_server.job_definition, image="shell", command=["sleep", "60"])
+    sleeping_workers(600)
     handle = executor.submit(replace(submission(shards=2), is_large=True))
     job = handle["compaction"]
     assert aws_server.job(job)["dependsOn"] == [{"jobId": handle["arrays"][0]["job"]}]

@@ -155,9 +155,12 @@ def limited(settings: Mapping[str, Any]) -> AwsBatchExecutor:
 
 
 def test_the_amount_agrees_with_the_ledger_of_the_stand_in_under_kills(
-    executor: AwsBatchExecutor, submission: Submit, aws_server: AwsServer
+    executor: AwsBatchExecutor,
+    submission: Submit,
+    aws_server: AwsServer,
+    sleeping_workers: Callable[[float], None],
 ) -> None:
-    aws_server.register(aws_server.job_definition, image="shell", command=["sleep", "0.3"])
+    sleeping_workers(0.3)
     aws_server.control("chaos", rate=0.3, seconds=0.2, seed=3)
     asked = submission(shards=12)
     handle = executor.submit(replace(asked, cpus=1))
