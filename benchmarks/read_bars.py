@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -26,6 +27,8 @@ from synthetic import write_symbols
 START = np.datetime64("2015-01-01T00:00", "m")
 FORMAT = "%d.%m.%Y %H:%M"
 SAMPLE_SECONDS = 0.05
+CHILDREN_SAMPLE_SECONDS = 0.5
+"""The kernel goes through all pages of a child to tell its own from shared ones, and stops it."""
 
 REPORT = """
 import json, os, resource, sys, time
@@ -119,9 +122,12 @@ def _show(
 def _take(name: str, folder: Path, options: dict[str, str]) -> Cost:
     command = [sys.executable, "-c", REPORT + SIDES[name], str(folder), json.dumps(options)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        memory = 0.0
+        memory = children = due = 0.0
         while process.poll() is None:
-            memory = max(memory, _memory(process.pid))
+            if time.monotonic() >= due:
+                children = _memory_of_children(process.pid)
+                due = time.monotonic() + CHILDREN_SAMPLE_SECONDS
+            memory = max(memory, _memory(process.pid) + children)
             time.sleep(SAMPLE_SECONDS)
         assert process.stdout is not None
         cpu, wall = json.loads(process.stdout.read())
@@ -129,22 +135,26 @@ def _take(name: str, folder: Path, options: dict[str, str]) -> Cost:
 
 
 def _memory(pid: int) -> float:
-    """MiB of a process, and what its children have for themselves; 0 if it has ended."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        own = _sizes(pid)["Rss"]
-    except OSError:
-        return 0.0
-    for child in children:
-        with suppress(OSError):
-            sizes = _sizes(int(child))
-            own += sizes["Private_Clean"] + sizes["Private_Dirty"]
+    """Return the resident MiB of a process; 0 if it has ended."""
+    with suppress(OSError):
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return pages * resource.getpagesize() / 2**20
+    return 0.0
+
+
+def _memory_of_children(pid: int) -> float:
+    """Return the MiB that a process's children have for themselves."""
+    own = 0
+    with suppress(OSError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            with suppress(OSError):
+                own += _private_kilobytes(int(child))
     return own / 1024
 
 
-def _sizes(pid: int) -> dict[str, int]:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
-    return {name: int(size.split()[0]) for name, size in (line.split(":") for line in lines)}
+def _private_kilobytes(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
 
 
 def _median(costs: list[Cost]) -> Cost:
