@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -179,6 +179,10 @@ class Ledger:
     def _decide(self, bars: Sequence[Bar], at: int, order: Order) -> None:
         reason = self.reason_when_placed(order)
         cost = order.size * order.price + self._fee(bars[at].day, order.size, order.price)
+        if order.size < 0 and self.rules.taxed:
+            # On shares of a few cents, the tax can be more than their price.
+            lots = [replace(lot) for lot in self._lots]
+            cost += self._sell_lots(lots, min(-order.size, self.held), bars[at].day)
         if not reason and self.cash < cost:
             reason = "cash_at_submission"
         if reason:
@@ -223,7 +227,7 @@ class Ledger:
                 allowed, reason = Fraction(lots if size > 0 else -lots), "volume"
         fee = self._fee(bar.day, allowed, bar.open)
         if allowed < 0:
-            tax = self._sell_lots(-allowed, bar.day)
+            tax = self._sell_lots(self._lots, -allowed, bar.day)
             fee += tax if self.rules.taxed else 0
         if allowed > 0 and self.cash < allowed * Fraction(bar.open) + fee:
             self.rejections.append((at, size, "cash_at_fill"))
@@ -238,11 +242,12 @@ class Ledger:
         if allowed != size:
             self.rejections.append((at, size - allowed, reason))
 
-    def _sell_lots(self, shares: Fraction, day: date) -> Fraction:
+    @staticmethod
+    def _sell_lots(lots: list[Lot], shares: Fraction, day: date) -> Fraction:
         """Take shares out of the first purchases, and return the tax on their dividends."""
         tax = Fraction(0)
         while shares:
-            lot = self._lots[0]
+            lot = lots[0]
             part = min(shares, lot.shares)
             months = (day.year - lot.day.year) * 12 + day.month - lot.day.month
             months += day.day > lot.day.day
@@ -253,7 +258,7 @@ class Ledger:
             lot.shares -= part
             shares -= part
             if not lot.shares:
-                del self._lots[0]
+                del lots[0]
         return tax
 
     def _refusal(self, bars: Sequence[Bar], at: int, order: Order) -> str:

@@ -343,6 +343,14 @@ def test_a_fraction_that_floats_lose_takes_no_lot_away(seed: int) -> None:
     check_ledger_of_portfolio(seed)
 
 
+def test_a_sale_whose_tax_nobody_can_pay_is_rejected_at_submission() -> None:
+    check(31160)
+
+
+def test_protective_orders_follow_an_entry_price_that_dividends_have_paid_for() -> None:
+    check(33061)
+
+
 def test_an_order_for_a_delisted_symbol_keeps_its_size_for_the_rejection() -> None:
     check_portfolio(20288)
 

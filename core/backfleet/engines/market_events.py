@@ -9,7 +9,7 @@ from typing import Any
 from backfleet.engines.bt import bt
 from backfleet.engines.market_feed import BookEvent, FeedRules
 from backfleet.engines.tax_lots import TaxLots
-from backfleet.engines.vector.bookings import book_event, moved_size
+from backfleet.engines.vector.bookings import book_event, entry_move, moved_size
 from backfleet.engines.vector.state import Account
 
 __all__ = ["FollowPosition", "OpenEvents"]
@@ -119,7 +119,7 @@ class OpenEvents:
         )
         move = event.move
         if order.exectype != bt.Order.Market and not self._in_seen_shares:
-            move = after.price / before.price
+            move = entry_move(before, after)
         created.price = created.price * move
         created.pricelimit = created.pricelimit * move
         if created.trailamount:

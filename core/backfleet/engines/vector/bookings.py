@@ -32,6 +32,7 @@ __all__ = [
     "EventRows",
     "book_event",
     "book_row",
+    "entry_move",
     "event_rows",
     "moved_size",
     "new_bookings",
@@ -153,6 +154,13 @@ def moved_size(
         return lots
     # The compiled loops take an order of size 0 for none, which they would never reject.
     return moved if moved != 0.0 else size * ratio
+
+
+@inlined
+def entry_move(before: Account, after: Account) -> float:
+    """Return by what an event multiplies the mean entry price of a position."""
+    # Dividends may have paid for all of the shares. Then a fraction of 0 stays 0.
+    return after.price / before.price if before.price != 0.0 else 1.0
 
 
 @inlined

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.engine import OrderKind, OrderStatus
+from backfleet.engines.vector.bookings import entry_move
 from backfleet.engines.vector.rules import Rules
 from backfleet.engines.vector.state import Account, ProtectiveOrders
 from backfleet.engines.vector.write_records import write_order
@@ -94,7 +95,7 @@ def moved_protective_orders(
     if after.size == 0.0:
         return cancel_protective_orders(orders, protective, time)
     size = -after.size
-    move = after.price / before.price
+    move = entry_move(before, after)
     stop, limit = protective.stop * move, protective.limit * move
     if stop == stop:
         orders[protective.stop_order]["size"] = size
