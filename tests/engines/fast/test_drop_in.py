@@ -21,7 +21,9 @@ from backfleet.engines.fast.lines import LineMovedError
 from cerebro_runs import make_frame
 
 
-class Crossing(bt.Strategy):
+# backtrader keeps the lines of a strategy under its name, and pickles find them there: no other
+# strategy of the tests has this one.
+class PickledCrossing(bt.Strategy):
     params = (("period", 10),)
 
     def __init__(self) -> None:
@@ -35,7 +37,7 @@ class Crossing(bt.Strategy):
             self.close()
 
 
-class Watching(Crossing):
+class Watching(PickledCrossing):
     """Notes the classes that it meets."""
 
     def start(self) -> None:
@@ -61,7 +63,7 @@ def again(data: bt.DataBase) -> None:
     data.rewind()
 
 
-class SeesTwice(Crossing):
+class SeesTwice(PickledCrossing):
     """Sees some bars twice, and notes them."""
 
     def start(self) -> None:
@@ -78,7 +80,7 @@ class SeesTwice(Crossing):
 def script(
     cerebro_class: type[bt.Cerebro],
     frame: pd.DataFrame,
-    strategy: type[bt.Strategy] = Crossing,
+    strategy: type[bt.Strategy] = PickledCrossing,
     **params: Any,
 ) -> tuple[Any, Any]:
     cerebro = cerebro_class(**params)
@@ -150,7 +152,7 @@ def test_everything_is_of_its_own_class_again_after_a_run(frame: pd.DataFrame) -
 
 
 def test_an_error_of_a_strategy_leaves_no_object_changed(frame: pd.DataFrame) -> None:
-    class Fails(Crossing):
+    class Fails(PickledCrossing):
         def next(self) -> None:
             if len(self) == 40:
                 raise ZeroDivisionError("in next")
@@ -184,7 +186,7 @@ def test_switched_off_it_runs_everything_itself(frame: pd.DataFrame) -> None:
     cerebro = backfleet.Cerebro()
     cerebro.fast = False
     cerebro.adddata(bt.feeds.PandasData(dataname=frame))
-    cerebro.addstrategy(Crossing)
+    cerebro.addstrategy(PickledCrossing)
     cerebro.run()
     assert cerebro.fallback == "switched off"
 
@@ -192,7 +194,7 @@ def test_switched_off_it_runs_everything_itself(frame: pd.DataFrame) -> None:
 def test_it_runs_twice_and_gives_the_same(frame: pd.DataFrame) -> None:
     cerebro = backfleet.Cerebro()
     cerebro.adddata(bt.feeds.PandasData(dataname=frame))
-    cerebro.addstrategy(Crossing)
+    cerebro.addstrategy(PickledCrossing)
     values = []
     for _ in range(2):
         cerebro.run()
@@ -208,7 +210,7 @@ def test_optstrategy_gives_what_it_gives_on_backtrader(
     def sweep(cerebro_class: type[bt.Cerebro]) -> list[Any]:
         cerebro = cerebro_class(maxcpus=maxcpus, optreturn=optreturn)
         cerebro.adddata(bt.feeds.PandasData(dataname=frame))
-        cerebro.optstrategy(Crossing, period=range(5, 9))
+        cerebro.optstrategy(PickledCrossing, period=range(5, 9))
         cerebro.addanalyzer(bt.analyzers.TimeReturn)
         cerebro.addanalyzer(bt.analyzers.DrawDown)
         return [
@@ -258,7 +260,7 @@ def test_a_run_leaves_the_settings_of_the_garbage_collector_alone(
 ) -> None:
     observed = []
 
-    class Observes(Crossing):
+    class Observes(PickledCrossing):
         def next(self) -> None:
             super().next()
             observed.append(collector_settings())
@@ -291,7 +293,7 @@ def test_only_the_first_run_of_a_process_exempts_the_heap_and_gives_it_back(
 ) -> None:
     observed = []
 
-    class Observes(Crossing):
+    class Observes(PickledCrossing):
         def stop(self) -> None:
             observed.append(gc.get_freeze_count())
             raise ArithmeticError
