@@ -133,7 +133,7 @@ def _equity(
     columns = _columns(ACCOUNT, account)
     moments = np.array(strategy.lines.datetime.array[: len(columns["value"])])
     equity = _records(EQUITY, {**columns, "time": moments}, bar_times)
-    counts = equity["time"] >= min(columns.start for columns in traded)
+    counts = equity["time"] >= min(feed.start for feed in traded)
     if len(traded) < len(strategy.datas):
-        counts &= np.isin(equity["time"], np.concatenate([columns.time for columns in traded]))
+        counts &= np.isin(equity["time"], np.concatenate([feed.time for feed in traded]))
     return equity[counts]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from backfleet.bars import Bars
 from backfleet.engines.bt import bt
 from backfleet.engines.date_numbers import date_numbers, doubles
-from backfleet.engines.fast.feed_conditions import LATE_MOMENTS
+from backfleet.engines.fast.conditions import LATE_MOMENTS
 from backfleet.engines.feed_times import feed_times
 from backfleet.engines.shown_feed import ShownFeed
 from backfleet.errors import DataError

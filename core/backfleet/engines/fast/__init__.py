@@ -1,6 +1,6 @@
 """backtrader made fast: the same results, bit for bit, in a fraction of the time.
 
-`cerebro` decides which way a run takes and records why, with `feed_conditions` and `moving_code`.
+`cerebro` decides which way a run takes and records why, with `conditions` and `moving_code`.
 `loop` is the fast loop over the bars, with `lines` on shared cursors; `strategy` handles one
 strategy on a bar, `signals` its signals, and `listeners` and `observers` those that watch it.
 `broker` is the account, on top of `mark_to_market` and `groups`; `order_entry` creates its

@@ -13,21 +13,20 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import partial
 from itertools import islice
 from math import inf, nan
 from typing import Any
 
 from backtrader.dataseries import _Bar
-from backtrader.utils.dateintern import num2date
 
 from backfleet.engines.fast.column_feeds import Rows
 from backfleet.engines.fast.lines import (
     BarCursor,
     CursorBindings,
+    CursorLine,
+    class_with,
     datetime_of,
-    methods_of,
-    subclass_with,
 )
 
 __all__ = ["BAR", "alone"]
@@ -92,7 +91,7 @@ def _bind_filled(feed: Any, bindings: CursorBindings) -> None:
     feed.__dict__.update(_fast_cursor=cursor, _fast_count=feed.buflen())
     bindings.lines_of(feed, cursor)
     cls: Any = type(feed)
-    feed.__class__ = _subclass(cls, FilledFeed)
+    feed.__class__ = class_with(cls, FilledFeed)
 
 
 # Resampled feeds
@@ -113,14 +112,9 @@ class RowLine:
         return self._fast_feed._fast_length  # type: ignore[no-any-return]
 
     def datetime(self, ago: int = 0, tz: Any = None, naive: bool = True) -> Any:
-        number, zone = self[ago], tz or self._tz
-        return num2date(number, zone, naive) if zone is not None else datetime_of(number)
+        return datetime_of(self[ago], tz or self._tz, naive)
 
-    def date(self, ago: int = 0, tz: Any = None, naive: bool = True) -> Any:
-        return self.datetime(ago, tz, naive).date()
-
-    def time(self, ago: int = 0, tz: Any = None, naive: bool = True) -> Any:
-        return self.datetime(ago, tz, naive).time()
+    date, time = CursorLine.date, CursorLine.time
 
 
 class RowFeed:
@@ -153,8 +147,7 @@ class RowFeed:
 
     def num2date(self, dt: Any = None, tz: Any = None, naive: bool = True) -> Any:
         number = self._fast_rows[self._fast_length - 1][TIME] if dt is None else dt
-        zone = tz or self._tz
-        return num2date(number, zone, naive) if zone is not None else datetime_of(number)
+        return datetime_of(number, tz or self._tz, naive)
 
     def next(self, datamaster: Any = None, ticks: bool = True) -> bool:
         if self._fast_length < len(self._fast_rows):
@@ -240,9 +233,9 @@ class _Resampled:
         for at, line in enumerate(self._lines):
             line.__dict__.update(_fast_feed=feed, _fast_at=at)
             cls: Any = type(line)
-            line.__class__ = _subclass(cls, RowLine)
+            line.__class__ = class_with(cls, RowLine)
         own: Any = type(feed)
-        feed.__class__ = _subclass(own, RowFeed)
+        feed.__class__ = class_with(own, RowFeed)
         self._resampler = feed._filters[0][0]
         self._bar = self._resampler.bar
         self._resampler.bar = QuickBar(self._bar)
@@ -274,8 +267,3 @@ def _rows_of_original(clone: Any) -> Callable[[], Any]:
         return tuple(line[0] for line in lines)
 
     return row
-
-
-@lru_cache(maxsize=256)
-def _subclass(cls: Any, mixin: Any) -> Any:
-    return subclass_with(cls, methods_of(mixin))

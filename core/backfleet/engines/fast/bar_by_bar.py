@@ -19,14 +19,13 @@ from typing import Any
 from backtrader.feed import AbstractDataBase, DataClone
 from backtrader.lineiterator import LineIterator
 from backtrader.resamplerfilter import Resampler
-from backtrader.strategy import Strategy
 
 from backfleet.engines.fast.alone_feeds import BAR
 from backfleet.engines.fast.column_feeds import is_plain, load_rows_of_columns, read_for_steps
 from backfleet.engines.fast.columns import Columns
+from backfleet.engines.fast.conditions import own_methods, reason_against_strategy
 from backfleet.engines.fast.lines import CursorBindings
-from backfleet.engines.fast.loop import are_finite, go_through, look_as_stock
-from backfleet.engines.fast.moving_code import moving_method
+from backfleet.engines.fast.loop import are_finite, go_through, in_order, look_as_stock
 from backfleet.engines.fast.observers import GrowingObservers, Observers
 from backfleet.engines.fast.played_feeds import PlayedFeed, Step, play, take_alone
 from backfleet.engines.fast.quick_lines import quick_lines
@@ -85,10 +84,7 @@ def _is_known_feed(feed: Any) -> bool:
     base = DataClone if feed._clone else AbstractDataBase
     return (
         is_plain(feed)
-        and all(
-            getattr(type(feed), name) is getattr(base, name) and name not in feed.__dict__
-            for name in FEED_METHODS
-        )
+        and not own_methods(feed, base, FEED_METHODS)
         and not feed.replaying
         and not feed._tzinput
         and not len(feed)
@@ -112,21 +108,12 @@ def _is_resampled(feed: Any) -> bool:
 
 
 def _is_known_strategy(strategy: Any) -> bool:
-    cls: Any = type(strategy)
-    return (
-        all(
-            getattr(cls, name) is getattr(Strategy, name) and name not in strategy.__dict__
-            for name in STRATEGY_METHODS
-        )
-        and not moving_method(cls)
-        and not len(strategy)
-        and not any(len(observer) for observer in strategy._lineiterators[LineIterator.ObsType])
-    )
+    return not (reason_against_strategy(strategy, STRATEGY_METHODS) or len(strategy))
 
 
 def run_bar_by_bar(cerebro: Any, strategies: list[Any]) -> None:
     """Take the strategies through the bars as `Cerebro._runnext` does."""
-    feeds = sorted(cerebro.datas, key=lambda feed: (feed._timeframe, feed._compression))
+    feeds = in_order(cerebro.datas)
     loaded = [bool(feed.buflen()) for feed in feeds]
     pairs = zip(feeds, loaded, strict=True)
     rows = [None if is_loaded else read_for_steps(feed) for feed, is_loaded in pairs]

@@ -11,18 +11,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from backtrader.lineiterator import LineIterator
-from backtrader.strategy import Strategy
-
 from backfleet.engines.bt import bt
 from backfleet.engines.fast.bar_by_bar import can_be_played, run_as_stock, run_bar_by_bar
 from backfleet.engines.fast.broker import FastBroker, replace_plain
 from backfleet.engines.fast.column_feeds import read_by_the_column
-from backfleet.engines.fast.feed_conditions import own_methods, reason_against_feed
+from backfleet.engines.fast.conditions import reason_against_feed, reason_against_strategy
 from backfleet.engines.fast.heap import heap_exempted_once
 from backfleet.engines.fast.indicators import by_the_column
 from backfleet.engines.fast.loop import run_lean
-from backfleet.engines.fast.moving_code import moving_method
 
 __all__ = ["Cerebro"]
 
@@ -99,18 +95,6 @@ def _reason_against(cerebro: Any, strategies: list[Any]) -> str | None:
     """Why the lean loop cannot take these strategies through their bars; None if it can."""
     reasons = ["quicknotify"] if cerebro.p.quicknotify else []
     reasons += filter(None, map(reason_against_feed, cerebro.datas))
-    reasons += filter(None, map(_reason_against_strategy, strategies))
+    against = (reason_against_strategy(strategy, STRATEGY_METHODS) for strategy in strategies)
+    reasons += filter(None, against)
     return reasons[0] if reasons else None
-
-
-def _reason_against_strategy(strategy: Any) -> str | None:
-    own = own_methods(strategy, Strategy, STRATEGY_METHODS)
-    if own:
-        return f"the strategy {type(strategy).__name__} has its own {own}"
-    cls: Any = type(strategy)
-    moving = moving_method(cls)
-    if moving:
-        return f"the strategy {type(strategy).__name__} calls {moving}, which moves lines"
-    if any(len(ind) for ind in strategy._lineiterators[LineIterator.ObsType]):
-        return "observers that have started already"
-    return None

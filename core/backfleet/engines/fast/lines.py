@@ -25,7 +25,9 @@ from backtrader.utils.dateintern import num2date
 __all__ = [
     "BarCursor",
     "CursorBindings",
+    "CursorLine",
     "LineMovedError",
+    "class_with",
     "datetime_of",
     "methods_of",
     "moves_as_stock",
@@ -80,8 +82,10 @@ TIMES_OF_DAY: dict[float, datetime.time | None] = {}
 MAX_TIMES_OF_DAY = 10_000
 
 
-def datetime_of(number: float) -> datetime.datetime:
+def datetime_of(number: float, zone: Any = None, naive: bool = True) -> Any:
     """`num2date`, which computes the same time of day again for each daily bar."""
+    if zone is not None:
+        return num2date(number, zone, naive)
     day = int(number)
     time = TIMES_OF_DAY.get(number - day)
     if time is not None:
@@ -115,8 +119,7 @@ class CursorLine:
         return self._fast_cursor.bar + 1
 
     def datetime(self, ago: int = 0, tz: Any = None, naive: bool = True) -> Any:
-        number, zone = self.array[self._fast_cursor.bar + ago], tz or self._tz
-        return num2date(number, zone, naive) if zone is not None else datetime_of(number)
+        return datetime_of(self.array[self._fast_cursor.bar + ago], tz or self._tz, naive)
 
     def date(self, ago: int = 0, tz: Any = None, naive: bool = True) -> Any:
         return self.datetime(ago, tz, naive).date()
@@ -179,8 +182,8 @@ def methods_of(mixin: Any) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=256)
-def _cursor_class(cls: Any, mixin: Any) -> Any:
-    """`cls` with the methods of `mixin`."""
+def class_with(cls: Any, mixin: Any) -> Any:
+    """`subclass_with` the methods of a mixin, the same class each time."""
     return subclass_with(cls, methods_of(mixin))
 
 
@@ -206,7 +209,7 @@ def _cursor_feed(cls: Any) -> Any:
     aliases = [alias for alias in cls.lines._getlines() if alias != "datetime"]
     ticks = {f"tick_{alias}": _tick(alias) for alias in aliases}
     ticks["tick_last"] = _tick(cls.lines._getlines()[0])
-    base = _cursor_class(cls, CursorSeries)
+    base = class_with(cls, CursorSeries)
     return type.__new__(type(base), cls.__name__, (base,), {**ticks, "__module__": cls.__module__})
 
 
@@ -265,7 +268,7 @@ class CursorBindings:
         state = line.__dict__
         state["_fast_cursor"] = cursor
         del state["_idx"], state["lencount"]
-        line.__class__ = _cursor_class(_class_of(line), CursorLine)
+        line.__class__ = class_with(_class_of(line), CursorLine)
 
     def lines_of(self, series: Any, cursor: BarCursor) -> None:
         """Put all lines of a series on a cursor and name them in the series itself."""
@@ -284,7 +287,7 @@ class CursorBindings:
         """Put an indicator on a cursor, with all its lines."""
         self.lines_of(series, cursor)
         if self._first_line_is_it(type(series)):
-            self._change(series, cursor, _cursor_class(_class_of(series), CursorSeries))
+            self._change(series, cursor, class_with(_class_of(series), CursorSeries))
 
     def feed(self, feed: Any, cursor: BarCursor) -> None:
         """Put a feed on a cursor, with all its lines."""

@@ -16,20 +16,19 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from backfleet.engines.fast.broker import FastBroker
-from backfleet.engines.fast.feed_conditions import LATE_MOMENTS
+from backfleet.engines.fast.conditions import LATE_MOMENTS
 from backfleet.engines.fast.lines import BarCursor, CursorBindings
 from backfleet.engines.fast.notifications import deliver
 from backfleet.engines.fast.strategy import StrategyRun
 
-__all__ = ["are_finite", "go_through", "look_as_stock", "look_by_the_bar", "run_lean"]
+__all__ = ["are_finite", "go_through", "in_order", "look_as_stock", "look_by_the_bar", "run_lean"]
 
 
 def run_lean(cerebro: Any, strategies: list[Any]) -> None:
     """Take the strategies through all bars of the cerebro's preloaded feeds."""
     bindings = CursorBindings()
     broker = cerebro._broker
-    # `Cerebro._runonce` asks the feeds in this order.
-    feeds = sorted(cerebro.datas, key=lambda feed: (feed._timeframe, feed._compression))
+    feeds = in_order(cerebro.datas)
     try:
         cursors = _bind_feeds(feeds, bindings)
         runs = [StrategyRun(strategy, bindings) for strategy in strategies]
@@ -40,6 +39,11 @@ def run_lean(cerebro: Any, strategies: list[Any]) -> None:
         look_as_stock(broker)
     for run in runs:
         run.finish()
+
+
+def in_order(feeds: Sequence[Any]) -> list[Any]:
+    """Return the feeds in the order in which `Cerebro` asks them for their bars."""
+    return sorted(feeds, key=lambda feed: (feed._timeframe, feed._compression))
 
 
 def are_finite(feeds: Sequence[Any]) -> bool:

@@ -22,7 +22,7 @@ from backtrader.linebuffer import LineBuffer
 from backtrader.lineiterator import LineIterator
 from backtrader.lineseries import LineSeries
 
-from backfleet.engines.fast.lines import methods_of, moves_as_stock, subclass_with
+from backfleet.engines.fast.lines import class_with, methods_of, moves_as_stock, subclass_with
 
 __all__ = ["quick_lines", "series_below"]
 
@@ -208,12 +208,8 @@ def _quicken_line(line: Any, changed: list[tuple[Any, type]]) -> None:
         return
     if moves_as_stock(cls):
         changed.append((line, cls))
-        line.__class__ = _quick_line(cls, line.mode == LineBuffer.UnBounded)
-
-
-@lru_cache(maxsize=256)
-def _quick_line(cls: Any, keeps_all: bool) -> Any:
-    return subclass_with(cls, methods_of(QuickLine if keeps_all else SavingLine))
+        keeps_all = line.mode == LineBuffer.UnBounded
+        line.__class__ = class_with(cls, QuickLine if keeps_all else SavingLine)
 
 
 def _quicken_series(

@@ -60,18 +60,18 @@ class StrategyRun:
         self._has_own_notify = notify not in (Strategy._notify, SignalStrategy._notify)
         self._awaits_order = notify is SignalStrategy._notify
         self._listening = [*strategy.analyzers, *strategy._slave_analyzers]
-        # A script sees all analyzers but backfleet's recorder.
-        modules = [type(analyzer).__module__ for analyzer in with_children(self._listening)]
+        # backfleet's recorder assigns no listeners.
+        foreign = [
+            analyzer
+            for analyzer in with_children(self._listening)
+            if not type(analyzer).__module__.startswith("backfleet.")
+        ]
         # Only an analyzer of a script's own assigns listeners after the strategy's `next`.
-        self._has_own_analyzers = not all(
-            module.startswith(("backtrader.", "backfleet.")) for module in modules
+        self._has_own_analyzers = any(
+            not type(analyzer).__module__.startswith("backtrader.") for analyzer in foreign
         )
         self._fields = vars(strategy)
-        self._analyzer_fields = [
-            vars(analyzer)
-            for analyzer, module in zip(with_children(self._listening), modules, strict=True)
-            if not module.startswith("backfleet.")
-        ]
+        self._analyzer_fields = list(map(vars, foreign))
         self._observers = self._make_observers(bindings)
         self._find_listeners()
         self._observed = self._observers.any
@@ -102,10 +102,8 @@ class StrategyRun:
 
     def notice_listeners(self) -> None:
         """Look for listeners again if an attribute was added: it may be one."""
-        if len(self._fields) != self._field_count or (
-            self._analyzer_fields
-            and sum(map(len, self._analyzer_fields)) != self._analyzer_field_count
-        ):
+        analyzer_fields = sum(map(len, self._analyzer_fields))
+        if len(self._fields) != self._field_count or analyzer_fields != self._analyzer_field_count:
             self._find_listeners()
 
     def open(self) -> None:
@@ -178,8 +176,7 @@ class StrategyRun:
             strategy.notify_trade(trade)
             for listen in self._of_trades:
                 listen(trade)
-        if self._analyzer_fields or len(self._fields) != self._field_count:
-            self.notice_listeners()
+        self.notice_listeners()
         if self._of_account:
             self._notify_account()
 

@@ -15,7 +15,7 @@ from backtrader.indicator import Indicator
 from backtrader.linebuffer import LineBuffer
 from backtrader.lineiterator import LineIterator
 
-from backfleet.engines.fast.feed_conditions import own_methods, reason_against_feed
+from backfleet.engines.fast.conditions import own_methods, reason_against_feed
 from backfleet.engines.fast.lines import BarCursor, CursorBindings
 from backfleet.engines.fast.moving_code import moving_method
 

@@ -1,6 +1,7 @@
-"""The conditions under which a feed can be put on a cursor.
+"""The conditions under which feeds and strategies can be taken through the bars another way.
 
-A feed on a cursor does not move itself, and methods of its own that move it would not be called.
+A feed on a cursor does not move itself, and methods of its own that move it would not be called. So
+it is with the methods by which a strategy goes through a bar.
 """
 
 from __future__ import annotations
@@ -8,10 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from backtrader.feed import AbstractDataBase, DataClone
+from backtrader.lineiterator import LineIterator
+from backtrader.strategy import Strategy
 
 from backfleet.engines.fast.lines import CursorBindings
+from backfleet.engines.fast.moving_code import moving_method
 
-__all__ = ["LATE_MOMENTS", "own_methods", "reason_against_feed"]
+__all__ = ["LATE_MOMENTS", "own_methods", "reason_against_feed", "reason_against_strategy"]
 
 LATE_MOMENTS = "_late_moments"
 """The attribute with the moments of a feed whose bars come later than they say."""
@@ -31,6 +35,23 @@ def reason_against_feed(feed: Any) -> str | None:
         return "feeds with room to look ahead"
     if not CursorBindings().can_bind_series(feed) or not hasattr(feed.lines, "close"):
         return f"the feed {type(feed).__name__} has unusual lines"
+    return None
+
+
+def reason_against_strategy(strategy: Any, methods: tuple[str, ...]) -> str | None:
+    """Return why a strategy must go through its bars by its own methods; None if it need not.
+
+    `methods` are those that would not be called.
+    """
+    cls: Any = type(strategy)
+    own = own_methods(strategy, Strategy, methods)
+    if own:
+        return f"the strategy {cls.__name__} has its own {own}"
+    moving = moving_method(cls)
+    if moving:
+        return f"the strategy {cls.__name__} calls {moving}, which moves lines"
+    if any(len(observer) for observer in strategy._lineiterators[LineIterator.ObsType]):
+        return "observers that have started already"
     return None
 
 
