@@ -66,6 +66,21 @@ def test_killed_process_is_one_clear_error() -> None:
         list(map_forked(die, range(20), 2))
 
 
+def test_killed_process_that_somebody_else_waited_for_is_an_error_too() -> None:
+    def die(item: int) -> int:
+        if item == 7:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return item
+
+    # The kernel itself waits for the children then.
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with pytest.raises(UserError, match="ended before it sent its results"):
+            list(map_forked(die, range(20), 2))
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
 def test_processes_finish_their_block_and_end_if_nobody_wants_more(tmp_path: Path) -> None:
     def write(item: int) -> int:
         (tmp_path / f"{item}").write_bytes(bytes(100_000))

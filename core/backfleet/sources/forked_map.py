@@ -130,6 +130,9 @@ def _received(work: _Work[T, R]) -> Callable[[int], Sequence[R]]:
 
     def results(start: int) -> Sequence[R]:
         while start not in known:
+            if not open_ends:
+                # Somebody else has waited for a child that was killed.
+                raise _killed("before it sent its results")
             for end in wait(list(open_ends)):
                 assert isinstance(end, Connection)
                 try:
@@ -154,7 +157,11 @@ def _check_end(code: int) -> None:
     if code < 0:
         name = signal.Signals(-code).name
         how = f"by signal {-code} ({name})"
-    raise UserError(
+    raise _killed(how)
+
+
+def _killed(how: str) -> UserError:
+    return UserError(
         f"a process that reads data was ended {how}. The system does this when memory runs out. "
         "Free memory or allow more of it, and run the command again: what is read already is kept"
     )
