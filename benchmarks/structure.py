@@ -7,6 +7,7 @@ Prints one line per number and its limit, and exits with 1 if a limit is exceede
 - import cycles between modules of core, imports inside functions and under TYPE_CHECKING included
 - string subscripts of an identity or manifest outside the parser of records
 - lines of core without blank lines and comments
+- lines of core and of the executors that hold only a comment, in percent of those not blank
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def main() -> int:
     return 1 if failures else 0
 
 
-def _numbers() -> Iterator[tuple[str, int, int | None]]:
+def _numbers() -> Iterator[tuple[str, float, int | None]]:
     for name, path in EXECUTOR_MODULES.items():
         modules = {m for m in _imports(EXECUTORS / path) if m.partition(".")[0] == "backfleet"}
         yield f"modules of core that executor {name} imports", len(modules), MAX_EXECUTOR_IMPORTS
@@ -67,6 +68,8 @@ def _numbers() -> Iterator[tuple[str, int, int | None]]:
     subscripts = list(_subscripts())
     yield f"string subscripts of records{_shown(subscripts)}", len(subscripts), 0
     yield "lines of core", sum(_lines(file) for file in CORE.rglob("*.py")), None
+    yield "comments of core, in percent", _comment_percentage(CORE), None
+    yield "comments of the executors, in percent", _comment_percentage(EXECUTORS), None
 
 
 def _shown(items: list[str]) -> str:
@@ -141,6 +144,14 @@ def _is_record_subscript(node: ast.AST) -> bool:
 def _lines(file: Path) -> int:
     lines = (line.strip() for line in file.read_text().splitlines())
     return sum(bool(line) and not line.startswith("#") for line in lines)
+
+
+def _comment_percentage(folder: Path) -> float:
+    lines = [
+        line.strip() for file in folder.rglob("*.py") for line in file.read_text().splitlines()
+    ]
+    comments = sum(line.startswith("#") for line in lines)
+    return round(100 * comments / sum(bool(line) for line in lines), 1)
 
 
 if __name__ == "__main__":
