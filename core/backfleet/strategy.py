@@ -111,6 +111,8 @@ def locate_strategy(reference: str) -> StrategyReference:
             "'if __name__ == \"__main__\":', or into a file of its own"
         )
     place, colon, name = reference.rpartition(":")
+    if not colon and reference.endswith(".py"):
+        raise JobError(f"strategy: name the class in the file: {reference}:MyStrategy")
     if not colon:
         plugin = find_plugin("strategy", reference)
         return StrategyReference(

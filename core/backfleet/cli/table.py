@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 __all__ = ["SHOWN", "print_columns", "print_fitting", "print_table", "table_lines"]
 
 SHOWN = {
-    "final_value": ".2f",
-    "total_return": ".4f",
-    "sharpe": ".2f",
-    "max_drawdown": ".4f",
+    "final_value": "z.2f",
+    "total_return": "z.4f",
+    "sharpe": "z.2f",
+    "max_drawdown": "z.4f",
     "trades": "d",
     "orders_completed": "d",
     "orders_rejected": "d",
 }
-"""Metrics that a table shows unless it is asked for others, and how."""
+"""Metrics that a table shows unless it is asked for others, and how. "z" turns -0.00 into 0.00."""
 
 LEFT_OUT_FIRST = (
     *("orders_completed", "final_value", "orders_rejected"),

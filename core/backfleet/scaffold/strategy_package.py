@@ -36,14 +36,18 @@ def make_strategy_package(name: PackageName, kind: StrategyKind, parent: Path) -
     """
     folder = parent / name.name
     if folder.exists() or folder.is_symlink():
-        raise UserError(f"{folder} is there already; take another name, or go to another folder")
+        raise UserError(
+            f"{folder} already exists. Choose another name, or change to another folder"
+        )
     try:
         with tempfile.TemporaryDirectory(prefix=f".{name.name}-", dir=parent) as scratch:
             made = Path(scratch, name.name)
             _write(made, name, kind)
             made.rename(folder)
     except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror}") from error
+        raise UserError(
+            f"{folder} cannot be written: {error.strerror}. Change to another folder"
+        ) from error
     return folder
 
 
