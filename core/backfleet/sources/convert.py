@@ -13,7 +13,7 @@ from backfleet.bar_length import local_midnights
 from backfleet.bars import Bars
 from backfleet.errors import DataError
 
-__all__ = ["OPTIONS", "parquet_of"]
+__all__ = ["OPTIONS", "has_dates", "parquet_of"]
 
 OPTIONS = {"factor": "factor", "tradable": "tradable"}
 """The options of the source `parquet` that go with these files."""
@@ -56,9 +56,14 @@ def parquet_of(bars: Bars) -> bytes:
     return content
 
 
+def has_dates(bars: Bars) -> bool:
+    """Whether every bar is a session's midnight, so that it is stored as a date."""
+    midnights = local_midnights(bars.session, bars.timezone)
+    return bars.is_daily and np.array_equal(midnights, bars.time)
+
+
 def _times(bars: Bars) -> dict[str, Any]:
-    """A date where every bar is a session's midnight; else a time."""
-    if bars.is_daily and np.array_equal(local_midnights(bars.session, bars.timezone), bars.time):
+    if has_dates(bars):
         return {"date": _array(pa.date32(), bars.session.astype(np.int32))}
     return {"time": _array(pa.timestamp("ns", "UTC"), bars.time)}
 
