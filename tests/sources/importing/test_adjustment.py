@@ -93,7 +93,9 @@ def test_rule_halves_the_prices_before_a_split(importing: Import, name: str) -> 
 
 def test_two_factors_of_one_day_are_refused(importing: Import) -> None:
     tables = {"a.csv": adj_factor(), "b.csv": adj_factor(slice(3, 5), doubled=2.0)}
-    with pytest.raises(DataError, match=r"b\.csv: row 3: the factor of 600000\.SH on 2021-05-20 is"):
+    with pytest.raises(
+        DataError, match=r"b\.csv: row 3: the factor of 600000\.SH on 2021-05-20 is"
+    ):
         importing({"daily.csv": tushare(precloses()), **tables})
 
 
