@@ -166,6 +166,10 @@ def _read_list(content: bytes, at: int, depth: int) -> tuple[list[Any], int]:
     # The count has 4 bits in the first byte; 15 says that it follows as a varint.
     if count == 15:
         count, at = _varint(content, at)
+    # Each element takes a byte or more. Doubles are passed over without a look at the file, so
+    # nothing else would end a list that states more of them than the file can hold.
+    if count > len(content) - at:
+        raise ValueError("the metadata have a list that is longer than the file")
     values = []
     for _ in range(count):
         value, at = _read_value(content, at, kind, depth + 1)
