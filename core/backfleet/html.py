@@ -54,7 +54,7 @@ def _table(rows: Iterable[str]) -> str:
 
 def _cell(value: object) -> str:
     if isinstance(value, float):
-        return f'<td style="{NUMBER}">{value:.6g}</td>'
+        return f'<td style="{NUMBER}">{value:z.6g}</td>'
     if value is None:
         return f'<td style="{NUMBER}">-</td>'
     style = NUMBER if isinstance(value, int) and not isinstance(value, bool) else CELL
