@@ -56,7 +56,7 @@ def _table(rows: Iterable[str]) -> str:
 
 def _cell(value: object) -> str:
     if isinstance(value, float):
-        return f'<td style="{NUMBER}">{value:.6g}</td>'
+        return f'<td style="{NUMBER}">{value:z.6g}</td>'
     if value is None:
         return f'<td style="{NUMBER}">-</td>'
     # To Python, a bool is an int too.
