@@ -77,6 +77,7 @@ def plan_job(job: Job) -> Plan:
 
     Raises JobError, PluginError, DataError, StoreError.
     """
+    # Planning imports the user's code, and must leave nothing in its folders.
     with bytecode_disabled():
         return _plan(job)
 
@@ -90,6 +91,7 @@ def adopt_stored_manifest(plan: Plan, store: Store) -> Plan:
 
 
 def _plan(job: Job) -> Plan:
+    # Whatever needs only the job and the code comes before the data, which can take minutes.
     strategy = with_class_modules(job, _with_modules(locate_strategy(job.strategy), job.modules))
     description = describe_strategy(strategy)
     engines = engine_candidates(job, description.kind)
@@ -98,15 +100,19 @@ def _plan(job: Job) -> Plan:
     check_market(job, engines)
     check_broker(job, engines)
     check_classes(job, strategy, description)
+    # After `check_classes`, which words what is wrong with a class.
     signals = plan_signals(job, strategy, description.parameters)
     parameters = (*description.parameters, *signals.parameters)
     points = _points(job, parameters)
     data = plan_data(job.data, market_identity(job.market))
+    # From here on, the globs of the job are symbols.
     names = [symbol.name for symbol in data.symbols]
     check_symbols(job.broker, names, source_of(job.data).symbols)
     if job.market is not None and job.market.strict:
         check_strict(data.notes.market)
     data = replace(data, benchmark_digest=benchmark_digest(job.data, job.results))
+    # Windows need the sessions of the data, and flat ones change the points, so both come before
+    # the identity.
     windows = _cut_windows(job, data)
     is_flat = windows is not None and job.validation.start == "flat"
     if windows is not None and is_flat:
@@ -116,6 +122,7 @@ def _plan(job: Job) -> Plan:
     size = chunk_size(run_size)
     # Sums over symbols need the same dates for all points.
     kept = KeptReturns.NONE if is_flat else kept_returns(run_size, size)
+    # Windows need returns by date, which come from the details or from the kept returns.
     if windows is not None and kept is KeptReturns.NONE and not run_size.keeps_detail:
         raise _no_returns(job.validation, run_size)
     manifest = Manifest(
@@ -142,6 +149,7 @@ def _cut_windows(job: Job, data: PlannedData) -> CutWindows | None:
     """
     if job.validation.windows is None:
         return None
+    # Before the calendars, which take the loading of all bars.
     if job.results.detail == "summary":
         _check_stored(job.validation)
     return cut_windows(job.validation, return_days(job.data, data.symbols))
@@ -167,6 +175,7 @@ def _with_windows(
     for symbol, sessions in symbol_sessions(job.data, data.symbols):
         for first, last in spans:
             is_inside = (sessions >= np.datetime64(first)) & (sessions <= np.datetime64(last))
+            # The first session of an account has no return, so a window needs two.
             if is_inside.sum() < 2:
                 raise JobError(
                     f'validation.start = "flat": {symbol} has no return from {first} to {last}. '
