@@ -24,6 +24,7 @@ SignalTables = Mapping[str, Sequence[ClassTable]]
 
 def given_sizer(cerebro: Any) -> tuple[Any, Sequence[Any], Mapping[str, Any]]:
     """The class of the sizer, None for no own one, and its arguments."""
+    # As Cerebro looks it up: the sizer of strategy 0, otherwise the default one.
     sizer, args, kwargs = cerebro.sizers.get(0, cerebro.sizers.get(None, (None, (), {})))
     return sizer, args, kwargs
 
@@ -31,6 +32,7 @@ def given_sizer(cerebro: Any) -> tuple[Any, Sequence[Any], Mapping[str, Any]]:
 def sizer_table(cerebro: Any) -> ClassTable | None:
     """The sizer as a table; None without one, and if a job cannot name it."""
     sizer, args, kwargs = given_sizer(cerebro)
+    # A table has names for arguments; those by position go into a subclass.
     if sizer is None or args:
         return None
     try:
@@ -49,6 +51,7 @@ def signal_tables(cerebro: Any) -> SignalTables | None:
             table = class_table_of(indicator, "signal", kwargs)
         except NoCode:
             return None
+        # Several signals of one kind keep their order, which the labels count.
         tables.setdefault(signal_name(number).lower(), []).append(table)
     return tables
 
@@ -63,9 +66,11 @@ def analyzer_tables(cerebro: Any) -> Mapping[str, ClassTable]:
     """The analyzers that a job can name, by their names."""
     tables: dict[str, ClassTable] = {}
     for analyzer, args, kwargs in cerebro.analyzers:
+        # A copy, as Cerebro still needs `_name`.
         arguments = dict(kwargs)
         name = _analyzer_name(analyzer, arguments.pop("_name", ""))
         try:
+            # backtrader numbers further analyzers of one name; a job names the first one only.
             if not args and name not in tables and analyzer_name(name):
                 tables[name] = class_table_of(analyzer, "analyzer", arguments)
         except (NoCode, ValueError):
@@ -74,6 +79,7 @@ def analyzer_tables(cerebro: Any) -> Mapping[str, ClassTable]:
 
 
 def _analyzer_name(analyzer: Any, name: str) -> str:
+    # As backtrader names an analyzer without a name.
     return name or analyzer.__name__.lower()
 
 
