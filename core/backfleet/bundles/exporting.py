@@ -66,7 +66,7 @@ def _write(run: Run, archive: ZipFile) -> Bundle:
                 f"{error}. 'backfleet resume {run.url}' restores it; then export the run again"
             ) from error
         digest = hashlib.sha256(content).hexdigest()
-        # Headers name the files that a strategy has read; no other object can hold a path.
+        # Its header names the undeclared files that its tasks have read.
         if key.startswith("chunks/"):
             _check_no_path(run, Chunk.from_bytes(content).header)
         archive.writestr(zip_entry(key), content)
