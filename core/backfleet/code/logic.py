@@ -76,8 +76,8 @@ def _file_hash(file: Path) -> str:
             # String literals may hold lone surrogates, which UTF-8 cannot encode.
             digest.update(token.encode("utf-8", "backslashreplace") + b"\n")
     except (SyntaxError, ValueError, RecursionError):
-        # Starts anew, since some tokens may have gone into the hash before the recursion was too
-        # deep.
+        # A fresh hash, since some tokens may have gone into the first one before the recursion was
+        # too deep.
         digest = hashlib.sha256(source)
     return digest.hexdigest()
 
