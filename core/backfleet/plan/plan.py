@@ -14,7 +14,7 @@ from backfleet.chunks.date_sums import KeptReturns
 from backfleet.code.declared_files import find_declared_files, hash_declared_files
 from backfleet.code.imports import missing_modules
 from backfleet.code.logic import logic_hash
-from backfleet.errors import JobError
+from backfleet.errors import JobError, ObjectMissing, UserError
 from backfleet.job import Job, Points, plan_points
 from backfleet.job.job_errors import show
 from backfleet.job.parameter import Parameter
@@ -42,7 +42,7 @@ from backfleet.plan.origins import planned_distributions
 from backfleet.plan.signals import plan_signals
 from backfleet.plan.task_context import TaskContext
 from backfleet.plan.windows import CutWindows, cut_windows
-from backfleet.store import Store
+from backfleet.store import Store, open_store, split_url
 from backfleet.strategy import locate_strategy
 from backfleet.strategy_folder import strategy_root
 from backfleet.strategy_reference import StrategyReference
@@ -223,16 +223,7 @@ def _with_modules(strategy: StrategyReference, modules: Sequence[str]) -> Strate
 
 
 def _points(job: Job, parameters: Sequence[Parameter]) -> Points:
-    table = None
-    if job.sweep.points is not None:
-        file = Path(job.sweep.points)
-        try:
-            # Reading a device or a FIFO may never end.
-            if file.exists() and not file.is_file():
-                raise JobError(f"sweep.points: {file}: this is not a regular file")
-            table = file.read_bytes()
-        except OSError as error:
-            raise JobError(f"sweep.points: {job.sweep.points}: {error.strerror}") from error
+    table = None if job.sweep.points is None else _read_table(job.sweep.points)
     points = plan_points(job.params, parameters, job.sweep, job.seed, table)
     clash = name_clash({name: parameter_column(name) for name in points.names})
     if clash is not None:
@@ -241,3 +232,30 @@ def _points(job: Job, parameters: Sequence[Parameter]) -> Points:
             "column names are compared without case. Rename one of them in the strategy"
         )
     return points
+
+
+def _read_table(location: str) -> bytes:
+    """Return the table of explicit points, which is a file or an object on S3.
+
+    Raises JobError, StoreError.
+    """
+    if "://" in location:
+        return _read_object(location)
+    file = Path(location)
+    try:
+        # Reading a device or a FIFO may never end.
+        if file.exists() and not file.is_file():
+            raise JobError(f"sweep.points: {file}: this is not a regular file")
+        return file.read_bytes()
+    except OSError as error:
+        raise JobError(f"sweep.points: {file}: {error.strerror}") from error
+
+
+def _read_object(url: str) -> bytes:
+    try:
+        folder, name = split_url(url)
+        return open_store(folder).read(name)
+    except ObjectMissing as error:
+        raise JobError(f"sweep.points: {url}: there is no such object. Correct the URL") from error
+    except UserError as error:
+        raise JobError(f"sweep.points: {error}") from error
