@@ -62,10 +62,9 @@ def diff_sources(first: Sources, second: Sources, names: tuple[str, str]) -> lis
         before, after = first.get(path), second.get(path)
         if before == after:
             continue
-        if len(lines) >= MAX_DIFF_LINES:
-            return [*lines[:MAX_DIFF_LINES], "... the rest of the diff is left out"]
-        # One file may exceed the bound; it is cut when the next one is due.
         lines += _diff_file(before, after, [f"{name}/{path}" for name in names])
+        if len(lines) > MAX_DIFF_LINES:
+            return [*lines[:MAX_DIFF_LINES], "... the rest of the diff is left out"]
     return lines
 
 
