@@ -136,17 +136,25 @@ def _renamed(statement: Statement, names: Mapping[str, str]) -> str:
 def _modules(folder: Path, text: str) -> Iterator[Path]:
     """The files below a folder that a source imports, and what they import in turn."""
     seen: set[Path] = set()
-    waiting = [(text, Path())]
+    waiting: list[tuple[Iterable[str], Path]] = [(_imported(text), Path())]
     while waiting:
-        source, package = waiting.pop()
-        for name in _imported(source):
+        names, package = waiting.pop()
+        for name in names:
             for file in _files_of(folder, package, name):
                 # Modules can import each other.
                 if file in seen:
                     continue
                 seen.add(file)
                 yield file
-                waiting.append((_read(folder / file), file.parent))
+                waiting.append((_imported_by(folder / file), file.parent))
+
+
+def _imported_by(file: Path) -> list[str]:
+    try:
+        return list(_imported(_read(file)))
+    except (SyntaxError, ValueError):
+        # Python cannot read the module, so the script has never imported it.
+        return []
 
 
 def _imported(source: str) -> Iterator[str]:
