@@ -10,6 +10,7 @@ import pytest
 
 import backfleet as bf
 from backfleet.errors import JobError
+from backfleet.report.task_page import task_page
 from backfleet.results.large_rows import LargeRows
 from backfleet.results.leaderboard import OUTCOME, Ranking
 from backfleet.results.query import query_rows
@@ -124,6 +125,7 @@ def test_rows_and_the_summary_say_why_an_engine_took_its_slow_path(tmp_path: Pat
 
     reason = "the strategy Rewinding calls rewind, which moves lines"
     assert run.results()["fallback"].tolist() == [reason]
+    assert task_page(run, 0).context["custom"] == []
     assert (
         f"note: 1 task took the engine's slow path ({reason}). The results are the same."
         in describe_problems(read_results(run.store, run.chunk_index))

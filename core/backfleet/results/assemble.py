@@ -20,6 +20,7 @@ from backfleet.results.chunk_index import ChunkIndex
 __all__ = [
     "OtherColumns",
     "assemble",
+    "chunk_rows",
     "common_columns",
     "conform",
     "no_rows",
@@ -59,7 +60,13 @@ def no_rows(manifest: Manifest) -> pa.Table:
 def tables_of(chunk_index: ChunkIndex) -> Iterator[pa.Table]:
     """The rows of each chunk, in the order of the tasks; few are in memory at a time."""
     run_id = chunk_index.manifest.run_id
-    return (_rows_of(chunk, run_id).drop_columns([DIGEST]) for chunk in chunk_index.chunks())
+    return (_rows_of(chunk, run_id) for chunk in chunk_index.chunks())
+
+
+def chunk_rows(chunk_index: ChunkIndex, number: int) -> pa.Table | None:
+    """Return the rows of one chunk; None while it is missing. Raises CorruptObject."""
+    chunk = chunk_index.read(number)
+    return None if chunk is None else _rows_of(chunk, chunk_index.manifest.run_id)
 
 
 def _rows_of(chunk: Chunk, run_id: str) -> pa.Table:
@@ -77,7 +84,7 @@ def _rows_of(chunk: Chunk, run_id: str) -> pa.Table:
             f"{header.key} of run {run_id}: {error}. Remove the object and resume the run to "
             "compute it again"
         ) from error
-    return rows
+    return rows.drop_columns([DIGEST])
 
 
 def common_columns(schemas: Iterable[pa.Schema]) -> pa.Schema:

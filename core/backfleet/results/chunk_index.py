@@ -255,6 +255,14 @@ class ChunkIndex:
             while ahead:
                 yield ahead.popleft().result()
 
+    def read(self, chunk: int) -> Chunk | None:
+        """Return the header and the rows of a chunk; None while it is missing.
+
+        Raises CorruptObject.
+        """
+        header = self[chunk]
+        return None if header is None else self._chunk((chunk, header.generation))
+
     def _chunk(self, key: tuple[int, int]) -> Chunk:
         try:
             return read_chunk(self._store, *key)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from backfleet.errors import StoreError, UserError
 from backfleet.plan.manifest import Manifest
-from backfleet.results.assemble import assemble, common_columns, no_rows, tables_of
+from backfleet.results.assemble import assemble, chunk_rows, common_columns, no_rows, tables_of
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.compact import compact, compacted_schema, read_compacted
 from backfleet.results.partitions import Partitions, open_partitions
@@ -17,7 +17,7 @@ from backfleet.results.query import check_columns
 from backfleet.store import Store
 from backfleet.submissions.large_runs import MAX_FILE_TASKS, MAX_TABLE_TASKS
 
-__all__ = ["current_partitions", "open_results", "read_results", "read_schema"]
+__all__ = ["current_partitions", "open_results", "read_results", "read_row", "read_schema"]
 
 
 def _check_table_size(manifest: Manifest) -> None:
@@ -95,6 +95,19 @@ def read_results(
     if not set(columns) <= set(rows.column_names):
         check_columns("columns", columns, read_schema(store, chunk_index).names)
     return rows.select(list(columns))
+
+
+def read_row(chunk_index: ChunkIndex, task: int) -> pa.Table | None:
+    """Return the row of one task, as a table, from its chunk; None while it is missing.
+
+    Raises CorruptObject.
+    """
+    chunk = chunk_index.manifest.chunks.chunk_of(task)
+    if chunk_index[chunk] is None:
+        chunk_index.refresh()
+    rows = chunk_rows(chunk_index, chunk)
+    # Rows are in the order of the tasks, without gaps.
+    return None if rows is None else rows.slice(task - chunk_index.manifest.chunks[chunk].start, 1)
 
 
 def _read(store: Store, chunk_index: ChunkIndex, columns: Sequence[str] | None) -> pa.Table:
