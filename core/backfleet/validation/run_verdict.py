@@ -121,7 +121,7 @@ def reach_run_verdict(data: RunData, max_compared: int = MAX_TASKS) -> RunVerdic
     if data.manifest.tasks > max_compared or len(data.manifest.points) > MAX_POINTS:
         choice = Undefined(f"{data.manifest.tasks:,} tasks are too many to compare here")
     elif not isinstance(points, NoPointSums):
-        choice = choice_by_series(points)
+        choice = choice_by_series(data, points)
     elif symbols is not None:
         choice = choice_by_mean(data, symbols.blocks)
     else:
