@@ -59,6 +59,7 @@ class Source(ABC):
     def __init__(self, settings: SourceSettings) -> None:
         self.settings = settings
         self.options = _checked(self.Options, settings.options)
+        # Compiling a parser pays off only for many inputs, so one is the cautious assumption.
         self.expected = 1
 
     def expect(self, inputs: int) -> None:
@@ -93,6 +94,7 @@ def _checked(kind: type[SourceOptions], values: Mapping[str, object]) -> SourceO
         return kind.model_validate(dict(values))
     except ValidationError as error:
         problems = [_explain(kind, fault) for fault in error.errors(include_url=False)]
+        # All problems at once, and without pydantic's own error, which names classes and not keys.
         raise JobError("\n".join(problems)) from None
 
 

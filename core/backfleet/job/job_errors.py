@@ -50,6 +50,7 @@ def combined_error(errors: Iterable[Exception]) -> JobError:
 
 def show(value: object) -> str:
     """Return a value as JSON, close to how the job file writes it, and cut if it is long."""
+    # TOML has dates and times, which JSON lacks.
     text = json.dumps(value, default=str, ensure_ascii=False)
     return _cut(text, MAX_VALUE_CHARS)
 
@@ -60,10 +61,12 @@ def plain_reason(problem: Mapping[str, Any]) -> str:
     if plain is not None:
         return plain
     context = problem.get("ctx", {})
+    # One of our rules raised it, and its text is the reason.
     if isinstance(context.get("error"), ValueError):
         return str(context["error"])
     reason = re.sub(r"^(Input|String) should", "must", problem["msg"])
     if problem["type"] == "literal_error" and isinstance(problem["input"], str):
+        # pydantic gives the options only as text: "'a', 'b' or 'c'".
         options = context["expected"].replace(" or ", ", ").replace("'", "").split(", ")
         reason += suggestion(problem["input"], options)
     return reason
@@ -72,6 +75,7 @@ def plain_reason(problem: Mapping[str, Any]) -> str:
 def suggestion(name: str, names: Iterable[str]) -> str:
     """Return a hint to end a message with: the closest of `names`, or all of them if few."""
     known = sorted(names)
+    # Compared without case, since a wrong case is a common mistake.
     by_folded = {known_name.casefold(): known_name for known_name in known}
     close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
     if close:
