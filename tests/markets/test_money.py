@@ -288,10 +288,24 @@ def test_new_shares_of_a_fund_are_not_taxed() -> None:
     assert fees[0] == fees[1]
 
 
-def bought_and_sold(bars: Bars, fee: float) -> Outcome:
+@pytest.mark.parametrize("short", [0, -500, -1000])
+def test_only_the_shares_that_were_held_are_taxed_when_a_position_is_reversed(short: int) -> None:
+    rows = flat("600000", DAYS, [10.0] * 5)
+    fees = [
+        bought_and_sold(
+            exact(rows, Action(D3, cash=0.5), dividend_tax=is_taxed, off=frozenset({"shorts"})),
+            fee=0.0,
+            left=short,
+        ).fills["commission"][1]
+        for is_taxed in (False, True)
+    ]
+    assert fees[1] - fees[0] == pytest.approx(100)
+
+
+def bought_and_sold(bars: Bars, fee: float, left: int = 0) -> Outcome:
     """Return the outcome of buying 1,000 shares on the second bar and selling all on the fourth,
-    the same on both backtrader engines."""
-    script = np.array([1000, np.nan, 0, np.nan, np.nan], np.float64)
+    the same on both backtrader engines. A negative `left` sells more than all."""
+    script = np.array([1000, np.nan, left, np.nan, np.nan], np.float64)
     params = {"script": script.tobytes().hex(), "target": "size"}
     task = Simulation(Scripted, params, (bars,), BrokerSettings(20_000, fee))
     stock, fast = BacktraderStockEngine().run(task), BacktraderEngine().run(task)

@@ -52,12 +52,18 @@ class MarketCommission(bt.CommissionInfo):
     """The costs of a market at the feed's current bar, with the tax on dividends."""
 
     params = (("rules", None), ("feed", None), ("settings", None), ("lots", None))
+    closable = math.inf
+    """The shares that the order in execution can still close; infinite outside an execution."""
 
     def _getcommission(self, size: float, price: float, pseudoexec: bool) -> float:
         terms = self.p.rules.terms[len(self.p.feed) - 1]
         fee = float(commission(float(size), float(price), broker_with(self.p.settings, terms)))
         if self.p.lots is not None and size < 0:
-            fee += self.p.lots.tax(-float(size), terms.session)
+            # `_execute` asks for the part that closes before the part that opens, and the lots
+            # still hold all shares. A part that opens a short position sells none of them.
+            sold = min(-float(size), self.closable)
+            self.closable -= sold
+            fee += self.p.lots.tax(sold, terms.session)
         return fee
 
 
@@ -209,6 +215,19 @@ class MarketBroker(bt.brokers.BackBroker):
         self._note(order, held)
         if order.alive():
             self._reject(order, reason)
+
+    def _execute(
+        self, order: Any, ago: Any = None, price: Any = None, cash: Any = None,
+        position: Any = None, dtcoc: Any = None,
+    ) -> Any:  # fmt: skip
+        # A check of the cash passes the position that earlier orders of the bar would leave. A flat
+        # position is falsy.
+        held = self.positions[order.data] if position is None else position
+        scheme = self.getcommissioninfo(order.data)
+        scheme.closable = max(float(held.size), 0.0)
+        left = super()._execute(order, ago, price, cash, position, dtcoc)
+        scheme.closable = math.inf
+        return left
 
     def _exec_with_price(self, order: Any) -> None:
         """`BackBroker._try_exec` at traded prices; the lines have those that signals see."""
