@@ -12,7 +12,7 @@ from backfleet.engines.classes import made
 from backfleet.engines.vector.broker import commission
 from backfleet.engines.vector.state import BrokerParams
 
-__all__ = ["JobCommission", "apply_settings", "apply_slippage"]
+__all__ = ["JobCommission", "apply_settings", "apply_slippage", "not_traded"]
 
 
 class JobCommission(bt.CommissionInfo):
@@ -55,6 +55,14 @@ def apply_slippage(broker: Any, settings: BrokerSettings) -> None:
         broker.set_slippage_perc(terms.rate, **switches)
     elif terms.per_share:
         broker.set_slippage_fixed(terms.per_share, **switches)
+
+
+def not_traded(feed: str) -> ValueError:
+    """Return the error of a strategy that trades an auxiliary feed."""
+    return ValueError(
+        f"data.auxiliary.{feed} is an auxiliary feed, which can be read and not traded. To trade "
+        "it, name it among data.symbols or data.feeds"
+    )
 
 
 def _scheme(settings: BrokerSettings, symbol: str) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER, TRADE, Outcome, Records
+from backfleet.engines.broker import not_traded
 from backfleet.engines.feed import FeedColumns
 from backfleet.engines.recorder import ACCOUNT, FILLS, ORDERS, Recorder
 
@@ -121,10 +122,7 @@ def _trades(recorder: Recorder) -> Columns:
 def _check_traded(symbols: NDArray[np.float64], recorder: Recorder, traded: int) -> None:
     wrong = symbols[symbols >= traded]
     if len(wrong):
-        raise ValueError(
-            f"data.auxiliary.{recorder.name_of(int(wrong[0]))} is an auxiliary feed, which can be "
-            "read and not traded. To trade it, name it among data.symbols or data.feeds"
-        )
+        raise not_traded(recorder.name_of(int(wrong[0])))
 
 
 def _equity(

@@ -16,7 +16,7 @@ from typing import Any
 from backfleet.bars import Bars
 from backfleet.broker_settings import MARKET_KEYS
 from backfleet.engine import BrokerSettings
-from backfleet.engines.broker import apply_slippage
+from backfleet.engines.broker import apply_slippage, not_traded
 from backfleet.engines.bt import bt
 from backfleet.engines.market_events import FollowPosition, OpenEvents
 from backfleet.engines.market_feed import FeedRules, events_of, feed_rules
@@ -151,6 +151,10 @@ class MarketBroker(bt.brokers.BackBroker):
 
     def close_of(self, data: Any) -> float:
         """Return the traded price at which a position is valued."""
+        if data not in self.rules:
+            # backtrader values positions that a strategy has only looked at, such as that of an
+            # auxiliary feed. It is always flat, and any price will do.
+            return float(data.close[0])
         assert self.events is not None
         return self.events.close_of(data)
 
@@ -286,9 +290,13 @@ class MarketBroker(bt.brokers.BackBroker):
 
     def _scale(self, data: Any) -> float:
         """Return by what traded prices are multiplied in those that the strategy sees."""
-        return self.rules[data].scale[self._bar(data)] if self.in_seen_shares else 1.0
+        if not self.in_seen_shares or data not in self.rules:
+            return 1.0
+        return self.rules[data].scale[self._bar(data)]
 
     def _terms(self, data: Any) -> BarTerms:
+        if data not in self.rules:
+            raise not_traded(data._name)
         return self.rules[data].terms[self._bar(data)]
 
     @staticmethod
