@@ -432,6 +432,44 @@ def test_a_limit_order_keeps_its_seen_price_through_a_split() -> None:
     assert outcome.fills["price"] == pytest.approx([8.2], rel=1e-3)
 
 
+TRAIL, TRAIL_LIMIT = bt.Order.StopTrail, bt.Order.StopTrailLimit
+
+
+@pytest.mark.parametrize(
+    ("order", "stop", "limit"),
+    [
+        ({"exectype": TRAIL, "trailamount": 0.4}, 10.6, np.nan),
+        ({"exectype": TRAIL_LIMIT, "trailamount": 0.4, "price": 10.0, "plimit": 9.8}, 10.6, 10.4),
+        (
+            {"exectype": TRAIL_LIMIT, "trailpercent": 0.05, "price": 10.0, "plimit": 9.8},
+            10.45,
+            10.25,
+        ),
+    ],
+)
+def test_a_trailing_stop_keeps_its_seen_distances_through_a_split(
+    order: dict[str, Any], stop: float, limit: float
+) -> None:
+    class Trailing(Placing):
+        def next(self) -> None:
+            if len(self) == 1:
+                self.buy(size=200)
+            if len(self) == 2:
+                self.sell(size=200, **order)
+
+    # The strategy sees 10.00, 10.00 and 11.00, whose close the stop follows.
+    rows = flat("600559", DAYS[:3], [20.0, 20.0, 11.0], factor=[1.0, 1.0, 2.0])
+    bars = in_market(rows, Action(D3, capital=1.0), actions="exact")
+    task = Simulation(Trailing, {}, (bars,), BrokerSettings(100_000, 0.0))
+    for engine in (BacktraderStockEngine(), BacktraderEngine()):
+        outcome = engine.run(task)
+        assert isinstance(outcome, Outcome)
+        waiting = outcome.orders[1]
+        assert (waiting["size"], waiting["status"]) == (-200, OrderStatus.ACCEPTED)
+        assert waiting["price"] == pytest.approx(stop)
+        assert waiting["limit"] == pytest.approx(limit, nan_ok=True)
+
+
 def test_a_backtrader_strategy_has_lines_of_the_traded_prices() -> None:
     class Reading(bt.Strategy):
         def next(self) -> None:

@@ -122,9 +122,10 @@ class OpenEvents:
             move = entry_move(before, after)
         created.price = created.price * move
         created.pricelimit = created.pricelimit * move
-        if created.trailamount:
-            created.trailamount *= move
-            order._limitoffset *= move
+        if order.trailamount:
+            # `trailadjust` reads the order's attribute, which is at first that of its parameters.
+            order.trailamount = created.trailamount = order.trailamount * move
+        order._limitoffset *= move
 
     def _move_trades(
         self, broker: Any, data: Any, before: Account, after: Account, basis: float
