@@ -288,25 +288,47 @@ def test_new_shares_of_a_fund_are_not_taxed() -> None:
     assert fees[0] == fees[1]
 
 
-@pytest.mark.parametrize("short", [0, -500, -1000])
-def test_only_the_shares_that_were_held_are_taxed_when_a_position_is_reversed(short: int) -> None:
-    rows = flat("600000", DAYS, [10.0] * 5)
+NONE = np.nan
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        [NONE, NONE, NONE, 1000, NONE, 0, NONE],
+        [NONE, NONE, NONE, 1000, NONE, -500, NONE],
+        [NONE, NONE, NONE, 1000, NONE, -1000, NONE],
+        [-1000, 1000, 0, 1000, NONE, 0, NONE],
+    ],
+)
+def test_only_shares_that_are_held_are_taxed_if_short_sales_are_allowed(
+    targets: list[float],
+) -> None:
+    # Two months after the short sale, 1,000 shares are held over an ex-date and sold.
+    days = [*DAYS[:3], "2024-03-01", "2024-03-04", "2024-03-05", "2024-03-06"]
+    action = Action(date(2024, 3, 5), cash=0.5)
     fees = [
-        bought_and_sold(
-            exact(rows, Action(D3, cash=0.5), dividend_tax=is_taxed, off=frozenset({"shorts"})),
-            fee=0.0,
-            left=short,
-        ).fills["commission"][1]
+        on_backtrader(
+            exact(
+                flat("600000", days, [10.0] * 7),
+                action,
+                dividend_tax=is_taxed,
+                off=frozenset({"shorts"}),
+            ),
+            targets,
+        ).fills["commission"][-1]
         for is_taxed in (False, True)
     ]
     assert fees[1] - fees[0] == pytest.approx(100)
 
 
-def bought_and_sold(bars: Bars, fee: float, left: int = 0) -> Outcome:
-    """Return the outcome of buying 1,000 shares on the second bar and selling all on the fourth,
-    the same on both backtrader engines. A negative `left` sells more than all."""
-    script = np.array([1000, np.nan, left, np.nan, np.nan], np.float64)
-    params = {"script": script.tobytes().hex(), "target": "size"}
+def bought_and_sold(bars: Bars, fee: float) -> Outcome:
+    """Return the outcome of buying 1,000 shares on the second bar and selling all on the fourth."""
+    return on_backtrader(bars, [1000, NONE, 0, NONE, NONE], fee)
+
+
+def on_backtrader(bars: Bars, targets: Sequence[float], fee: float = 0.0) -> Outcome:
+    """Return the outcome of target numbers of shares, the same on both backtrader engines."""
+    params = {"script": np.array(targets, np.float64).tobytes().hex(), "target": "size"}
     task = Simulation(Scripted, params, (bars,), BrokerSettings(20_000, fee))
     stock, fast = BacktraderStockEngine().run(task), BacktraderEngine().run(task)
     assert isinstance(stock, Outcome)

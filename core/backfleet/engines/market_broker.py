@@ -264,13 +264,14 @@ class MarketBroker(bt.brokers.BackBroker):
             return
         before = self._filled.get(data, (bar, 0.0))
         self._filled[data] = (bar, abs(now - held) + (before[1] if before[0] == bar else 0.0))
+        # What the long position gained: the part of an order that covers a short one buys no lots.
+        more = max(now, 0.0) - max(held, 0.0)
         lots = None if self.events is None else self.events.lots.get(data)
-        if lots is not None and now > held:
-            lots.buy(terms.session, now - held)
+        if lots is not None and more > 0.0:
+            lots.buy(terms.session, more)
         elif lots is not None:
-            lots.sell(held - now)
+            lots.sell(-more)
         if terms.locked:
-            more = max(now, 0.0) - max(held, 0.0)
             self._bought[data] = (terms.session, self._fresh(data) + max(more, 0.0))
 
     def _fresh(self, data: Any) -> float:
