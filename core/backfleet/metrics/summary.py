@@ -75,6 +75,7 @@ def _measured(
     segments = segments_of(sessions[1, 1:])
     row, returns = new_row(segments), new_returns(sessions)
     measure(
+        # A field of records is strided, and numba would compile the metrics again for such arrays.
         np.ascontiguousarray(equity["value"]),
         np.ascontiguousarray(equity["exposure"]),
         sessions,

@@ -59,8 +59,10 @@ def _exit_prices(trades: Records, fills: Records, bars: Bars) -> Floats:
     # A corporate action changes positions between two fills.
     has_splits = bars.events is not None and bool((bars.events.ratio != 1.0).any())
     size, price = fills["size"], fills["price"]
+    # The positions before and after each fill, from the fills alone.
     after = np.cumsum(size)
     before = np.concatenate(([0.0], after[:-1]))
+    # A fill against the position closes at most that; the rest opens the opposite one.
     closing = np.where(before * size < 0.0, np.minimum(np.abs(size), np.abs(before)), 0.0)
     opens = (after != 0.0) & ((before == 0.0) | (before * after < 0.0))
     if np.count_nonzero(opens) == len(trades) and not has_splits:
@@ -83,6 +85,7 @@ def _excursions(trades: Records, exits: Floats, bars: Bars) -> tuple[Floats, Flo
     first = np.searchsorted(time, trades["opened"])
     end = np.where(trades["closed"] == NOT_YET, len(time), np.searchsorted(time, trades["closed"]))
     # Signals see the highs and lows; trades are in the money of their last bar.
+    # An open trade ends behind the last bar, whose scale it takes.
     scale = bars.seen_scale[bars.tradable][np.minimum(end, len(time) - 1)]
     entry, exits = trades["price"] * scale, exits * scale
     highest = _extremes(np.maximum, bars.high[bars.tradable], first, end, -np.inf)
@@ -103,6 +106,8 @@ def _extremes(
     neutral: float,
 ) -> Floats:
     """Return the extreme of each range of values, `neutral` for an empty one."""
+    # Pairs of start and end. `reduceat` also reduces between a pair and the next one: every second
+    # result is dropped.
     ranges = np.column_stack((first, end)).reshape(-1)
     # `reduceat` takes no index beyond the last value.
     padded = np.append(values, neutral)
