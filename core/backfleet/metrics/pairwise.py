@@ -25,8 +25,9 @@ I1, I2, I3, I4, I5, I6, I7, I8 = map(np.uintp, range(1, LANES + 1))
 @compiled
 def pairwise_sum(values: Floats) -> float:
     """Return the sum of the values, to the last bit that of `values.sum()`."""
+    # numpy starts from 0.0, which shows where all values are -0.0.
     if len(values) <= BLOCK:
-        return _block_sum(values, 0, len(values))
+        return 0.0 + _block_sum(values, 0, len(values))
     # The halvings need no recursion, which compiled functions cannot have. The loop goes through
     # the blocks from left to right. For each halving around the present block, `right` holds the
     # length of the right half while the block is in the left one. After that it is 0, and
@@ -48,7 +49,7 @@ def pairwise_sum(values: Floats) -> float:
             total = left_sum[level] + total
             level -= 1
         if not level:
-            return total
+            return 0.0 + total
         # The left half of this level is complete, and the right half begins.
         count = right[level]
         right[level], left_sum[level] = 0, total
