@@ -154,7 +154,9 @@ class _FoldReader:
         periods = self._periods(windows)
         totals, counts = np.zeros((len(windows.days), 2)), np.zeros(len(windows.days), np.int64)
         every: list[FoldChoice] = []
+        symbol_count = 0
         for series in symbols:
+            symbol_count += 1
             chosen = self._choices(windows, series, periods)
             every += chosen
             own = [choice for choice in chosen if choice.fold]
@@ -177,7 +179,7 @@ class _FoldReader:
         )
         account = _with_costs(account, choices)
         best_account = None if self._is_flat else hindsight
-        return self._result(windows, every, account, best_account, None, periods)
+        return self._result(windows, every, account, best_account, None, periods, symbol_count)
 
     def _result(
         self,
@@ -187,6 +189,7 @@ class _FoldReader:
         hindsight: StitchedAccount | None,
         paths: Floats | None,
         periods: float,
+        symbols: int = 1,
     ) -> Folds:
         manifest, holdout = self.run.manifest, self.rule.holdout
         looks = None
@@ -205,6 +208,7 @@ class _FoldReader:
             periods,
             tuple(choice for choice in choices if not choice.fold),
             looks,
+            symbols,
         )
 
     def _choices(self, windows: CutWindows, series: FoldSeries, periods: float) -> list[FoldChoice]:

@@ -93,8 +93,9 @@ class FoldEvidence:
         Mean of the chosen points in training, and the ratio of the stitched test windows.
     test_interval
         Interval of `test_sharpe`, per year.
-    changes
-        How often the chosen point differs from that of the fold before.
+    changes, steps
+        How often the chosen point differs from that of the fold before, and how often the two were
+        compared: for each symbol, if points are chosen for each.
     """
 
     folds: int
@@ -102,6 +103,7 @@ class FoldEvidence:
     test_sharpe: float
     test_interval: Interval | Missing
     changes: int
+    steps: int
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,8 @@ class Folds:
         without sessions in the holdout.
     looks
         How many runs of the strategy's family in the store include the holdout; None without one.
+    symbols
+        Number of symbols for which points are chosen; 1 for all together.
     """
 
     run_id: str
@@ -76,6 +78,7 @@ class Folds:
     periods: float
     holdout: tuple[FoldChoice, ...] = ()
     looks: int | None = None
+    symbols: int = 1
 
     @property
     def chosen(self) -> Sequence[FoldChoice]:
@@ -129,8 +132,7 @@ class Folds:
     @property
     def left_out(self) -> int:
         """The number of times that a symbol was left out of a fold with too few of its sessions."""
-        symbols = len({choice.symbol for choice in self.choices})
-        return symbols * len(self.windows.folds) - len(self.choices)
+        return self.symbols * len(self.windows.folds) - len(self.choices)
 
     @property
     def cash_folds(self) -> Sequence[int]:
@@ -159,7 +161,8 @@ class Folds:
         if sharpe is None:
             return None
         folds = len(self.windows.folds)
-        return FoldEvidence(folds, train, sharpe, self.interval, self.changes)
+        steps = len(self.consecutive)
+        return FoldEvidence(folds, train, sharpe, self.interval, self.changes, steps)
 
     def steps(self, one: FoldChoice, next_: FoldChoice) -> int:
         """Return how many steps on the grid lie between two choices."""

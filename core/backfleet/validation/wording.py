@@ -201,8 +201,9 @@ def _folds(verdict: Verdict) -> Iterator[str]:
             f"The {interval.level:.0%} interval of the latter is {interval.low:.2f} to "
             f"{interval.high:.2f}."
         )
-    if folds.folds > 1:
-        yield f"The chosen point changed in {folds.changes:,} of {folds.folds - 1:,} steps."
+    if folds.steps:
+        steps = count_of(folds.steps, "step")
+        yield f"The chosen point changed in {folds.changes:,} of {steps}."
 
 
 def _tasks(verdict: Verdict) -> Iterator[str]:
