@@ -64,6 +64,7 @@ def best_task_verdict(data: RunData) -> Verdict:
     Its trials are all tasks that may have traded. Raises CorruptObject, StoreError.
     """
     scores = data.scores
+    # Without any ratio, the verdict is reached from this alone.
     evidence = Evidence(
         trials=int((~scores.idle).sum()),
         noun=TASK if data.symbols > 1 else POINT,
@@ -81,6 +82,7 @@ def best_task_verdict(data: RunData) -> Verdict:
     if np.isnan(scores.sharpe).all():
         return reach_verdict(evidence)
     # The first of equals, which is the lowest task.
+    # The index into all symbols and points, in the order of the tasks.
     task = int(np.nanargmax(scores.sharpe))
     series = _series_of_task(data, next(data.task_sums([task])))
     measured = _with_series(data, evidence, task, series, scores.sharpe)
@@ -91,12 +93,16 @@ def symbol_verdicts(data: RunData) -> SymbolVerdicts:
     """Return the verdicts on the best point of each symbol. Raises CorruptObject, StoreError."""
     sharpe, points = data.scores.sharpe, len(data.manifest.points)
     scored = np.flatnonzero(~np.isnan(sharpe).all(axis=1))
+    # Rows without any ratio are excluded, because `nanargmax` raises for them.
     best = np.nanargmax(sharpe[scored], axis=1)
     blocks = list(data.task_sums((scored * points + best).tolist()))
+    # Blocks come in the order of the tasks, and so of the symbols.
     verdicts = [_symbol_verdict(data, block) for block in blocks]
     p_values = np.array([_p_value(verdict) for verdict in verdicts])
     is_test = ~np.isnan(p_values)
     adjusted = np.full(len(p_values), np.nan)
+    # A symbol that cannot be tested must not count among the tests: it would make all others
+    # harder.
     adjusted[is_test] = benjamini_hochberg(p_values[is_test])
     return SymbolVerdicts(verdicts, blocks, adjusted, discoveries(p_values[is_test]))
 
@@ -112,6 +118,7 @@ def _symbol_verdict(data: RunData, block: SymbolSums) -> Verdict:
         moments=series.moments,
         dates=series.dates,
         periods=series.periods,
+        # `_with_series` fills this in, and the rest of what follows from the task.
         trades=0,
         ledger=data.ledger,
         failed=int(scores.failed[symbol].sum()),
@@ -164,6 +171,7 @@ def _periods(data: RunData, task: int, moments: Moments | Missing) -> float:
     if not manifest.is_portfolio:
         return manifest.task(task).symbols[0].sessions_per_year
     # The plan does not keep those of the union of the symbols' sessions.
+    # The row's ratio is the one per session times √periods, which gives the periods back.
     annual = float(data.scores.sharpe.flat[task])
     ratio = annual / moments.sharpe if isinstance(moments, Moments) and moments.sharpe else 0.0
     return ratio * ratio or DEFAULT_PERIODS_PER_YEAR

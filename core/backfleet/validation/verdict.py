@@ -36,7 +36,9 @@ __all__ = [
     "reach_verdict",
 ]
 
+# The usual level of a one-sided test at 5 %.
 BAR = 0.95
+# A rule of thumb: below it, a few trades decide the ratio, which its error does not show.
 MIN_TRADES = 30
 
 SHOWN_PARAMS = 4
@@ -211,11 +213,13 @@ def reach_verdict(evidence: Evidence) -> Verdict:
     if not isinstance(moments, Moments):
         return Verdict(Level.TOO_LITTLE_DATA, moments, evidence, moments, moments, moments, moments)
     # Without a spread across trials, that of one trial's estimate; luck is overstated then.
+    # With one trial, luck does not count. With more that have no ratio, this errs on the safe side.
     spread = 1 / math.sqrt(moments.n) if evidence.spread is None else evidence.spread
     deflated, counted = (
         deflated_sharpe(moments, spread, trials, autocorrelated=moments.is_autocorrelated)
         for trials in (evidence.trials, counted_trials(evidence))
     )
+    # The length needed if it had been the only trial, and then against the best of luck.
     record = track_record(moments, evidence.dates)
     luck_record = (
         track_record(moments, evidence.dates, deflated.luck.mean)
@@ -234,6 +238,8 @@ def counted_trials(evidence: Evidence) -> int:
     """
     ledger = evidence.ledger
     per_point = evidence.symbols if evidence.noun == TASK else 1
+    # What the ledger knows beyond this run is added, since the run counts tasks and the ledger
+    # points.
     return evidence.trials + (ledger.beyond * per_point if ledger else 0)
 
 
@@ -258,6 +264,7 @@ def _too_little(
 
 def _level(evidence: Evidence, counted: Deflated | Missing) -> Level:
     beats_luck = isinstance(counted, Deflated) and counted.probability >= BAR
+    # Folds can only lower the level: what the sweep itself shows must hold in the tests, too.
     if evidence.folds is not None:
         interval = evidence.folds.test_interval
         beats_luck = beats_luck and isinstance(interval, Interval) and interval.low > 0
