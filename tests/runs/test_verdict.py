@@ -31,6 +31,7 @@ from backfleet.validation.verdict import Level, Overfitting, Verdict
 from finished_runs import RunOf, run_once
 from sample_job import job_of
 
+RISK_FREE_RATE = 0.03
 ENTRIES = list(range(2, 14))
 SYMBOLS = ("600519", "600559", "600560")
 
@@ -69,6 +70,7 @@ def fresh(
         "params": {"entry": ENTRIES, "exit": 2},
         "symbols": SYMBOLS[:1],
         "broker": {"cash": 1_000_000, "commission": 0.0002},
+        "results": {"store": str(store), "risk_free_rate": RISK_FREE_RATE},
     }
     job = job_of(store, **(usual | changes))
     data = job.data.model_copy(update={"universe": universe, **(data_changes or {})})
@@ -77,11 +79,14 @@ def fresh(
     return control.run
 
 
-def returns_of(run: bf.Run, task: int) -> pd.Series:
+def returns_of(run: bf.Run, task: int, periods: float | None = None) -> pd.Series:
+    """Return the returns of a task beyond the risk-free rate, by default in a year of its symbol's
+    sessions."""
     equity = run.equity(task)
     days = equity["time"].dt.tz_convert("Asia/Shanghai").dt.date
     returns: pd.Series = equity["value"].groupby(days).last().pct_change().dropna()
-    return returns
+    symbol = run.manifest.symbols[task // len(run.manifest.points)]
+    return returns - RISK_FREE_RATE / (periods or symbol.sessions_per_year)
 
 
 def deflated_of(returns: pd.Series, benchmark: float) -> float:
@@ -117,7 +122,7 @@ def test_numbers_of_the_best_point_follow_from_the_accounts(universe: str, run_o
     assert (evidence.best.task, evidence.best.params) == (best, {"entry": ENTRIES[best]})
     assert evidence.trades == rows["trades"][best]
 
-    series = [returns_of(run, task) for task in rows["task"]]
+    series = [returns_of(run, task, evidence.periods) for task in rows["task"]]
     ratios = np.array([returns.mean() / returns.std() for returns in series])
     assert isinstance(evidence.moments, Moments)
     assert evidence.moments.sharpe == pytest.approx(ratios[best], rel=1e-9)
@@ -220,12 +225,13 @@ def test_several_symbols_have_three_verdicts_with_their_own_trials(run_of: RunOf
 def test_best_point_over_symbols_is_that_of_the_equal_weight_returns(run_of: RunOf) -> None:
     run = run_of(symbols=SYMBOLS)
     verdict = run.verdict()
+    evidence = evidence_of(verdict.best_point)
     series = []
     for point in range(len(ENTRIES)):
         tasks = [symbol * len(ENTRIES) + point for symbol in range(len(SYMBOLS))]
-        series.append(pd.concat([returns_of(run, task) for task in tasks], axis=1).mean(axis=1))
+        returns = [returns_of(run, task, evidence.periods) for task in tasks]
+        series.append(pd.concat(returns, axis=1).mean(axis=1))
     ratios = np.array([returns.mean() / returns.std() for returns in series])
-    evidence = evidence_of(verdict.best_point)
     best = int(ratios.argmax())
     assert (evidence.noun, evidence.trials, evidence.symbols) == ("point", len(ENTRIES), 3)
     assert (evidence.best.point, evidence.best.task) == (best, None)

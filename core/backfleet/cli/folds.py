@@ -96,5 +96,5 @@ def _cell(name: str, value: Any) -> str:
     if value is None:
         return "-"
     if name in SCORES:
-        return f"{value:.2f}"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+        return f"{value:z.2f}"
+    return f"{value:z.6g}" if isinstance(value, float) else str(value)

@@ -96,9 +96,11 @@ def _columns(run: Run) -> list[str]:
     from backfleet.cli.table import SHOWN
     from backfleet.results.leaderboard import ranking_columns
     from backfleet.results.row_problems import COLUMNS
+    from backfleet.results.scores import score_columns
 
     params = map(parameter_column, run.manifest.points.names)
-    return list(dict.fromkeys([*HEAD, *params, *STATE, *SHOWN, *COLUMNS, *ranking_columns()]))
+    shown = [*HEAD, *params, *STATE, *SHOWN, *COLUMNS, *ranking_columns()]
+    return list(dict.fromkeys([*shown, *score_columns(run.manifest)]))
 
 
 def _show_leaders(run: Run, rows: pa.Table) -> None:

@@ -18,15 +18,18 @@ if TYPE_CHECKING:
 __all__ = ["SHOWN", "print_columns", "print_fitting", "print_table", "table_lines"]
 
 SHOWN = {
-    "final_value": ".2f",
-    "total_return": ".4f",
-    "sharpe": ".2f",
-    "max_drawdown": ".4f",
+    "final_value": "z.2f",
+    "total_return": "z.4f",
+    "sharpe": "z.2f",
+    "max_drawdown": "z.4f",
     "trades": "d",
     "orders_completed": "d",
     "orders_rejected": "d",
 }
-"""Metrics that a table shows unless it is asked for others, and how."""
+"""Metrics that a table shows unless it is asked for others, and how.
+
+The `z` of a format writes a small loss that rounds to -0.00 as 0.00.
+"""
 
 LEFT_OUT_FIRST = (
     *("orders_completed", "final_value", "orders_rejected"),
@@ -156,7 +159,7 @@ def _cell(name: str, value: Any) -> str:
     if form and isinstance(value, int if form == "d" else (int, float)):
         return format(value, form)
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:z.6g}"
     return _one_line(str(value))
 
 

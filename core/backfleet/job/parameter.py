@@ -25,6 +25,7 @@ KINDS: Mapping[type, Kind] = {
     list: "list",
     tuple: "list",
 }
+# The columns of points and results are int64.
 MAX_INT = 2**63 - 1
 
 
@@ -59,6 +60,7 @@ class Parameter:
     @classmethod
     def of(cls, name: str, default: object, doc: str = "") -> Parameter:
         """The parameter that takes the type of `default`."""
+        # None shows no type, so the parameter takes any scalar.
         if default is None:
             return cls(name, "any", doc=doc)
         kinds = (kind for plain, kind in KINDS.items() if isinstance(default, plain))
@@ -75,6 +77,7 @@ class Parameter:
 
         `key` is the path to name in the error, `params.<name>` if it is not given. Raises JobError.
         """
+        # Only a parameter whose default is None can be set to None.
         if value is None and self._may_be_none:
             return None
         try:
@@ -99,6 +102,7 @@ class Parameter:
 def _plain_int(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError("must be a whole number, as its default is")
+    # TOML and shells write whole numbers as 5.0, too. NaN and infinity are no integers either.
     if isinstance(value, float) and not value.is_integer():
         raise ValueError("must be a whole number, as its default is; it is not rounded")
     return _in_64_bits(int(value))

@@ -19,6 +19,7 @@ def absolute_path(path: str, folder: Path | None = None) -> str:
     Raises UserError for the home directory of a user who does not exist, and for a path that
     cannot be stored.
     """
+    # Before anything else: abspath would turn "s3://" into "s3:/".
     if "://" in path:
         return path
     absolute = os.path.abspath(os.path.join(folder or "", expand_home(path)))
@@ -42,6 +43,7 @@ def anchor(raw: dict[str, Any], folder: Path) -> None:
     validation.
     """
     _change(raw, "strategy", lambda value: absolute_strategy(value, folder))
+    # Types are not checked yet, so whatever is no table or no text is left alone.
     _change(raw.get("data"), "facts", lambda value: absolute_path(value, folder))
     for table in _data_tables(raw.get("data")):
         _change(table, "path", lambda value: absolute_path(value, folder))

@@ -14,7 +14,7 @@ from backfleet.job.validation import TRADES, Validation, parse_condition
 from backfleet.plan.windows import CutWindows, Fold
 from backfleet.validation.fold_series import FoldSeries, WindowReturns
 from backfleet.validation.selection import Neighbors, choose_point, rank_among
-from backfleet.validation.window_scores import window_metric
+from backfleet.validation.window_scores import AnnualBasis, window_metric
 
 __all__ = [
     "MIN_SESSIONS",
@@ -97,7 +97,7 @@ def choose_points(
     series: FoldSeries,
     neighbors: Neighbors | None,
     rule: Validation,
-    periods: float,
+    basis: AnnualBasis,
 ) -> list[FoldChoice]:
     """Return the choice of every fold, and last that of the holdout, if there is one.
 
@@ -111,10 +111,10 @@ def choose_points(
         The neighbors of the points if they take part in the choice, `rule.plateau`; None otherwise.
     rule
         `select` and `where` count.
-    periods
-        Sessions per year.
+    basis
+        What metrics per year are counted by.
     """
-    chooser = _Chooser(windows, series, rule, periods, neighbors)
+    chooser = _Chooser(windows, series, rule, basis, neighbors)
     numbered = list(enumerate(windows.folds, start=1))
     if windows.holdout is not None:
         # The holdout is chosen and tested like a fold. Its number 0 keeps it apart from the folds.
@@ -128,13 +128,13 @@ def choose_in_hindsight(
     series: FoldSeries,
     neighbors: Neighbors | None,
     rule: Validation,
-    periods: float,
+    basis: AnnualBasis,
 ) -> int | None:
     """Return the point that the rule chooses if it may see all sessions before the holdout."""
     holdout = windows.holdout
     # Not even hindsight may look into the holdout.
     end = len(windows.days) if holdout is None else holdout.test[0].start
-    chooser = _Chooser(windows, series, rule, periods, neighbors)
+    chooser = _Chooser(windows, series, rule, basis, neighbors)
     return chooser.point(series.window([range(end)]))
 
 
@@ -143,7 +143,7 @@ class _Chooser:
     windows: CutWindows
     series: FoldSeries
     rule: Validation
-    periods: float
+    basis: AnnualBasis
     neighbors: Neighbors | None
 
     def choice(self, number: int, fold: Fold) -> FoldChoice | None:
@@ -202,7 +202,7 @@ class _Chooser:
         )
 
     def _metric(self, name: str, window: WindowReturns) -> Floats:
-        return window_metric(name, window.returns, self.periods)
+        return window_metric(name, window.returns, self.basis)
 
     def _are_allowed(self, train: WindowReturns) -> Bools:
         """Return which points satisfy the condition in the training window."""

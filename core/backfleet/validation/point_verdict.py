@@ -63,7 +63,7 @@ def point_verdict(data: RunData, points: PointSums, overfitting: Overfitting | M
     # The first of equals, which is the lowest point.
     place = int(np.nanargmax(sharpe))
     point = int(points.points[place])
-    series = _series(points, place, periods)
+    series = _series(data, points, place)
     return reach_verdict(
         replace(
             evidence,
@@ -82,14 +82,16 @@ def point_sharpe_ratios(data: RunData, points: PointSums) -> NDArray[np.float64]
     # `sharpe_ratios` needs two returns, and a verdict three.
     if segments.counts.sum() < MIN_SESSIONS:
         return np.full(len(points.points), np.nan)
-    annual = sharpe_ratios(segments) * annualize(1.0, _periods(data, points))
+    periods = _periods(data, points)
+    annual = sharpe_ratios(data.excess(points.sums, periods).segments) * annualize(1.0, periods)
     # An account that stood still has a ratio of 0 there, which would beat every loss.
     return np.where(_is_idle(points), np.nan, annual)
 
 
-def choice_by_series(points: PointSums) -> Cscv | Missing:
+def choice_by_series(data: RunData, points: PointSums) -> Cscv | Missing:
     """Return the winners by halves of the sessions among the points that traded."""
-    segments, traded = points.sums.segments, ~_is_idle(points)
+    segments = data.excess(points.sums, _periods(data, points)).segments
+    traded = ~_is_idle(points)
     chosen = SegmentSums(segments.counts, segments.totals[:, traded], segments.squares[:, traded])
     return overfitting_probability(chosen, THREADS)
 
@@ -102,15 +104,19 @@ def _is_idle(points: PointSums) -> NDArray[np.bool_]:
 
 
 def _periods(data: RunData, points: PointSums) -> float:
-    if data.manifest.periods_per_year is not None:
-        return data.manifest.periods_per_year
+    manifest = data.manifest
+    if manifest.periods_per_year is not None:
+        return manifest.periods_per_year
+    # The points of one symbol are its tasks, whose rows have the year of the symbol's bars.
+    if len(manifest.symbols) == 1:
+        return manifest.symbols[0].sessions_per_year
     dates = points.dates
     return DEFAULT_PERIODS_PER_YEAR if dates is None or not len(dates) else sessions_per_year(dates)
 
 
-def _series(points: PointSums, place: int, periods: float) -> Series:
-    sums = series_of(points.sums, place)
+def _series(data: RunData, points: PointSums, place: int) -> Series:
+    sums, periods = series_of(points.sums, place), _periods(data, points)
     dates = points.dates
     if dates is None:
         dates = session_dates(points.starts, points.months, sums.segments.counts, periods)
-    return Series(sums, periods, dates)
+    return Series(data.excess(sums, periods), periods, dates)

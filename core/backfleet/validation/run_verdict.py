@@ -124,7 +124,7 @@ def reach_run_verdict(data: RunData, max_compared: int = MAX_TASKS) -> RunVerdic
     # The series of the points weigh symbols equally on each day, which is what an account would
     # earn. The mean of the symbols' ratios is the substitute if the run has no series.
     elif not isinstance(points, NoPointSums):
-        choice = choice_by_series(points)
+        choice = choice_by_series(data, points)
     elif symbols is not None:
         choice = choice_by_mean(data, symbols.blocks)
     else:

@@ -16,7 +16,7 @@ from backfleet.results.scores import TaskScores
 from backfleet.results.sums import SymbolSums
 from backfleet.validation.accounts import series_of
 from backfleet.validation.missing import Missing, TooLittle, Undefined
-from backfleet.validation.moments import Moments, moments_of
+from backfleet.validation.moments import moments_of
 from backfleet.validation.multiple_testing import Discoveries, benjamini_hochberg, discoveries
 from backfleet.validation.run_data import RunData
 from backfleet.validation.series import DEFAULT_PERIODS_PER_YEAR, Series, spread_of
@@ -158,23 +158,9 @@ def _with_series(
 def _series_of_task(data: RunData, block: SymbolSums) -> Series:
     """Return the returns of the one task of a block."""
     sums = series_of(block.sums, 0)
-    periods = _periods(data, int(block.tasks[0]), moments_of(sums))
+    periods = data.periods(int(block.tasks[0]), moments_of(sums))
     dates = session_dates(block.starts, block.months, sums.segments.counts, periods)
-    return Series(sums, periods, dates)
-
-
-def _periods(data: RunData, task: int, moments: Moments | Missing) -> float:
-    """Return the sessions per year by which the row of a task was annualized."""
-    manifest = data.manifest
-    if manifest.periods_per_year is not None:
-        return manifest.periods_per_year
-    if not manifest.is_portfolio:
-        return manifest.task(task).symbols[0].sessions_per_year
-    # The plan does not keep those of the union of the symbols' sessions.
-    # The row's ratio is the one per session times √periods, which gives the periods back.
-    annual = float(data.scores.sharpe.flat[task])
-    ratio = annual / moments.sharpe if isinstance(moments, Moments) and moments.sharpe else 0.0
-    return ratio * ratio or DEFAULT_PERIODS_PER_YEAR
+    return Series(data.excess(sums, periods), periods, dates)
 
 
 def _no_score(scores: TaskScores) -> Missing:
