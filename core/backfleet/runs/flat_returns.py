@@ -51,7 +51,7 @@ def union_days(series: Iterable[DailyReturns]) -> Days:
 
 def unknown_returns(window: Window, days: Days, points: int) -> DailyReturns:
     """Return the returns of points that have no result in a window: NaN on its sessions."""
-    first, last = map(np.datetime64, window)
+    first, last = np.datetime64(window[0]), np.datetime64(window[1])
     inside = days[(days >= first) & (days <= last)]
     return DailyReturns(inside, np.full((len(inside), points), np.nan))
 

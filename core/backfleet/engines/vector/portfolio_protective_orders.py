@@ -64,7 +64,7 @@ def cancel_orders_of(state: PortfolioState, symbol: int, orders: Table, time: in
     """Cancel the protective orders of a symbol, if it has any. They keep their queue entry."""
     if state.protective.size[symbol] != 0.0:
         cancel_protective_orders(orders, orders_of(state.protective, symbol), time)
-        # This marks them as gone: `fill` drops the queue entry when it comes to it.
+        # A size of 0 is no order: `fill` drops the queue entry at its turn.
         state.protective.size[symbol] = 0.0
 
 

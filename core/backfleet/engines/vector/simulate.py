@@ -235,7 +235,7 @@ def run_bars(
             )
             if bar == len(closes):
                 break
-            # The bar of an event begins anew, so that the event is booked before orders are filled.
+            # The round of this bar starts again, so that its events are booked first.
             if events is not None and bar == stop:
                 continue
         account, close = state.account, closes[bar]
