@@ -35,6 +35,7 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         "ledger": None if ledger is None else asdict(ledger),
         "symbols": evidence.symbols,
         "best": None if evidence.best is None else to_plain(evidence.best),
+        "min_trades": evidence.min_trades,
         "sharpe": _sharpe(evidence),
         # Statistics that are missing keep their key: a number is replaced by the reason as a text.
         "sessions": moments.n if isinstance(moments, Moments) else 0,
