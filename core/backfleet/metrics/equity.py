@@ -66,7 +66,7 @@ def measure_account(
     cash
         Initial cash.
     periods
-        Sessions a year.
+        Sessions per year.
     traded
         Sum of |size * price| of all fills.
     borders

@@ -25,7 +25,7 @@ I1, I2, I3, I4, I5, I6, I7, I8 = map(np.uintp, range(1, LANES + 1))
 @compiled
 def pairwise_sum(values: Floats) -> float:
     """Return the sum of the values, to the last bit that of `values.sum()`."""
-    # numpy starts from 0.0, which shows where all values are -0.0.
+    # numpy starts from 0.0, which shows if all values are -0.0.
     if len(values) <= BLOCK:
         return 0.0 + _block_sum(values, 0, len(values))
     # The halvings need no recursion, which compiled functions cannot have. The loop goes through

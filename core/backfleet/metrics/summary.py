@@ -43,7 +43,7 @@ def compute_metrics(
     cash
         Initial cash.
     periods_per_year
-        Sessions a year, for annualizing.
+        Sessions per year, for annualizing.
     sessions
         datetime64[D] of shape (bars,), ascending: the session of each record of `outcome.equity`.
 

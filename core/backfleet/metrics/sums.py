@@ -235,7 +235,7 @@ def _sum_segments_of_arrays(returns: Floats, borders: Ints, sums: Floats) -> Non
     rows = int((lengths // LANES).max(initial=0))
     values = np.array([np.append(returns, -0.0), np.append(returns * returns, -0.0)])
     lanes = _ranges(values, starts, lengths - rest, rows * LANES)
-    # Compiled lanes begin with 0, and so are 0 where all values are zeros below zero.
+    # Compiled lanes begin with 0, and so are 0.0 if all values are -0.0.
     # numpy adds along any axis but the last one row by row, as the lanes of compiled code do.
     lanes = lanes.reshape((2, len(starts), rows, LANES)).sum(axis=2) + 0.0
     a, b, c, d, e, f, g, h = np.moveaxis(lanes, 2, 0)
@@ -321,7 +321,7 @@ def _sum_powers_of_arrays(returns: Floats, sums: Floats) -> None:
 def _lanes(values: Floats, width: int) -> Floats:
     """Return the sums of every `width`th value of the full rows."""
     rows = values[: len(values) - len(values) % width].reshape((-1, width))
-    # Compiled lanes begin with 0, and so are 0 where all values are zeros below zero.
+    # Compiled lanes begin with 0, and so are 0.0 if all values are -0.0.
     lanes: Floats = rows.sum(axis=0) + 0.0
     return lanes
 

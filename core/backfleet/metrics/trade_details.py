@@ -27,7 +27,9 @@ DETAILED_TRADE = np.dtype(
 )
 
 
-def detailed_trades(trades: Records, fills: Records, bars: Sequence[Bars]) -> Records:
+def detailed_trades(
+    trades: Records, fills: Records, bars: Sequence[Bars], multipliers: Sequence[float]
+) -> Records:
     """Return `TRADE` records as `DETAILED_TRADE` records.
 
     Excursions are those of the highs and lows from the bar of the entry to the bar before the exit,
@@ -40,6 +42,8 @@ def detailed_trades(trades: Records, fills: Records, bars: Sequence[Bars]) -> Re
         Records of an outcome.
     bars
         The bars of the task's symbols.
+    multipliers
+        `BrokerSettings.multiplier_of` of each symbol.
     """
     detailed = np.empty(len(trades), DETAILED_TRADE)
     for name in TRADE.names or ():
@@ -48,14 +52,15 @@ def detailed_trades(trades: Records, fills: Records, bars: Sequence[Bars]) -> Re
     for symbol in sorted(set(trades["symbol"].tolist())):
         own = np.flatnonzero(trades["symbol"] == symbol)
         part = trades[own]
-        exits = _exit_prices(part, fills[fills["symbol"] == symbol], bars[symbol])
+        own_fills, multiplier = fills[fills["symbol"] == symbol], multipliers[symbol]
+        exits = _exit_prices(part, own_fills, bars[symbol], multiplier)
         detailed["exit_price"][own] = exits
         detailed["mae"][own], detailed["mfe"][own] = _excursions(part, exits, bars[symbol])
     return detailed
 
 
-def _exit_prices(trades: Records, fills: Records, bars: Bars) -> Floats:
-    """Return the mean price at which each trade of one symbol was closed."""
+def _exit_prices(trades: Records, fills: Records, bars: Bars, multiplier: float) -> Floats:
+    """Return the mean price at which each trade of one symbol was closed, NaN if it is unknown."""
     # A corporate action changes positions between two fills.
     has_splits = bars.events is not None and bool((bars.events.ratio != 1.0).any())
     size, price = fills["size"], fills["price"]
@@ -75,7 +80,8 @@ def _exit_prices(trades: Records, fills: Records, bars: Bars) -> Floats:
         exits = np.divide(values, shares, out=np.full(len(trades), np.nan), where=shares > 0.0)
     else:
         # backtrader can keep several trades of a symbol open at once, and fills do not say whose.
-        exits = trades["price"] + trades["pnl"] / trades["size"]
+        # Then the profit says at which price a trade of this size was closed on average.
+        exits = trades["price"] + trades["pnl"] / (trades["size"] * multiplier)
     return np.where(trades["closed"] == NOT_YET, np.nan, exits)
 
 

@@ -61,7 +61,7 @@ def expected_maximum(trials: float) -> float:
 def maximum_mark(trials: float, share: float = MARK) -> float:
     """Return the value below which the maximum of `trials` standard normals lies with probability
     `share`."""
-    # 1 - share ** (1 / trials), to the last digit where it is close to 0.
+    # 1 - share ** (1 / trials), to the last digit if it is close to 0.
     return -NORMAL.inv_cdf(-math.expm1(math.log(share) / trials))
 
 

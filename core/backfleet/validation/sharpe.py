@@ -132,7 +132,7 @@ def minimum_sessions(
         return math.inf
     # Negative, but only its square counts.
     z = NormalDist().inv_cdf(alpha) / (sharpe - benchmark)
-    # Not z**2, which raises OverflowError where the product is infinite.
+    # Not z**2, which raises OverflowError if the result is infinite.
     return 1 + scale * z * z
 
 

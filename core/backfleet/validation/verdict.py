@@ -158,7 +158,7 @@ class Evidence:
     min_trades
         Trades per task that the best trial had to have; None if no trial with fewer is better.
     overfitting, interval, folds
-        Further statistics; None if they were not asked for. The interval is per year.
+        Additional statistics; None if they were not asked for. The interval is per year.
     ledger
         The points that were ever run in the store; None if it is unknown.
     failed, missing
@@ -215,8 +215,8 @@ def reach_verdict(evidence: Evidence) -> Verdict:
     moments = evidence.moments
     if not isinstance(moments, Moments):
         return Verdict(Level.TOO_LITTLE_DATA, moments, evidence, moments, moments, moments, moments)
-    # Without a spread across trials, that of one trial's estimate; luck is overstated then.
-    # With one trial, luck does not count. With more that have no ratio, this errs on the safe side.
+    # Without a spread across trials, that of one trial's estimate. Luck is overstated then, which
+    # errs on the safe side; with one trial it does not count.
     spread = 1 / math.sqrt(moments.n) if evidence.spread is None else evidence.spread
     deflated, counted = (
         deflated_sharpe(moments, spread, trials, autocorrelated=moments.is_autocorrelated)

@@ -199,8 +199,7 @@ class Folds:
         """Return the columns of `rows` of the parameters that are the same in all of them."""
         rows = self.rows()
         names = (f"param_{name}" for name in self.points.names)
-        # `repr` also tells values apart that are equal or have no hash, such as 1 and True, or
-        # lists.
+        # `repr` also serves values without a hash, such as lists, and tells 1 and True apart.
         return [name for name in names if len({repr(row[name]) for row in rows}) < 2]
 
     def to_frame(self) -> pd.DataFrame:

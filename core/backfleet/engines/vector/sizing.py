@@ -141,7 +141,7 @@ def value_change(target: float, held: float, close: float) -> float:
 
 @inlined
 def floor_shares(money: float, close: float) -> float:
-    """`CommInfoBase.getsize`: Python's `money // close`, NaN where that is not exact."""
+    """Return the shares of `CommInfoBase.getsize`, `money // close`; NaN if they are not exact."""
     # The negation also excludes NaN, and a close of 0, by which the quotient is infinite.
     if not abs(money / close) < EXACT:
         return math.nan
@@ -150,6 +150,6 @@ def floor_shares(money: float, close: float) -> float:
 
 @inlined
 def whole(shares: float) -> float:
-    """Cut to a whole number; NaN where that is not exact."""
+    """Return the shares cut to a whole number; NaN if it is not exact."""
     # Adding 0.0 turns the -0.0 to which a small negative number is cut into 0.0.
     return float(np.trunc(shares)) + 0.0 if abs(shares) < EXACT else math.nan
