@@ -1,7 +1,8 @@
 """The metrics of a task, compiled.
 
 Only sums, the four operations and square roots are used, which have the same bits on every
-processor. Compiled functions return columns in the order of `Metrics`, with NaN for None. A process interprets them for its first tasks, with whole arrays instead of the longest loops.
+processor. Compiled functions return columns in the order of `Metrics`, with NaN for None. A process
+interprets them for its first tasks, with whole arrays instead of the longest loops.
 """
 
 from __future__ import annotations
