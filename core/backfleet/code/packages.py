@@ -1,4 +1,4 @@
-"""The code that a run needs beside backfleet's own, by the packages in which it travels."""
+"""The code that a run needs beside backfleet's own, by the packages in which it is shipped."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NO_VERSION = "0"
 
 @dataclass(frozen=True)
 class CodePackage:
-    """Code that travels as one: a distribution, a strategy's folder, or a package or module that
+    """Code that is shipped as one: a distribution, a strategy's folder, or a package or module that
     no distribution brings.
 
     Attributes
@@ -96,7 +96,7 @@ def strategy_packages(
         units |= {unit.name: unit for unit in _units(closure)}
         return sorted(_by_owner(units.values()), key=_name)
     folder, module = Path(strategy.folder), strategy.target.partition(":")[0].removesuffix(".py")
-    # A folder may hold anything: only the modules that the strategy reaches travel.
+    # A folder may hold anything: only the modules that the strategy reaches are shipped.
     files = {path: file for path, file in closure.files.items() if file == folder / path}
     own = CodePackage(f"folder-of-{module}", NO_VERSION, files, folder=folder)
     apart = (unit for unit in _units(closure, folder) if not _is_in(unit, folder))

@@ -24,7 +24,7 @@ __all__ = [
 
 MAX_CODE_BYTES = 64 * 2**20
 MAX_CODE_FILES = 10_000
-"""Of one package that travels: what is larger belongs into an image."""
+"""Of one package that is shipped: a larger one belongs into an image."""
 
 
 def read_stored_code(store: Store, code: StoredCode) -> bytes:

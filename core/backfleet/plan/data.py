@@ -62,7 +62,7 @@ class PlannedData:
     symbols
         Sorted: in which order a job names them decides nothing.
     auxiliary
-        The symbol of each further feed, by the feed's name, sorted too.
+        The symbol of each auxiliary feed, by the feed's name, sorted too.
     notes
         What the data left open.
     benchmark_digest
