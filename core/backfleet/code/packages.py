@@ -27,7 +27,7 @@ __all__ = ["OWN", "CodePackage", "distribution_package", "strategy_packages"]
 COMPILED = {".so", ".pyd", ".dylib", ".dll"}
 
 NO_VERSION = "0"
-"""Of code that is in no distribution."""
+"""Version of code that is in no distribution."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class CodePackage:
 
     @property
     def size(self) -> int:
-        """Of all files, in bytes."""
+        """Size of all files in bytes."""
         return sum(file.stat().st_size for file in self.files.values())
 
     @cached_property
@@ -73,7 +73,7 @@ class CodePackage:
         return platform_tag() if self.compiled() else ""
 
     def compiled(self) -> str | None:
-        """The first file that is machine code; None where there is none."""
+        """Return the first file that is machine code; None if there is none."""
         # All suffixes count: an extension module is named `name.cpython-311-x86_64-linux-gnu.so`.
         paths = (path for path in sorted(self.files) if COMPILED & set(Path(path).suffixes))
         return next(paths, None)
@@ -105,7 +105,7 @@ def strategy_packages(
 
 
 def distribution_package(name: str) -> CodePackage | None:
-    """All that a distribution brings; None where it is not installed."""
+    """Return a distribution as one package; None if it is not installed."""
     distribution = find_distribution(name)
     return None if distribution is None else _package(distribution, {})
 

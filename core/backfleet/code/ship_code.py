@@ -1,4 +1,4 @@
-"""Which code is shipped to workers that run elsewhere: what they lack of what the run needs."""
+"""The code that is shipped to workers that run elsewhere: whatever they lack of the run's code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Job`: what to run, as one declarative request. It says nothing of where or on what it runs."""
+"""`Job`: one declarative request to run a strategy. It does not say where the tasks run."""
 
 from __future__ import annotations
 
@@ -422,7 +422,7 @@ class Job(Section):
         return {**values, "name": rules.name_of_strategy(values.get("strategy"))}
 
     def _repr_html_(self) -> str:
-        """As a notebook shows it: what is set, by its keys."""
+        """Return the HTML that a notebook shows: the keys that are set, with their values."""
         given = self.model_dump(mode="json", exclude_unset=True)
         return heading(self.name, "job") + facts_table(dict(_flat(given)))
 
