@@ -18,8 +18,8 @@ from backfleet.code.search import prefixes
 __all__ = ["NO_NUMBERS", "OWN", "TASK_MODULES", "own_files"]
 
 TASK_MODULES = ("backfleet.worker.task", "backfleet.worker.chunk_encoder")
-"""Modules that run a task and encode its row. A source, an engine and the indicators that a strategy
-uses are imported by name, so each is part of the hash of the component that uses it."""
+"""Modules that run a task and encode its row. A source, an engine and the indicators that a
+strategy uses are imported by name, so each is part of the hash of the component that uses it."""
 
 NO_NUMBERS = frozenset(
     {
