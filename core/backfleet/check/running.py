@@ -39,6 +39,8 @@ def check_signals(subjects: Sequence[CheckCase]) -> CheckResult:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return the error with the line that raised it."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{error_line(error)} ({frame.filename}, line {frame.lineno})"
+    """Return the error with the line that raised it, if it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    # The cause of an error need not have been raised itself.
+    where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    return f"{error_line(error)}{where}"
