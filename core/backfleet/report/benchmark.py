@@ -84,6 +84,7 @@ def _own_symbols(prices: TaskPrices, account: TaskAccount) -> pd.Series | None:
     if not closes:
         return None
     growth = [_growth(close, account) for close in closes]
+    # The start value of `sum` would be a plain 0, so it is the first series.
     total: pd.Series = sum(growth[1:], growth[0]) * (account.cash / len(growth))
     return total
 
@@ -93,6 +94,8 @@ def _other_symbol(run: Run, symbol: str, account: TaskAccount) -> Benchmark:
     closes = _closes(bars, account)
     if closes.empty:
         raise DataError(f"{symbol} has no bar that could be traded")
+    # Daily bars have midnight as their time. A comparison with the midnight of the account's last
+    # bar counts the whole session.
     first, last = account.times[0], account.times[-1]
     if closes.index[0] > last or closes.index[-1] < first.normalize():
         raise DataError(
@@ -124,6 +127,7 @@ def _bars(run: Run, symbol: str) -> Bars:
     data = replace(run.manifest.identity.data, columns=())
     source = planned_source(data, run.task_context().data_path)
     with open_bar_cache(data.source.name) as bar_cache:
+        # The window of all bars, adjusted to the last one.
         return bar_cache.load(source, symbol)[0].window(BarsWindow())
 
 
@@ -132,6 +136,7 @@ def _closes(bars: Bars, account: TaskAccount) -> pd.Series:
     import pandas as pd
 
     close: pd.Series = price_frame(bars)["close"]
+    # A daily account: the session's close is known at its bar, whenever in the day that was.
     if (account.times == account.times.normalize()).all():
         close = close.set_axis(pd.DatetimeIndex(close.index).normalize())
     elif bars.is_daily:
@@ -145,6 +150,7 @@ def _closes(bars: Bars, account: TaskAccount) -> pd.Series:
 def _growth(close: pd.Series, account: TaskAccount) -> pd.Series:
     """The last known close at each of the account's bars, over that at the first of them; 1 until
     there is one."""
+    # The first known close also stands for the time before it, in which growth is therefore 1.
     known = close.reindex(account.times, method="ffill").bfill()
     growth: pd.Series = known / known.iloc[0]
     return growth

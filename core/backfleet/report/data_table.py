@@ -62,10 +62,12 @@ def data_table(frame: pd.DataFrame, headings: Sequence[Heading]) -> Mapping[str,
 
 
 def _content(column: pd.Series) -> Mapping[str, Any]:
+    # The script has no other numbers than float64. `packed` stores them in the smallest type.
     if column.dtype.kind in "iuf":
         return packed("numbers", column.to_numpy(np.float64, na_value=np.nan))
     texts = _Texts()
     codes = [texts.code(value) for value in column]
+    # Columns such as symbols repeat a few texts, so that codes take a fraction of their space.
     return {"texts": texts.known, **packed("codes", np.array(codes, np.float64))}
 
 
@@ -96,8 +98,10 @@ class _Texts:
     codes: dict[str, int] = field(default_factory=dict)
 
     def code(self, value: object) -> int:
+        # NaN stands for a missing text in columns that pandas has joined.
         if value is None or value != value:
             return -1
+        # Truth values are written as in a job file.
         text = str(value).lower() if isinstance(value, (bool, np.bool_)) else str(value)
         if text not in self.codes:
             self.codes[text] = len(self.known)

@@ -50,6 +50,7 @@ def task_page(run: Run, index: int, benchmark: str | None = None) -> Page:
 def _held(market: TaskMarketData) -> TaskAccount | None:
     """Return the account of the benchmark."""
     value = market.benchmark.value
+    # The same cash and sessions per year, so that both are measured alike.
     return None if value is None else replace(market.account, value=value)
 
 
@@ -70,6 +71,7 @@ def _context(
         "Show its output": f"backfleet logs {name} {task.key.index}",
     }
     return {
+        # Warnings are about the run; its own page shows them.
         "facts": replace(facts, warnings=(), commands={**facts.commands, **more}),
         "key": task.key,
         "is_portfolio": run.manifest.is_portfolio,

@@ -88,6 +88,7 @@ def analyzers_table(analyzers: pd.DataFrame) -> Mapping[str, Any]:
     frame = analyzers.assign(
         number=range(len(analyzers)), local_time=_local_texts(analyzers["local_time"])
     )
+    # Most analyzers fill only some of the columns that describe the place of a value.
     used = {
         "key": bool((frame["key"] != "").any()),
         "row": bool(frame["row"].any()),
@@ -113,6 +114,7 @@ def _headings(headings: Sequence[Heading], manifest: Manifest) -> Sequence[Headi
 
 
 def _why(reason: object) -> str | None:
+    # None for an order that was not rejected.
     return REJECTIONS.get(RejectReason[str(reason).upper()])
 
 
