@@ -39,6 +39,7 @@ def with_history(bars: tuple[Bars, ...], first: int, start: int) -> tuple[Bars, 
     """Bars from the moment `first` on, those before `start` as warm-up."""
 
     def cut(symbol_bars: Bars) -> Bars:
+        # The bars from `begin` to `end` are the warm-up.
         begin, end = np.searchsorted(symbol_bars.time, (first, start))
         return replace(symbol_bars[int(begin) :], warmup=int(end - begin))
 
@@ -52,10 +53,12 @@ def scaled_prices(bars: Bars, scale: float) -> Bars:
     bars.
     """
     own = {
+        # A later split changes the adjusted prices of all bars of its symbol, resampled ones too.
         name: scaled_prices(feed, scale) if feed.symbol == bars.symbol else feed
         for name, feed in bars.auxiliary.items()
     }
     path = np.full(len(bars), scale)
+    # The anchor divides the factor, so a smaller one raises adjusted prices.
     anchor = float(bars.factor[-1]) if bars.anchor is None else bars.anchor
     return replace(
         bars,
@@ -86,6 +89,7 @@ def _over(bars: tuple[Bars, ...], last: int) -> int:
 
 def _after(bars: Bars, over: int) -> int:
     """Return the number of bars that are over by a moment."""
+    # By their ends: a feed of longer bars has bars that begin before the moment and end after it.
     return _until(bars.end, over)
 
 
@@ -94,6 +98,7 @@ def _until(times: NDArray[np.int64], moment: int) -> int:
 
 
 def _redrawn(bars: Bars, first: int, sign: float) -> Bars:
+    # Seeded by the cut, so that a check finds the same each time.
     draw = np.random.default_rng(first)
     path = np.ones(len(bars))
     steps = STEP * draw.standard_normal(len(bars) - first)
@@ -101,6 +106,7 @@ def _redrawn(bars: Bars, first: int, sign: float) -> Bars:
     raw = _scaled(bars.raw, path)
     return replace(
         bars,
+        # Bars without adjustment hold one array under both names, and must go on to do so.
         prices=raw if bars.prices is bars.raw else _scaled(bars.prices, path),
         raw=raw,
         volume=bars.volume * path,

@@ -26,6 +26,7 @@ def check_signals(subjects: Sequence[CheckCase]) -> CheckResult:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
+            # Also `SystemExit`, which a strategy may raise.
             message = f"{subject.name}: raises {describe_error(error)}"
             return CheckResult(CHECK, Status.FAILED, message)
     if not orders:
@@ -41,6 +42,7 @@ def check_signals(subjects: Sequence[CheckCase]) -> CheckResult:
 def describe_error(error: BaseException) -> str:
     """Return the error with the line that raised it, if it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
-    # The cause of an error need not have been raised itself.
-    where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
-    return f"{error_line(error)}{where}"
+    if not frames:
+        # The cause of an error need not have been raised itself.
+        return error_line(error)
+    return f"{error_line(error)} ({frames[-1].filename}, line {frames[-1].lineno})"

@@ -38,6 +38,7 @@ ADVICE = (
 def check_wheel(subjects: Sequence[CheckCase], strategy: StrategyReference) -> CheckResult:
     """In a fresh process that finds the strategy's wheel, what it requires and backfleet, but not
     the folder that the code lies in, the signals are the same."""
+    # The code of backfleet is on every worker.
     package = _own_package(strategy)
     if package is None:
         return CheckResult(CHECK, Status.PASSED, "it comes with backfleet")
@@ -81,6 +82,7 @@ def _surroundings(package: CodePackage, code: Path) -> Surroundings:
     hidden: list[str] = []
     if find_distribution(package.name) is not None:
         allowed = set(_required([package.name, OWN]))
+        # A module may belong to several distributions; one that is required is enough.
         hidden = [
             module
             for module, owners in packages_distributions().items()
@@ -95,6 +97,7 @@ def _required(names: Sequence[str]) -> Iterator[str]:
     while waiting:
         name = canonical_name(waiting.pop())
         distribution = find_distribution(name)
+        # Optional requirements and those of other systems need not be installed.
         if name in seen or distribution is None:
             continue
         seen.add(name)
@@ -111,10 +114,14 @@ def _alone(
     """Return the answer of `backfleet.check.isolated`, run in a process of its own."""
     request = scratch / "request"
     tasks = [(subject.bars, subject.params, subject.broker) for subject in subjects]
+    # One line of JSON and then the pickle: the process must set up its imports before it can
+    # unpickle bars.
     request.write_bytes(surroundings.to_bytes() + _pickled((strategy.target, tasks)))
+    # -P: nothing is imported from the scratch folder, where `code` would hide a standard module.
     command = [sys.executable, "-P", "-m", "backfleet.check.isolated", str(request)]
     done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
     try:
+        # The last line; what the strategy prints comes before it.
         answer: Mapping[str, Any] = json.loads(done.stdout.rstrip().rpartition("\n")[2])
     except ValueError:
         words = done.stderr.strip().rpartition("\n")[2]
@@ -126,6 +133,7 @@ def _pickled(value: object) -> bytes:
     """Pickled for a process of the same code; bars hold read-only views of dictionaries."""
     stream = io.BytesIO()
     pickler = pickle.Pickler(stream)
+    # A table of this pickler only; `copyreg.pickle` would change that of the whole process.
     pickler.dispatch_table = copyreg.dispatch_table.copy()
     pickler.dispatch_table[MappingProxyType] = lambda view: (read_only, (dict(view),))
     pickler.dump(value)

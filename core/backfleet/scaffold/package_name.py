@@ -31,8 +31,10 @@ class PackageName:
                 f"{text!r} is no name for a strategy: lower-case letters, digits and single "
                 f"hyphens, a letter first, {MAX_NAME_CHARS} at most{_suggestion(text)}"
             )
+        # Both spellings stand in code: `none` is a possible module, but its class would be `None`.
         if keyword.iskeyword(name.module) or keyword.iskeyword(name.class_name):
             raise UserError(f"{text!r} is a word of Python's own; append one, as in {text}-factor")
+        # A job could not tell two strategies of one name apart.
         owners = [plugin for plugin in list_plugins("strategy") if plugin.name == text]
         if owners:
             raise UserError(
@@ -60,11 +62,13 @@ class PackageName:
 def _is_installed(module: str) -> bool:
     """Whether there is such a module; a mere folder here, which Python would import, is none."""
     spec = importlib.util.find_spec(module)
+    # A folder without `__init__.py` is a namespace package, which has no origin.
     return spec is not None and spec.origin is not None
 
 
 def _suggestion(text: str) -> str:
     """The nearest name that would do, in words."""
+    # `MyFactor` becomes `my-factor`.
     with_hyphens = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", text).lower()
     near = re.sub(r"[^a-z0-9]+", "-", with_hyphens).strip("-0123456789")[:MAX_NAME_CHARS].strip("-")
     return f"; did you mean {near!r}?" if _FORM.fullmatch(near) else ""

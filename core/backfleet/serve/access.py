@@ -26,6 +26,7 @@ MAX_TARGET_BYTES = 8192
 
 HEADERS = {
     "content-security-policy": (
+        # As the policy in a report, but scripts and data come from the server.
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
         "img-src data: blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'none'"
@@ -62,6 +63,7 @@ class Access:
     def names(self) -> frozenset[str]:
         """Host names of this server. The lookup can block, so it must not happen per request."""
         names = {*LOCAL_NAMES, self.host.lower()}
+        # Bound to all addresses, the server is reached by the machine's own names, too.
         if _is_wildcard(self.host):
             names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
         return frozenset(names)
@@ -70,10 +72,12 @@ class Access:
         """Whether a Host header names this server: another name that leads here belongs to a page
         that wants to read along (DNS rebinding)."""
         name = _host_name(header)
+        # An address that is given as digits cannot be pointed elsewhere by a name server.
         return name in self.names or (_is_wildcard(self.host) and _is_address(name))
 
     def accepts(self, token: str) -> bool:
         """Compared in constant time."""
+        # As bytes, because `compare_digest` raises for texts beyond ASCII.
         return hmac.compare_digest(token.encode(), self.token.encode())
 
     def accepts_cookie(self, headers: Headers) -> bool:
@@ -95,6 +99,7 @@ class AccessCheck:
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Start and end of the server, which are no requests.
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -102,6 +107,7 @@ class AccessCheck:
 
         async def send_guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
+                # Also on answers of this class and on error pages.
                 message["headers"] = [*message["headers"], *_guards(message["headers"])]
             await send(message)
 
@@ -109,6 +115,7 @@ class AccessCheck:
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """The answer to whoever may not ask; None for whoever may."""
+        # No page takes a body. Reading one would only cost memory.
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
             # Before all other answers, which would keep the connection open for the body.
             close = {"connection": "close"}
@@ -126,6 +133,8 @@ class AccessCheck:
         if any(name == "token" and self._access.accepts(value) for name, value in query):
             # Also for a browser that has the cookie: the token must not stay in its address bar.
             rest = urlencode([(name, value) for name, value in query if name != "token"])
+            # A path that begins with two slashes would lead to another host, and browsers read
+            # backslashes as slashes.
             target = scope["path"].replace("\\", "/")
             answer = RedirectResponse("/" + target.lstrip("/") + (f"?{rest}" if rest else ""), 303)
             answer.set_cookie(
@@ -148,6 +157,7 @@ def is_loopback(host: str) -> bool:
 
 def _guards(present: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     names = {name.lower() for name, _ in present}
+    # Reports change as runs go on. Static files set their own lifetime.
     guards = {**HEADERS, **({} if b"cache-control" in names else {"cache-control": "no-store"})}
     return [(name.encode(), value.encode()) for name, value in guards.items()]
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["make_app"]
 
+# Checked before a name becomes part of a key or of a path.
 _ID = re.compile(r"[0-9a-f]{16}")
 _TASK = re.compile(r"[0-9]{1,9}")
 _FILE = re.compile(r"[a-z.]+\.(js|css)")
@@ -64,6 +65,8 @@ def make_app(store: Store, access: Access) -> Starlette:
         routes=Site(catalog).routes(lists, reports),
         lifespan=lifespan,
         middleware=[
+            # The outermost: who may not ask costs no compression, and every answer gets its
+            # headers.
             Middleware(AccessCheck, access=access),
             Middleware(GZipMiddleware, compresslevel=GZIP_LEVEL),
         ],
@@ -85,6 +88,7 @@ class Site:
             Route("/runs/{run}/tasks/{task}", _in_thread(self.task, reports)),
             Route("/compare", _in_thread(self.compare, reports)),
             Route("/static/{name}", _in_thread(self.static, lists)),
+            # The last route takes everything else.
             Route("/{path:path}", _in_thread(self.nothing, lists)),
         ]
 
@@ -157,6 +161,8 @@ def _in_thread(endpoint: Endpoint, pool: Executor) -> Callable[[Request], Awaita
     async def answer(request: Request) -> Response:
         page = asyncio.get_running_loop().run_in_executor(pool, _answer, endpoint, request)
         left = asyncio.ensure_future(_until_client_left(request))
+        # Whichever comes first. A computation that has begun cannot be stopped, and its page is
+        # dropped.
         await asyncio.wait((page, left), return_when=asyncio.FIRST_COMPLETED)
         # `cancel` does nothing to a task that has ended: the client has left.
         if not left.cancel():

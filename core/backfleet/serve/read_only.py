@@ -52,6 +52,7 @@ class ReadOnlyStore(Store):
     def delete_folder(self, folder: str) -> None:
         raise self._refusal(folder)
 
+    # The store of each run is read-only, too.
     def at(self, folder: str) -> ReadOnlyStore:
         return ReadOnlyStore(self._store.at(folder))
 

@@ -38,6 +38,7 @@ def _market(name: str, description: str) -> Any:
     def bars(synthetic_bars: Callable[..., Bars]) -> Bars:
         return synthetic_bars(name)
 
+    # pytest shows it in its list of fixtures.
     bars.__doc__ = description
     return pytest.fixture(scope="session")(bars)
 

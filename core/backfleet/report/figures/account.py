@@ -67,6 +67,7 @@ def rolling_sharpe(returns: pd.Series, periods_per_year: float, window: int) -> 
     The returns are those beyond the risk-free rate.
     """
     rolling = returns.rolling(window)
+    # Where the account does not move, the ratio is undefined and not infinite.
     spread = rolling.std().replace(0.0, np.nan)
     sharpe: pd.Series = rolling.mean() / spread * np.sqrt(periods_per_year)
     return sharpe
@@ -96,6 +97,7 @@ def yearly_figure(years: pd.Series, benchmark: pd.Series | None = None) -> go.Fi
     figure = blank(
         260,
         barmode="group",
+        # plotly would take years for numbers, and write ticks between them.
         xaxis={"type": "category"},
         yaxis={"title": {"text": "return of a year"}, "tickformat": PERCENT},
     )

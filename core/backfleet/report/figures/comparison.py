@@ -71,9 +71,11 @@ def difference_figure(steps: pd.Series, words: MetricLabel) -> go.Figure:
         xaxis={"title": {"text": plain(f"{words.name}, B − A")}, "tickformat": ".3~g"},
         yaxis={"title": {"text": "tasks"}, "tickformat": "d"},
     )
+    # Differences are B less A: of a metric of which less is better, a negative one is a gain.
     below, above = ("worse", "better") if words.better > 0 else ("better", "worse")
     names = (below, above) if words.better else ("lower", "higher")
     colors = (LOSS, GAIN) if words.better >= 0 else (GAIN, LOSS)
+    # Equal tasks would only make one high bar; the page counts them in words.
     add_signed_histogram(figure, steps[steps != 0], names, colors)
     return figure
 
