@@ -131,7 +131,10 @@ def _between(table: _Table) -> list[Value]:
     inner = (_logarithmic if log else _linear)(low, high, count)
     to_number = _nearest_whole if table.parameter.kind == "int" else float
     # The ends are taken as they were written: exp(ln(x)) can differ from x in the last digit.
-    return [table.parameter.coerce(to_number(v), table.key) for v in [low, *inner, high]]
+    values = [table.parameter.coerce(to_number(v), table.key) for v in [low, *inner, high]]
+    if table.parameter.kind == "int" and len(set(map(str, values))) < count:
+        raise table.refuse("count", "gives some whole numbers more than once; use a smaller count")
+    return values
 
 
 def _linear(low: Decimal, high: Decimal, count: int) -> list[Decimal]:

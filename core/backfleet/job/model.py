@@ -25,7 +25,7 @@ from backfleet.job.class_table import Analyzers, ClassTable, Signals
 from backfleet.job.feeds import symbols_of_feeds
 from backfleet.job.fields import Day, Number, Text, Whole
 from backfleet.job.overrides import Overrides
-from backfleet.job.paths import absolute_path, absolute_strategy, anchor
+from backfleet.job.paths import absolute_path, absolute_preset, absolute_strategy, anchor
 from backfleet.job.point_filter import MAX_SAMPLE
 from backfleet.job.quantities import Duration, MemorySize
 from backfleet.job.section import Section
@@ -194,9 +194,9 @@ class Data(Section):
         preset = given.pop("preset")
         if "source" in given:
             raise ValueError("has both a source and a preset; give one of them")
-        if isinstance(preset, str) and preset.endswith(".toml"):
+        if isinstance(preset, str):
             # The options of a source are not anchored, so a path among them must be absolute.
-            preset = absolute_path(preset)
+            preset = absolute_preset(preset)
         options = given.get("options", {})
         merged = {"preset": preset, **options} if isinstance(options, Mapping) else options
         return {**given, "source": "preset", "options": merged}
@@ -347,10 +347,10 @@ class Resources(Section):
 class Job(Section):
     """A job: a strategy over symbols and parameter points.
 
-    Paths are absolute once a job is made. In a job file, `data.path`, `sweep.points` and the file
-    of a `file.py:Class` strategy are relative to the folder of the job file; from Python and from
-    the command line they are relative to the current directory, as `results.store` always is.
-    `s3://` URLs are left alone.
+    Paths are absolute once a job is made. In a job file, `data.path`, `data.facts`, `sweep.points`
+    and the files of a preset and of a `file.py:Class` strategy are relative to the folder of the
+    job file; from Python and from the command line they are relative to the current directory, as
+    `results.store` always is. `s3://` URLs are left alone.
 
     Attributes
     ----------

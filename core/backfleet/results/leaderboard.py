@@ -35,6 +35,7 @@ __all__ = [
     "Ranking",
     "leaders_of",
     "rank_metric",
+    "rankable",
     "ranking_columns",
     "swept_columns",
     "swept_parameters",
@@ -161,15 +162,12 @@ def leaders_of(
     groups = _Groups.of(rows, by, points)
     metric = rank_metric(rows, ranking.metric)
     values = groups.mean(metric)
-    has_value = ~np.isnan(values)
     # A mean over the tasks with a result, so that the threshold does not depend on the number of
     # symbols. NaN, of a group that failed, compares as False.
-    is_ranked = has_value & (groups.mean("trades") >= ranking.min_trades)
-    # If nothing has enough trades, a ranking of everything is better than an empty one; `describe`
-    # says so.
-    min_trades = ranking.min_trades if is_ranked.any() else None
-    if min_trades is None:
-        is_ranked = has_value
+    trades = groups.mean("trades")
+    is_ranked = rankable(values, trades, ranking.min_trades)
+    has_enough = is_ranked.any() and (trades[is_ranked] >= ranking.min_trades).all()
+    min_trades = ranking.min_trades if has_enough else None
     candidates = np.flatnonzero(is_ranked)
     # Negated, not reversed after sorting, so that ties stay in the order of the tasks.
     best_first = values[candidates] if ranking.ascending else -values[candidates]
@@ -191,6 +189,17 @@ def leaders_of(
     return Leaderboard(
         table, metric, by, len(groups), ranked, min_trades, is_complete, folded, is_mean
     )
+
+
+def rankable(values: Floats, trades: Floats, min_trades: int = MIN_TRADES) -> NDArray[np.bool_]:
+    """Return which results can lead: those with a value and enough trades.
+
+    If no result has enough trades, these are all results with a value.
+    """
+    has_value = ~np.isnan(values)
+    has_enough = has_value & (trades >= min_trades)
+    # A ranking of everything is better than an empty one; `Leaderboard.describe` says so.
+    return has_enough if has_enough.any() else has_value
 
 
 def swept_columns(manifest: Manifest) -> list[str]:

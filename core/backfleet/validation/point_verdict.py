@@ -15,6 +15,7 @@ from backfleet.operating_system import usable_cpus
 from backfleet.results.point_sums import PointSums
 from backfleet.sources.bar_cache import sessions_per_year
 from backfleet.validation.accounts import series_of
+from backfleet.validation.best_trial import choose_best
 from backfleet.validation.cscv import Cscv, overfitting_probability
 from backfleet.validation.missing import Missing, Undefined
 from backfleet.validation.moments import MIN_SESSIONS, sharpe_ratios
@@ -38,7 +39,7 @@ THREADS = usable_cpus()
 
 
 def point_verdict(data: RunData, points: PointSums, overfitting: Overfitting | Missing) -> Verdict:
-    """Return the verdict on the point whose series has the highest Sharpe ratio."""
+    """Return the verdict on the point that leads by the Sharpe ratio of its series."""
     scores = data.scores
     periods = _periods(data, points)
     sharpe = point_sharpe_ratios(data, points)
@@ -59,10 +60,9 @@ def point_verdict(data: RunData, points: PointSums, overfitting: Overfitting | M
     )
     if np.isnan(sharpe).all():
         return reach_verdict(evidence)
-    # The first of equals, which is the lowest point.
-    place = int(np.nanargmax(sharpe))
-    point = int(points.points[place])
-    series = _series(data, points, place)
+    best = choose_best(sharpe, scores.trades[:, points.points].mean(axis=0))
+    point = int(points.points[best.place])
+    series = _series(data, points, best.place)
     return reach_verdict(
         replace(
             evidence,
@@ -70,6 +70,7 @@ def point_verdict(data: RunData, points: PointSums, overfitting: Overfitting | M
             dates=series.dates,
             trades=int(scores.trades[:, point].sum()),
             best=Trial(point, data.varying_params(point)),
+            min_trades=best.min_trades,
             interval=series.interval(data.manifest.run_id),
         )
     )

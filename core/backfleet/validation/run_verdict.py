@@ -46,9 +46,9 @@ class RunVerdict:
     run_id
         The run.
     best_task
-        On the task with the highest Sharpe ratio; its trials are all tasks.
+        On the task that leads by its Sharpe ratio; its trials are all tasks.
     best_point
-        On the point with the highest Sharpe ratio of its mean return over the symbols; its trials
+        On the point that leads by the Sharpe ratio of its mean return over the symbols; its trials
         are the points. With one symbol or a portfolio it is `best_task`.
     symbols
         On the best point of each symbol; None for one symbol or a portfolio.

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from backfleet.results.scores import TaskScores
 from backfleet.results.sums import SymbolSums
 from backfleet.validation.accounts import series_of
+from backfleet.validation.best_trial import choose_best
 from backfleet.validation.missing import Missing, TooLittle, Undefined
 from backfleet.validation.moments import moments_of
 from backfleet.validation.multiple_testing import Discoveries, benjamini_hochberg, discoveries
@@ -59,7 +60,7 @@ class SymbolVerdicts:
 
 
 def best_task_verdict(data: RunData) -> Verdict:
-    """Return the verdict on the task with the highest Sharpe ratio per year.
+    """Return the verdict on the task that leads by its Sharpe ratio per year.
 
     Its trials are all tasks that may have traded. Raises CorruptObject, StoreError.
     """
@@ -80,10 +81,10 @@ def best_task_verdict(data: RunData) -> Verdict:
     )
     if np.isnan(scores.sharpe).all():
         return reach_verdict(evidence)
-    # The first of equals, which is the lowest task.
-    task = int(np.nanargmax(scores.sharpe))
-    series = _series_of_task(data, next(data.task_sums([task])))
-    measured = _with_series(data, evidence, task, series, scores.sharpe)
+    best = choose_best(scores.sharpe.ravel(), scores.trades.ravel())
+    series = _series_of_task(data, next(data.task_sums([best.place])))
+    evidence = replace(evidence, min_trades=best.min_trades)
+    measured = _with_series(data, evidence, best.place, series, scores.sharpe)
     return reach_verdict(replace(measured, interval=series.interval(data.manifest.run_id)))
 
 
@@ -91,7 +92,8 @@ def symbol_verdicts(data: RunData) -> SymbolVerdicts:
     """Return the verdicts on the best point of each symbol. Raises CorruptObject, StoreError."""
     sharpe, points = data.scores.sharpe, len(data.manifest.points)
     scored = np.flatnonzero(~np.isnan(sharpe).all(axis=1))
-    best = np.nanargmax(sharpe[scored], axis=1)
+    trades = data.scores.trades
+    best = [choose_best(sharpe[symbol], trades[symbol]).place for symbol in scored]
     blocks = list(data.task_sums((scored * points + best).tolist()))
     verdicts = [_symbol_verdict(data, block) for block in blocks]
     p_values = np.array([_p_value(verdict) for verdict in verdicts])

@@ -100,6 +100,10 @@ def _subject(evidence: Evidence) -> str:
         subject = f"The only {evidence.noun}"
     if evidence.noun != TASK and evidence.symbols > 1:
         subject += f" over {evidence.symbols:,} symbols with equal weight"
+    if evidence.min_trades is not None:
+        per = " per symbol" if evidence.noun != TASK and evidence.symbols > 1 else ""
+        those = f"Among those with at least {evidence.min_trades} trades{per}"
+        subject = f"{those}, {subject[:1].lower()}{subject[1:]}"
     return f"{subject} ({evidence.best})" if evidence.best and evidence.trials > 1 else subject
 
 
