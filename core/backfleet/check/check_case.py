@@ -77,7 +77,7 @@ class CheckCase:
         return ", ".join(bars.symbol for bars in self.bars)
 
     def on(self, bars: tuple[Bars, ...]) -> CheckCase:
-        """The same strategy on other bars."""
+        """Return the same strategy on other bars."""
         return replace(self, bars=bars)
 
     def run(self, engine: str | None = None) -> Outcome:
@@ -89,7 +89,7 @@ class CheckCase:
         return outcome
 
     def seed(self) -> None:
-        """Seed `random` and numpy's global generator, alike for all runs of this subject."""
+        """Seed `random` and numpy's global generator, alike for all runs of this case."""
         # The seed follows from the name and the parameters, not from the bars: changed bars of a
         # check must not change what is drawn.
         seed_generators(0, TaskKey(0, self.name, (), self.params))
@@ -101,13 +101,13 @@ class CheckCase:
         return np.unique(np.concatenate([bars.time[bars.tradable] for bars in self.bars]))
 
     def session(self, time: int) -> str:
-        """The session of a moment of the calendar, as YYYY-MM-DD."""
+        """Return the session of a moment of the calendar, as YYYY-MM-DD."""
         # Each moment of the calendar is a bar of at least one symbol.
         bars = next(candidate for candidate in self.bars if time in candidate.time)
         return str(bars.session[np.searchsorted(bars.time, time)])
 
     def place(self, time: int, symbol: int) -> BarLocation:
-        """The bar of a symbol at a moment."""
+        """Return the last bar of a symbol up to a moment."""
         bars = self.bars[symbol]
         # The last bar up to the moment: a symbol may have no bar at it.
         at = int(np.searchsorted(bars.time, time, "right")) - 1
@@ -117,9 +117,9 @@ class CheckCase:
 
 
 def check_cases_of(plan: Plan) -> Sequence[CheckCase]:
-    """A subject for each task at the job's first parameter point.
+    """Return a case for each task at the job's first parameter point.
 
-    Raises DataError where there are too few bars to tell anything.
+    Raises DataError if a task has too few bars to tell anything.
     """
     manifest = plan.manifest
     strategy = load_strategy(plan.strategy)

@@ -19,7 +19,7 @@ ADVICE = (
 
 
 def check_determinism(subjects: Sequence[CheckCase]) -> CheckResult:
-    """Run again in another order, in one process, everything comes out the same."""
+    """Check that runs in another order, in one process, give the same."""
     first = [signals_of(subject) for subject in subjects]
     # Backwards and forwards, so that each case runs after another one than the first time: state
     # that is left in a class or a module then shows.

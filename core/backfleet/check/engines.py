@@ -23,8 +23,8 @@ MAX_NAMES = 3
 
 
 def check_engines(subjects: Sequence[CheckCase]) -> CheckResult:
-    """Orders, fills, trades and equity are the same to the last bit on every engine that takes the
-    strategy."""
+    """Check that orders, fills, trades and equity are equal to the last bit on every engine that
+    runs the strategy."""
     engines: Sequence[str] = ()
     for subject in subjects:
         engines = subject.engines

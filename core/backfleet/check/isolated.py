@@ -73,12 +73,12 @@ class _Hidden(MetaPathFinder):
 
 
 def read_only(mapping: dict[Any, Any]) -> MappingProxyType[Any, Any]:
-    """A view of a dictionary; pickle takes a function for what it cannot take itself."""
+    """Return a view of a dictionary. pickle needs a function of a module for it."""
     return MappingProxyType(mapping)
 
 
 def signals_digest(signals: Signals) -> str:
-    """SHA-256 over signals, as hexadecimal digits."""
+    """Return the SHA-256 of signals as hexadecimal digits."""
     sha = hashlib.sha256()
     for array in (signals.time, signals.symbol, signals.values):
         sha.update(array.tobytes())
@@ -86,7 +86,7 @@ def signals_digest(signals: Signals) -> str:
 
 
 def answer(request: Path) -> Mapping[str, Any]:
-    """The digests of a strategy's signals, or the error that it raised."""
+    """Return the digests of a strategy's signals, or the error that it raised."""
     with request.open("rb") as stream:
         surroundings = Surroundings(**json.loads(stream.readline()))
         # Before anything is unpickled or imported that could come from the wheel.
@@ -112,7 +112,7 @@ def answer(request: Path) -> Mapping[str, Any]:
 
 
 def _roots_of_backfleet() -> set[str]:
-    """Entries of `sys.path` through which backfleet and its own plugins are found."""
+    """Return the entries of `sys.path` through which backfleet and its own plugins are found."""
     from backfleet.plugins import list_plugins
 
     own = [plugin for plugin in list_plugins() if plugin.distribution == "backfleet"]

@@ -32,9 +32,9 @@ MOVES = (("rise", 1.0), ("fall", -1.0))
 
 
 def check_look_ahead(subjects: Sequence[CheckCase]) -> CheckResult:
-    """Signals up to a bar are the same when the bars after it are others, and when there are none.
+    """Check that signals up to a bar do not change with the bars after it, nor without these.
 
-    The first bar at which they are not is named.
+    A failure names the first bar at which they change.
     """
     cuts = 0
     for subject in subjects:
@@ -168,7 +168,7 @@ def _first_wish(signals: Signals) -> int:
 
 
 def _news(signals: Signals) -> NDArray[np.int64]:
-    """The moments at which a symbol's signal is not what it was before."""
+    """Return the moments at which the signal of a symbol changes."""
     if signals.values.shape[1] > 1 or not len(signals):
         # Every order is news.
         return signals.time

@@ -18,13 +18,13 @@ JUMP, STEP = 0.1, 0.02
 
 
 def without_future(bars: tuple[Bars, ...], last: int) -> tuple[Bars, ...]:
-    """No bars after the moment `last`, of further feeds neither."""
+    """Remove the bars after the moment `last`, of auxiliary feeds too."""
     over = _over(bars, last)
     return _changed(bars, lambda symbol_bars: symbol_bars[: _after(symbol_bars, over)])
 
 
 def with_another_future(bars: tuple[Bars, ...], last: int, sign: float) -> tuple[Bars, ...]:
-    """The same bars up to the moment `last`, and then others, at the same times.
+    """Return the same bars up to the moment `last`, and then others at the same times.
 
     Prices jump up or down with `sign` and then follow a random walk of their own, which is the same
     every time; volumes and extra columns go with them.
@@ -36,7 +36,7 @@ def with_another_future(bars: tuple[Bars, ...], last: int, sign: float) -> tuple
 
 
 def with_history(bars: tuple[Bars, ...], first: int, start: int) -> tuple[Bars, ...]:
-    """Bars from the moment `first` on, those before `start` as warm-up."""
+    """Return the bars from the moment `first` on, those before `start` as warm-up."""
 
     def cut(symbol_bars: Bars) -> Bars:
         # The bars from `begin` to `end` are the warm-up.
@@ -47,7 +47,7 @@ def with_history(bars: tuple[Bars, ...], first: int, start: int) -> tuple[Bars, 
 
 
 def scaled_prices(bars: Bars, scale: float) -> Bars:
-    """The same bars with adjusted prices in other money, as a later split would leave them.
+    """Return the same bars with scaled adjusted prices, as a later split would leave them.
 
     Raw prices and the factor stay, and so do auxiliary feeds, unless they are made from the same
     bars.
@@ -82,7 +82,7 @@ def _changed(bars: tuple[Bars, ...], change: Callable[[Bars], Bars]) -> tuple[Ba
 
 
 def _over(bars: tuple[Bars, ...], last: int) -> int:
-    """The moment at which the bars with the time `last` are over."""
+    """Return the moment at which the bars with the time `last` are over."""
     ends = [int(symbol.end[row - 1]) for symbol in bars if (row := _until(symbol.time, last))]
     return max(ends, default=last)
 

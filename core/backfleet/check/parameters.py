@@ -16,7 +16,7 @@ CHECK = "parameters"
 
 
 def check_parameters(subject: CheckCase) -> CheckResult:
-    """Every parameter has a default of a plain type, so that a job can set it and sweep it."""
+    """Check that every parameter has a default of a plain type, so that a job can set it."""
     parameters = description_of(subject.strategy).parameters
     problems = [problem for parameter in parameters for problem in _problems(parameter)]
     if problems:

@@ -17,7 +17,7 @@ from backfleet.vector_strategy import VectorStrategy
 __all__ = ["MAX_SYMBOLS", "check_job"]
 
 MAX_SYMBOLS = 5
-"""Checked where none are named; what is wrong with a strategy shows on any."""
+"""Symbols that are checked if none are named: a fault of a strategy shows on any."""
 
 SAMPLE = {
     "source": "cn-daily",
@@ -28,7 +28,7 @@ BROKER = {"cash": 1_000_000.0, "commission": 0.0002}
 
 
 def check_job(strategy: str, data: str | None, source: str, overrides: Overrides) -> Job:
-    """The job whose first tasks a strategy is checked on.
+    """Return the job whose first tasks a strategy is checked on.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def check_job(strategy: str, data: str | None, source: str, overrides: Overrides
     Raises
     ------
     JobError, PluginError, DataError
-        Where there is no such strategy, file or symbol.
+        If there is no such strategy, file or symbol.
     """
     raw = _raw_job(data, source)
     if _is_cross_sectional(strategy):

@@ -55,8 +55,11 @@ Floats = NDArray[np.float64]
 
 
 def check_scale(subjects: Sequence[CheckCase]) -> CheckResult:
-    """With the prices of each symbol multiplied by its own power of two, targets stay the same, and
-    orders keep their times and sides while their sizes are divided by it."""
+    """Check signals on prices that are multiplied by a power of two, another one for each symbol.
+
+    Targets must stay the same. Orders must keep their times and sides, and their sizes must be
+    divided by the power.
+    """
     fixed: list[str] = []
     for subject in subjects:
         # The signals at the original scale are computed once for all trials.

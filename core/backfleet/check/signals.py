@@ -48,7 +48,7 @@ class Signals:
         return len(self.time)
 
     def between(self, first: int, last: int) -> Signals:
-        """Those from one moment to another, both included."""
+        """Return the signals from one moment to another, both included."""
         rows = (self.time >= first) & (self.time <= last)
         return Signals(self.time[rows], self.symbol[rows], self.values[rows])
 
@@ -68,7 +68,7 @@ class SignalDifference:
 
 
 def signals_of(subject: CheckCase) -> Signals:
-    """The signals of a strategy. What it raises passes through."""
+    """Return the signals of a strategy. What it raises passes through."""
     if not subject.is_vector:
         # A backtrader strategy places orders, and nothing before them can be read from outside.
         return _of_orders(subject.run().orders)
@@ -111,7 +111,7 @@ def first_difference(
 
 
 def _difference(left: Signals, right: Signals, at: int) -> SignalDifference:
-    """The earlier of two rows; the other side has none at its moment."""
+    """Describe the earlier of two rows; the other side has none at its moment."""
     sides = [(int(side.time[at]), int(side.symbol[at])) for side in (left, right) if at < len(side)]
     # The earlier time, then the smaller symbol.
     first = min(sides)

@@ -17,8 +17,10 @@ TOLERANCE = 1e-6
 
 
 def check_warmup(subjects: Sequence[CheckCase]) -> CheckResult:
-    """From the middle of the bars on, signals are the same with three quarters of the bars before
-    as with all of them. Says how many bars of history are enough.
+    """Check that signals do not depend on how much history precedes them.
+
+    From the middle of the bars on, they must be the same with three quarters of the bars before as
+    with all of them. The message says how many bars of history are enough.
     """
     enough = 0
     for subject in map(_with_late_bars, subjects):
@@ -57,7 +59,7 @@ def _with_late_bars(subject: CheckCase) -> CheckCase:
 
 
 def _enough(subject: CheckCase, whole: Signals, start: int, most: int) -> int:
-    """The least history, by powers of two, from which on all that are tried give the same."""
+    """Return the shortest of some histories that gives the same, as all longer ones do."""
     # 0, 1, 2, 4 and so on.
     tried = [0, *(2**power for power in range(most.bit_length()) if 2**power < most)]
     enough = most

@@ -36,8 +36,10 @@ ADVICE = (
 
 
 def check_wheel(subjects: Sequence[CheckCase], strategy: StrategyReference) -> CheckResult:
-    """In a fresh process that finds the strategy's wheel, what it requires and backfleet, but not
-    the folder that the code lies in, the signals are the same."""
+    """Check that the signals are the same in a fresh process with the strategy's wheel.
+
+    The process finds the wheel, what it requires, and backfleet, but not the folder of the code.
+    """
     # The code of backfleet is on every worker.
     package = _own_package(strategy)
     if package is None:
@@ -56,7 +58,7 @@ def check_wheel(subjects: Sequence[CheckCase], strategy: StrategyReference) -> C
 
 
 def _own_package(strategy: StrategyReference) -> CodePackage | None:
-    """The package that holds the strategy's class; None where that is backfleet's own."""
+    """Return the package that holds the strategy's class; None if it is backfleet's own."""
     module = strategy.target.partition(":")[0].removesuffix(".py")
     start = module.replace(".", "/")
     for package in strategy_packages(strategy):
@@ -92,7 +94,7 @@ def _surroundings(package: CodePackage, code: Path) -> Surroundings:
 
 
 def _required(names: Sequence[str]) -> Iterator[str]:
-    """Distributions and all that they require, as installed here."""
+    """Yield the names of distributions and of all that they require, as installed here."""
     waiting, seen = [*names], set()
     while waiting:
         name = canonical_name(waiting.pop())
@@ -130,7 +132,8 @@ def _alone(
 
 
 def _pickled(value: object) -> bytes:
-    """Pickled for a process of the same code; bars hold read-only views of dictionaries."""
+    """Return a value pickled for a process of the same code."""
+    # Bars hold read-only views of dictionaries, which pickle does not know.
     stream = io.BytesIO()
     pickler = pickle.Pickler(stream)
     # A table of this pickler only; `copyreg.pickle` would change that of the whole process.

@@ -39,7 +39,7 @@ OWN = ("Run", "Store", "Planned", "Tasks", "Compute time")
 
 
 def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
-    """The report of two runs, complete or not; differences are B less A.
+    """Return the report of two runs, complete or not; differences are B minus A.
 
     Raises UserError for a metric that the first run's rows do not have and for runs whose tasks
     cannot be matched, CorruptObject, StoreError.
@@ -83,7 +83,7 @@ def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
 def _facts(
     runs: tuple[Run, Run], facts: Sequence[PageFacts]
 ) -> Sequence[tuple[str, str, str, bool]]:
-    """Label, the text of each run, and whether the two differ."""
+    """Return rows with a label, the text of each run, and whether the two differ."""
     first, second = (
         {**run_facts.details, **_made_of(run)} for run, run_facts in zip(runs, facts, strict=True)
     )
@@ -94,7 +94,7 @@ def _facts(
 
 
 def _verdicts(runs: tuple[Run, Run]) -> Sequence[tuple[str, str, str]]:
-    """Label, and the text of each run."""
+    """Return rows with a label and the text of each run; none if a verdict cannot be reached."""
     try:
         first, second = (verdict_facts(quick_verdict(run.stored)) for run in runs)
     except (NoVerdict, StoreError):

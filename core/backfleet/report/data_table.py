@@ -46,7 +46,7 @@ class Heading:
 
 
 def heading_of(name: str, column: pd.Series, *, shown: bool = True) -> Heading:
-    """The heading of a column of the results."""
+    """Return the heading of a column of the results."""
     if column.dtype.kind not in "iuf":
         return Heading(name, TITLES.get(name, name), shown=shown)
     if name in TITLES:
@@ -56,7 +56,7 @@ def heading_of(name: str, column: pd.Series, *, shown: bool = True) -> Heading:
 
 
 def data_table(frame: pd.DataFrame, headings: Sequence[Heading]) -> Mapping[str, Any]:
-    """Plain JSON with the columns of `frame` that have a heading."""
+    """Return plain JSON with the columns of `frame` that have a heading."""
     columns = [{**vars(heading), **_content(frame[heading.name])} for heading in headings]
     return {"rows": len(frame), "columns": columns}
 

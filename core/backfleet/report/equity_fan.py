@@ -41,7 +41,7 @@ class EquityFan:
 
 
 def equity_fan(run: Run, leader: int | None = None) -> EquityFan | None:
-    """Quantiles of account value / cash over the tasks; None where the run keeps no details.
+    """Return quantiles of account value / cash over the tasks; None if the run keeps no details.
 
     A task counts as 1 before its first bar and keeps its last value after its end. Of more than
     `MAX_CURVES` tasks whole chunks are left out evenly, never that of `leader`, whose curve is
@@ -89,7 +89,7 @@ def _chosen(run: Run, leader: int | None) -> Sequence[ChunkHeader]:
 
 
 def _moments(run: Run) -> Ints:
-    """Times from the run's first session to the end of its last, in ns since the epoch."""
+    """Return evenly spaced times of the run's sessions, in nanoseconds since the epoch."""
     symbols = run.manifest.symbols
     first = min(np.datetime64(symbol.first, "ns") for symbol in symbols)
     last = max(np.datetime64(symbol.last, "ns") for symbol in symbols)

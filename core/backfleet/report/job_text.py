@@ -27,10 +27,10 @@ _LIST = re.compile(r"\[\n((?:    (?!\[$).+,\n)+)\]", re.MULTILINE)
 
 
 def job_text(run: Run) -> str:
-    """The job as TOML; a list of explicit points stays in the run's store, and a comment says so.
+    """Return the job as TOML. For a table of explicit points, a comment says how to give it again.
 
-    Defaults that the job did not set are among it, and so is the data's place as the workers saw
-    it. Run again with the same code and data, it is the same run.
+    The text includes defaults that the job did not set, and the location of the data as the workers
+    saw it. With the same code and data, this job is the same run.
     """
     import tomli_w
 
@@ -100,7 +100,7 @@ def _validation(run: Run) -> dict[str, Any]:
 
 
 def _on_one_line(match: re.Match[str]) -> str:
-    """A list on one line, where it is short enough."""
+    """Return a list on one line if it is short enough, and otherwise as it was."""
     line = "[" + " ".join(line.strip() for line in match[1].splitlines()).rstrip(",") + "]"
     return line if len(line) <= MAX_LINE_CHARS else match[0]
 

@@ -107,7 +107,7 @@ def library_file() -> str:
 
 
 def render_linked(page: Page) -> str:
-    """The page as `backfleet serve` gives it: styles and scripts are fetched from the server."""
+    """Return the page of `backfleet serve`, which fetches styles and scripts from the server."""
     links = [f"{STATIC}/{name}" for name in page.all_scripts]
     library = f"{STATIC}/{PLOTLY}"
     return _render(
@@ -151,19 +151,19 @@ def _render(page: Page, assets: Mapping[str, Any]) -> str:
 
 
 def figure_json(figure: go.Figure) -> str:
-    """A figure as JSON, without the template that plotly would add."""
+    """Return a figure as JSON."""
     text: str = figure.to_json()
     return text
 
 
 def _in_script(text: str) -> str:
-    """JSON inside a script element: nothing in it may end the element."""
+    """Return JSON for the inside of a script element: nothing in it may end the element."""
     return text.translate(_ESCAPES)
 
 
 @cache
 def script_source(name: str) -> str:
-    """The text of a script of the pages."""
+    """Return the text of a script of the pages."""
     if name == PLOTLY:
         from plotly.offline import get_plotlyjs
 
@@ -175,7 +175,7 @@ def script_source(name: str) -> str:
 
 @cache
 def style_source() -> str:
-    """The text of the pages' style sheet."""
+    """Return the text of the pages' style sheet."""
     return _static("page.css")
 
 

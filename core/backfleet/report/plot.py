@@ -68,7 +68,7 @@ def _account(run: Run, task: int) -> go.Figure:
 def _axes(
     run: Run, rows: pd.DataFrame, x: str | None, y: str | None
 ) -> tuple[str | None, str | None]:
-    """The columns of the two axes: those asked for, then parameters that vary."""
+    """Return the columns of the two axes: those asked for, then parameters that vary."""
     params = map(parameter_column, run.manifest.points.names)
     varying = [name for name in params if rows[name].nunique(dropna=False) > 1]
     # Both axes take from one iterator, so that they never show the same parameter by default.

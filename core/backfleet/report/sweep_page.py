@@ -71,7 +71,7 @@ class SweepPageData:
 
     @cached_property
     def parameters(self) -> Sequence[str]:
-        """Columns of the parameters that vary."""
+        """The columns of the parameters that vary."""
         names = (parameter_column(name) for name in self.run.manifest.points.names)
         return [name for name in names if self.rows[name].nunique(dropna=False) > 1]
 
@@ -88,14 +88,14 @@ class SweepPageData:
 
     @property
     def leader(self) -> int | None:
-        """The best task."""
+        """The number of the best task; None if no task has the metric."""
         tasks = self.read.tasks
         leaders: list[int] = tasks.rows["task"].to_pylist() if tasks.ranked else []
         return leaders[0] if leaders else None
 
 
 def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES) -> Page:
-    """The report of a run, complete or not, ranked by `metric`.
+    """Return the report of a run, complete or not, ranked by `metric`.
 
     Leaders have at least `min_trades` closed trades per task.
 
@@ -248,7 +248,7 @@ def _label(name: str) -> str:
 
 
 def _leaderboard(sweep: SweepPageData, rows: pd.DataFrame) -> Mapping[str, Any]:
-    """The rows' columns: what varies and what matters is shown, the rest is in a row's details."""
+    """Return the table of the rows: the main columns are shown, the others in a row's details."""
     tail = ["error"] if rows["error"].notna().any() else []
     first = ["task", "symbol", *sweep.parameters, sweep.metric, "status", *LEADER_METRICS, *tail]
     shown = list(dict.fromkeys(first))
@@ -266,7 +266,7 @@ def _axes(sweep: SweepPageData) -> Sequence[str]:
 
 
 def _measures(sweep: SweepPageData) -> Sequence[str]:
-    """Metrics and the strategy's own numbers, as far as any row has them."""
+    """Return the metrics and the strategy's own numbers that any row has."""
     # Numbers that are no results cannot be measured on the map.
     taken = {"task", "seconds", *sweep.parameters}
     parameters = {parameter_column(name) for name in sweep.run.manifest.points.names}
@@ -324,7 +324,7 @@ def _parallel_metrics(rows: pd.DataFrame, metric: str) -> Sequence[str]:
 
 
 def _spread(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Quartiles and extremes by symbol, the best median at the top; of many symbols both ends."""
+    """Return quartiles and extremes by symbol, the best median last; of many symbols both ends."""
     from backfleet.report.figures.sweep import symbol_spread
 
     is_ascending = metric_label(metric).direction > 0

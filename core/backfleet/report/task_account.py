@@ -58,7 +58,7 @@ class TaskAccount:
 
     @property
     def times(self) -> pd.DatetimeIndex:
-        """When each bar was, in the data's local time."""
+        """The time of each bar, in the data's time zone."""
         import pandas as pd
 
         return pd.DatetimeIndex(self.value.index)
@@ -78,7 +78,7 @@ class TaskAccount:
 
     @property
     def window(self) -> int | None:
-        """Sessions for the rolling Sharpe; None where there are too few."""
+        """The number of sessions of the rolling Sharpe ratio; None if the task has too few."""
         return next((window for window in WINDOWS if len(self.returns) >= 2 * window), None)
 
     def drawdowns(self, limit: int) -> Sequence[Drawdown]:
@@ -100,7 +100,9 @@ class TaskAccount:
         return sorted(drawdowns, key=lambda drawdown: drawdown.depth)[:limit]
 
     def monthly(self) -> pd.DataFrame:
-        """Returns by calendar month, one row per year, columns 1 to 12 and `year`; NaN where none.
+        """Return the returns by calendar month: rows by year, columns 1 to 12 and `year`.
+
+        NaN stands for months without a session.
 
         The first month counts from the initial cash, every other from the end of the one before.
         """
@@ -117,7 +119,7 @@ class TaskAccount:
 
 
 def task_account(manifest: Manifest, key: TaskKey, equity: pd.DataFrame) -> TaskAccount:
-    """The account of a task from its equity, which has at least one bar."""
+    """Return the account of a task from its equity, which has at least one bar."""
     value = equity.set_index(local_times(manifest, equity["time"]))["value"]
     value.index.name = None
     # The same order as for the row: the job's number, the symbol's own, or the sessions of a
@@ -132,7 +134,7 @@ def task_account(manifest: Manifest, key: TaskKey, equity: pd.DataFrame) -> Task
 
 
 def local_times(manifest: Manifest, times: pd.Series) -> pd.DatetimeIndex:
-    """UTC times as the data's local ones, without a zone."""
+    """Convert UTC times to the data's local times, without a zone."""
     import pandas as pd
 
     zone = manifest.identity.data.timezone

@@ -45,7 +45,7 @@ class Task:
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """The row's columns."""
+        """The values of the row by column."""
         values: Mapping[str, Any] = self.row.to_pylist()[0]
         return values
 

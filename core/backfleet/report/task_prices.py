@@ -39,7 +39,7 @@ class TaskPrices:
 
 
 def task_prices(run: Run, key: TaskKey) -> TaskPrices:
-    """The bars of a task, where the run's data is within reach and unchanged."""
+    """Return the prices of a task, or why they cannot be read, such as data that has changed."""
     try:
         names = [plugin.name for plugin in run.manifest.identity.plugins]
         # The same loader as in a worker: with the market, the hooks and the check of the data's
@@ -52,13 +52,13 @@ def task_prices(run: Run, key: TaskKey) -> TaskPrices:
 
 
 def reason_of(error: Exception) -> str:
-    """Why bars cannot be had, in a sentence that goes on."""
+    """Return why bars cannot be read, as a clause without a full stop."""
     text = str(error) if isinstance(error, BackfleetError) else error_line(error)
     return text.rstrip(".")
 
 
 def price_frame(bars: Bars) -> pd.DataFrame:
-    """High, low, close and scale by local time, of what can be traded from the job's start on."""
+    """Return high, low, close and scale of tradable bars from the job's start on, by local time."""
     import pandas as pd
 
     zone = bars.timezone

@@ -24,7 +24,7 @@ class PackageName:
 
     @classmethod
     def of(cls, text: str) -> PackageName:
-        """Raises UserError for a name that is malformed or taken."""
+        """Return a checked name. Raises UserError if it is malformed or taken."""
         name = cls(text)
         if not _FORM.fullmatch(text) or len(text) > MAX_NAME_CHARS:
             raise UserError(
@@ -50,12 +50,12 @@ class PackageName:
 
     @property
     def module(self) -> str:
-        """`my_factor`."""
+        """The name of the module, such as `my_factor`."""
         return self.name.replace("-", "_")
 
     @property
     def class_name(self) -> str:
-        """`MyFactor`."""
+        """The name of the class, such as `MyFactor`."""
         return "".join(part.capitalize() for part in self.name.split("-"))
 
 
@@ -67,7 +67,7 @@ def _is_installed(module: str) -> bool:
 
 
 def _suggestion(text: str) -> str:
-    """The nearest name that would do, in words."""
+    """Return a hint at the nearest valid name; empty if there is none."""
     # `MyFactor` becomes `my-factor`.
     with_hyphens = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", text).lower()
     near = re.sub(r"[^a-z0-9]+", "-", with_hyphens).strip("-0123456789")[:MAX_NAME_CHARS].strip("-")

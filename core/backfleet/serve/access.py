@@ -56,12 +56,14 @@ class Access:
 
     @property
     def cookie(self) -> str:
-        """Cookies do not tell ports apart, so the name does."""
+        """The name of the cookie that holds the token."""
+        # Browsers send a cookie to all ports of a host, so the name tells servers apart.
         return f"backfleet-{self.port}"
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Host names of this server. The lookup can block, so it must not happen per request."""
+        """Host names of this server."""
+        # Cached, because the lookup can block.
         names = {*LOCAL_NAMES, self.host.lower()}
         # Bound to all addresses, the server is reached by the machine's own names, too.
         if _is_wildcard(self.host):
@@ -69,14 +71,15 @@ class Access:
         return frozenset(names)
 
     def knows(self, header: str) -> bool:
-        """Whether a Host header names this server: another name that leads here belongs to a page
-        that wants to read along (DNS rebinding)."""
+        """Whether a Host header names this server."""
+        # A foreign name that leads here belongs to a page that wants to read along (DNS rebinding).
         name = _host_name(header)
         # An address that is given as digits cannot be pointed elsewhere by a name server.
         return name in self.names or (_is_wildcard(self.host) and _is_address(name))
 
     def accepts(self, token: str) -> bool:
-        """Compared in constant time."""
+        """Whether a token is that of the server."""
+        # In constant time, so that the duration of an answer does not show how much of it is right.
         # As bytes, because `compare_digest` raises for texts beyond ASCII.
         return hmac.compare_digest(token.encode(), self.token.encode())
 
@@ -114,7 +117,7 @@ class AccessCheck:
         await (answer or self._app)(scope, receive, send_guarded)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        """The answer to whoever may not ask; None for whoever may."""
+        """Return the answer to a request that is refused; None if it is allowed."""
         # No page takes a body. Reading one would only cost memory.
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
             # Before all other answers, which would keep the connection open for the body.
@@ -163,7 +166,7 @@ def _guards(present: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]
 
 
 def _host_name(header: str) -> str:
-    """The host of a Host header, without its port and the brackets of IPv6."""
+    """Return the host of a Host header, without its port and the brackets of IPv6."""
     if header.startswith("["):
         return header[1:].partition("]")[0].lower()
     return header.partition(":")[0].lower()

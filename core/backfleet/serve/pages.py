@@ -51,7 +51,7 @@ NUMBERS = ("count", "percent", "number")
 
 
 def runs_html(runs: Sequence[Listed], store: str) -> str:
-    """The list of runs."""
+    """Return the page with the list of runs."""
     page = Page(
         template="runs.html",
         title=f"{store} · backfleet",
@@ -64,7 +64,7 @@ def runs_html(runs: Sequence[Listed], store: str) -> str:
 
 
 def runs_context(runs: Sequence[Listed]) -> Mapping[str, Any]:
-    """The list as plain JSON, and whether it is worth asking again soon."""
+    """Return the list as plain JSON, and whether it is worth asking again soon."""
     import pandas as pd
 
     rows = [_checked_row(listed) for listed in runs]
@@ -79,7 +79,7 @@ def runs_context(runs: Sequence[Listed]) -> Mapping[str, Any]:
 
 
 def _checked_row(listed: Listed) -> dict[str, Any]:
-    """The row of a run, also if its numbers or texts cannot be shown."""
+    """Return the row of a run; one that says so if its numbers or texts cannot be shown."""
     try:
         row = _row(listed)
         # pandas would refuse the whole table for one lone surrogate.
@@ -129,7 +129,7 @@ def _row(listed: Listed) -> dict[str, Any]:
 
 
 def run_page(run: Run, metric: str | None) -> str:
-    """The report of a run, with live updates while it is running."""
+    """Return the report of a run, with live updates while it is running."""
     page = sweep_page(run, metric)
     # Only a page that is still changing asks the server for its progress.
     live = page.context["facts"].state == "running"
@@ -138,12 +138,12 @@ def run_page(run: Run, metric: str | None) -> str:
 
 
 def task_html(run: Run, task: int) -> str:
-    """The report of a task."""
+    """Return the report of a task."""
     return _linked(task_page(run, task))
 
 
 def comparison_html(first: Run, second: Run, metric: str | None) -> str:
-    """Run comparison."""
+    """Return the comparison of two runs."""
     return _linked(comparison_page(first, second, metric))
 
 

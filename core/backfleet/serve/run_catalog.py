@@ -117,7 +117,7 @@ class Catalog:
         self._readers.shutdown(cancel_futures=True)
 
     def runs(self) -> Sequence[Listed]:
-        """All runs, the newest first. Raises StoreError."""
+        """Return all runs, the newest first. Raises StoreError."""
         self._asked = time.monotonic()
         names = list(run_folders(self.store))
         fresh = [name for name in names if name not in self._facts]

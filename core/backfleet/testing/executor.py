@@ -66,7 +66,7 @@ class ExecutorConformance:
         return str(tmp_path / "runs")
 
     def job(self, tmp_path: Path, strategy: str, params: Mapping[str, Any]) -> bf.Job:
-        """A job on the three symbols of the sample data."""
+        """Return a job on the three symbols of the sample data."""
         settings: dict[str, Any] = {
             "strategy": strategy,
             "params": dict(params),

@@ -18,14 +18,14 @@ FIRST = np.datetime64("2018-01-01", "D")
 
 BARS = 500
 NOISE = 0.01
-"""Of returns, a standard deviation."""
+"""Standard deviation of the returns."""
 
 MAX_MOVE = 0.1
 """The most that a price may move in a session, in the market `limits`."""
 
 
 def synthetic_bars(market: str = "rising", bars: int = BARS, symbol: str | None = None) -> Bars:
-    """Daily bars of a market, on weekdays from 2018-01-01 on, in whole cents.
+    """Return daily bars of a market, on weekdays from 2018-01-01 on, in whole cents.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def synthetic_bars(market: str = "rising", bars: int = BARS, symbol: str | None 
     Raises
     ------
     ValueError
-        Where there is no such market, or too few bars are asked for.
+        If there is no such market, or too few bars are asked for.
     """
     if market not in _BUILDERS:
         raise ValueError(f"no market is named {market!r}; there are {', '.join(_BUILDERS)}")
@@ -85,7 +85,7 @@ def _halts(symbol: str, draw: np.random.Generator, bars: int) -> Bars:
 
 
 def _limits(symbol: str, draw: np.random.Generator, bars: int) -> Bars:
-    """The whole day at the limit: open, high, low and close are one price."""
+    """Return bars of which some are at the limit all day, with one price for all four."""
     returns = NOISE * draw.standard_normal(bars)
     overnight = np.zeros(bars)
     overnight[12::30] = MAX_MOVE * (-1.0) ** np.arange(len(overnight[12::30]))
@@ -134,7 +134,8 @@ def _daily(
     overnight: Floats | None = None,
     tradable: NDArray[np.bool_] | None = None,
 ) -> Bars:
-    """Bars of returns from open to close, and from the close before to the open; fractions."""
+    """Return bars from returns from open to close and from the close before to the open, as
+    fractions."""
     jumps = np.zeros(len(returns)) if overnight is None else overnight
     # The close of each bar over the first price: overnight to the open, then to the close.
     path = np.cumprod((1.0 + returns) * (1.0 + jumps))

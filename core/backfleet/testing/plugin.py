@@ -25,7 +25,7 @@ __all__ = [
 
 @pytest.fixture(scope="session")
 def synthetic_bars() -> Callable[..., Bars]:
-    """Makes bars: `synthetic_bars("rising", bars=100)`; see `backfleet.testing.synthetic_bars`."""
+    """A function that makes bars; see `backfleet.testing.synthetic_bars`."""
     # Imported by the tests that need it: this module is imported by every pytest.
     from backfleet.testing.markets import synthetic_bars
 

@@ -17,7 +17,7 @@ FRAME_HEIGHT = 80
 
 
 def cost_figure(rules: Sequence[str], costs: Sequence[float], title: str, form: str) -> go.Figure:
-    """Horizontal bars of costs, the first rule on top.
+    """Draw costs as horizontal bars, the first rule on top.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ PERCENT = ".0%"
 
 
 def account_figure(value: pd.Series, benchmark: pd.Series | None = None) -> go.Figure:
-    """Account value over time, in the currency of the prices.
+    """Draw account value over time, in the currency of the prices.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def drawdown_figure(drawdown: pd.Series) -> go.Figure:
 
 
 def rolling_sharpe(returns: pd.Series, periods_per_year: float, window: int) -> pd.Series:
-    """mean(r) / standard deviation(r) * sqrt(p) over the last `window` sessions.
+    """Return mean(r) / standard deviation(r) * sqrt(p) over the last `window` sessions.
 
     The returns are those beyond the risk-free rate.
     """
@@ -74,7 +74,7 @@ def rolling_sharpe(returns: pd.Series, periods_per_year: float, window: int) -> 
 
 
 def rolling_sharpe_figure(sharpe: pd.Series, window: int) -> go.Figure:
-    """The Sharpe ratio of the sessions before each one, annualized."""
+    """Draw the annual Sharpe ratio of the last sessions up to each one."""
     figure = blank(
         220,
         yaxis={"title": {"text": f"Sharpe, {window} sessions"}, "tickformat": ".2~f"},

@@ -33,7 +33,7 @@ MAX_SHADED = 100
 
 
 def stitched_figure(accounts: Sequence[pd.Series], tests: Sequence[Span]) -> go.Figure:
-    """Accounts over the test windows, from 1 at the start; every other window is shaded."""
+    """Draw accounts over the test windows, from 1 at the start; every other window is shaded."""
     figure = blank(360, yaxis={"title": {"text": "value, 1 at the start"}, "tickformat": ".2~f"})
     # Every other window, so that the borders of all windows show.
     for first, last in list(tests)[: 2 * MAX_SHADED : 2]:
@@ -52,7 +52,7 @@ def stitched_figure(accounts: Sequence[pd.Series], tests: Sequence[Span]) -> go.
 
 
 def chosen_figure(folds: pd.DataFrame, parameter: str) -> go.Figure:
-    """The value of a parameter that each fold chooses; folds that hold cash have none."""
+    """Draw the value of a parameter that each fold chooses; folds that hold cash have none."""
     figure = blank(
         220,
         showlegend=False,
@@ -72,7 +72,7 @@ def chosen_figure(folds: pd.DataFrame, parameter: str) -> go.Figure:
 
 
 def paths_figure(sharpe: NDArray[np.float64]) -> go.Figure:
-    """A histogram of the paths' annual Sharpe ratios."""
+    """Draw a histogram of the paths' annual Sharpe ratios."""
     figure = blank(
         240,
         showlegend=False,

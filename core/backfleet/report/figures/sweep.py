@@ -150,7 +150,7 @@ def symbol_spread(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def spread_figure(spread: pd.DataFrame, metric: str) -> go.Figure:
-    """Box plots, one per symbol; points, where no symbol has more than one value.
+    """Draw a box plot per symbol, or points if no symbol has more than one value.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def spread_figure(spread: pd.DataFrame, metric: str) -> go.Figure:
 
 
 def equity_fan_figure(fan: pd.DataFrame) -> go.Figure:
-    """All equity curves as bands.
+    """Draw all equity curves as bands.
 
     Parameters
     ----------

@@ -68,7 +68,7 @@ MARGIN = {"l": 56, "r": 16, "t": 16, "b": 32}
 
 
 def blank(height: int = HEIGHT, **layout: Any) -> go.Figure:
-    """An empty figure in the house style; `layout` goes on top of it."""
+    """Return an empty figure in the style of the reports; `layout` overrides it."""
     import plotly.graph_objects as go
 
     base: dict[str, Any] = {
@@ -100,7 +100,7 @@ def blank(height: int = HEIGHT, **layout: Any) -> go.Figure:
 
 
 def band(color: str, opacity: float) -> str:
-    """A color of the palette, seen through."""
+    """Return a color of the palette, "#rrggbb", with an opacity from 0 to 1."""
     # "#rrggbb".
     red, green, blue = (int(color[at : at + 2], 16) for at in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
@@ -180,12 +180,14 @@ def use_whole_ticks(figure: go.Figure, most: int) -> None:
 
 
 def money_axis(title: str) -> Mapping[str, Any]:
-    """A vertical axis of money, with a billion as B and not as the G of units of measurement."""
+    """Return a vertical axis of money, on which a billion is B, and not G as in physical units."""
     return {"title": {"text": title}, "exponentformat": "B", "zeroline": False}
 
 
 def plain(text: object) -> str:
-    """A name from the outside as plotly shows it letter by letter: plotly reads a little HTML, and
-    in templates %{...} too."""
+    """Return a foreign name such that plotly shows it letter by letter.
+
+    plotly interprets some HTML, and `%{...}` in templates.
+    """
     # `&` is the first, so that the other escapes are not escaped again.
     return str(text).replace("&", "&amp;").replace("<", "&lt;").replace("%", "&#37;")

@@ -25,7 +25,7 @@ __all__ = ["excursion_figure", "price_figure", "trade_results_figure"]
 
 
 def price_figure(bars: pd.DataFrame, fills: pd.DataFrame, symbol: str) -> go.Figure:
-    """The closes of a symbol, the range of each bar, and where fills bought and sold.
+    """Draw the closes of a symbol, the range of each bar, and the fills.
 
     Parameters
     ----------

@@ -72,7 +72,7 @@ class LuckCurve:
 
 
 def luck_figure(sharpe: Floats, best: float, luck: LuckCurve, noun: str) -> go.Figure:
-    """A histogram of the trials' Sharpe ratios, with the curve of luck's best.
+    """Draw a histogram of the trials' Sharpe ratios, with the curve of luck's best.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def luck_figure(sharpe: Floats, best: float, luck: LuckCurve, noun: str) -> go.F
 
 
 def rank_figure(ranks: Floats) -> go.Figure:
-    """A histogram of the places of winners in the other half, with the level of chance."""
+    """Draw a histogram of the winners' places in the other half, with the level of chance."""
     counts, edges = np.histogram(ranks, RANK_BINS, (0.0, 1.0))
     figure = blank(
         300,
@@ -152,7 +152,7 @@ def rank_figure(ranks: Floats) -> go.Figure:
 
 
 def winner_figure(inside: Floats, outside: Floats) -> go.Figure:
-    """The winners' annual Sharpe ratios: in the half that chose them, and in the other half."""
+    """Draw the winners' annual Sharpe ratios in the half that chose them and in the other half."""
     # Rounded up, so that at most `MAX_MARKERS` are drawn. The means below are those of all splits.
     step = -(-len(inside) // MAX_MARKERS)
     x, y = inside[::step], outside[::step]
@@ -196,7 +196,7 @@ class Bar:
 
 
 def interval_figure(bars: Sequence[Bar], level: float) -> go.Figure:
-    """Intervals of Sharpe ratios, one below the other, with luck's averages."""
+    """Draw intervals of Sharpe ratios, one below the other, with luck's averages."""
     names = [plain(bar.name) for bar in bars]
     figure = blank(
         300,
@@ -246,7 +246,7 @@ def _add_curve(figure: go.Figure, x: Floats, y: Floats, name: str, dash: str) ->
 
 
 def _add_mark(figure: go.Figure, x: float, top: float, name: str, color: str, dash: str) -> None:
-    """A vertical line at a Sharpe ratio, which the legend gives as a number."""
+    """Draw a vertical line at a Sharpe ratio, which the legend gives as a number."""
     style: dict[str, Any] = {"color": color, "width": 2, "dash": dash}
     figure.add_scatter(
         x=[x, x],
