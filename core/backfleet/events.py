@@ -18,8 +18,8 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """Corporate actions in the order of their days. Every array has shape (events,) and is
-    read-only, except `unexplained`.
+    """Corporate actions in the order of their days. Every array is read-only, and has
+    shape (events,) unless stated otherwise.
 
     An event happens before the open of the first bar on its day or after it, whether or not the
     symbol is halted on its day.

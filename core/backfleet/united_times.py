@@ -27,7 +27,7 @@ class UnitedTimes:
     time
         Ascending, without duplicates.
     steps
-        One element per symbol: where `time` has each of its times, intp.
+        One element per symbol, intp: the positions of its times in `time`.
     """
 
     time: Times
@@ -48,7 +48,7 @@ class UnitedTimes:
         return cls(calendar, tuple(steps))
 
     def first(self, columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        """Return what the first symbol that has a time has at it.
+        """Return the value at each time of the first symbol that has this time.
 
         `columns` has one element per symbol, with one value per time of the symbol.
         """

@@ -70,8 +70,8 @@ def encode_chunk(content: ChunkContent) -> EncodedChunk:
 def commit_chunk(store: Store, encoded: EncodedChunk) -> ChunkHeader:
     """Put a chunk into a run's store and return the header of the one that is there now.
 
-    Where the key is taken, an equal chunk is success. A corrupt one, or one that holds retryable
-    errors where this one has none, is superseded by the next generation.
+    If the key is taken by an equal chunk, that is success. A corrupt chunk, or one with retryable
+    errors if this one has none, is superseded by the next generation.
 
     Raises
     ------
@@ -138,7 +138,10 @@ def _read_or_none(store: Store, key: str) -> Chunk | None:
 
 
 def _supersedes(mine: ChunkHeader, theirs: ChunkHeader) -> bool:
-    """Whether a second commit should go on top of the first; raises where the two contradict."""
+    """Whether a second commit supersedes the first one.
+
+    Raises NondeterministicResult if they contradict each other.
+    """
     # A result with retryable errors never replaces or contradicts one that is there already.
     if mine.logical == theirs.logical or mine.retryable > 0:
         return False

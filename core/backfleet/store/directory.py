@@ -38,7 +38,7 @@ _CANNOT_LINK = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno
 
 
 class DirectoryStore(Store):
-    """A directory; an object is a file. The directory is made when the first object is written.
+    """A directory; an object is a file. The directory is created when the first object is written.
 
     Parameters
     ----------
@@ -256,7 +256,7 @@ def _read_file(path: str, max_bytes: int) -> bytes:
             f"{path} is {_KINDS.get(stat.S_IFMT(mode), 'no regular file')}; a store holds regular "
             "files only. Replace it by the file itself"
         )
-    # What lies there may have been exchanged since.
+    # The file may have been exchanged since.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     with os.fdopen(os.open(path, flags), "rb") as file:
         status = os.fstat(file.fileno())

@@ -87,10 +87,11 @@ class S3Store(Store):
             return retry(lambda: self._get_range(key, start, length, version), broke_off)
 
     def put_if_absent(self, key: str, content: bytes) -> bool:
-        """As the interface says; where an answer was lost, also False for one's own object.
+        """As the interface says, and also False for the caller's own object if an answer was lost.
 
-        boto3 sends the write again and finds the key taken: compare what is stored.
+        The caller then has to compare the stored object with its own.
         """
+        # boto3 sends the write again and finds the key taken.
         check_key(key)
         check_writable_size(f"{self.url}/{key}", content)
         with s3_errors(f"{self.url}/{key}"):

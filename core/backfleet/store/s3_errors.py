@@ -1,4 +1,4 @@
-"""Errors of S3 and of boto3, told in the words of the store, with what to do."""
+"""Translation of errors of S3 and of boto3 into errors of the store, with advice."""
 
 from __future__ import annotations
 
