@@ -44,8 +44,8 @@ NOT_YET = np.iinfo(np.int64).min
 class OrderStatus(IntEnum):
     """The final status of an order."""
 
-    # The recorder maps backtrader's states to these by name. The numbers are stored in the details
-    # of tasks, so that they must not change.
+    # The recorder maps backtrader's states to these by name. The numbers are part of an outcome's
+    # digest, so they must not change.
     SUBMITTED = 0
     ACCEPTED = 1
     PARTIAL = 2
@@ -73,7 +73,7 @@ class OrderKind(IntEnum):
 class RejectReason(IntEnum):
     """The reason why an order was rejected."""
 
-    # Stored in the details of tasks: a new reason gets the next number.
+    # Part of an outcome's digest: a new reason gets the next number.
     NONE = 0
     CASH_AT_SUBMISSION = 1
     """Its cost at the close of the bar that created it, fee included, exceeded the cash."""

@@ -87,7 +87,7 @@ class Events:
         # An event on the first session happens before its open, when no position can be held yet.
         keep = (self.day > first) & (self.day <= last)
         doubtful = (self.unexplained > first) & (self.unexplained <= last)
-        # The same object, so that what is cached by it stays valid.
+        # The same object, by which `Bars` sees that nothing was cut off.
         if keep.all() and doubtful.all():
             return self
         arrays: dict[str, Any] = {
