@@ -38,14 +38,14 @@ class _SourceFinder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        spec = self._found(name, path, target)
+        spec = self._next_spec(name, path, target)
         # Not `isinstance`: subclasses, such as pytest's, transform the source and must keep doing
         # so.
         if spec is not None and type(spec.loader) is SourceFileLoader and _may_be_edited(spec):
             spec.loader = SourceLoader(spec.loader.name, str(spec.loader.path))
         return spec
 
-    def _found(
+    def _next_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None
     ) -> ModuleSpec | None:
         # Looked up at each import, because tools insert finders of their own at any time.

@@ -41,9 +41,10 @@ class UnitedTimes:
         missing = [part for own in times for part in _missing(own, calendar)]
         if missing:
             calendar = np.unique(np.concatenate([calendar, *missing]))
-        every = np.arange(len(calendar))
+        all_steps = np.arange(len(calendar))
         steps = (
-            every if _are_same(own, calendar) else np.searchsorted(calendar, own) for own in times
+            all_steps if _are_same(own, calendar) else np.searchsorted(calendar, own)
+            for own in times
         )
         return cls(calendar, tuple(steps))
 
