@@ -99,6 +99,7 @@ class DateForm:
             "dmony": "31 Jan 2024",
             "mondy": "Jan 31, 2024",
             "ymond": "2024-Jan-31",
+            "typed": f"days of the years {YEARS[0]} to {YEARS[1] - 1}",
         }.get(self.kind, self.kind)
 
 
@@ -210,8 +211,16 @@ def _none(count: int) -> Stamps:
 
 def _typed(column: Any) -> Stamps:
     zone = getattr(column.type, "tz", None)
+    try:
+        stamps = column.cast(pa.timestamp("ns", zone))
+    except pa.ArrowInvalid:
+        # Coarser units hold years that nanoseconds do not, such as 9999 for a day without an end.
+        second = column.cast(pa.timestamp("s", zone), safe=False).cast(pa.int64())
+        first, last = (int(np.datetime64(f"{year}-01-01", "s").astype(int)) for year in YEARS)
+        inside = pc.and_(pc.greater_equal(second, first), pc.less(second, last))
+        column = pc.if_else(inside, column, None)
+        stamps = column.cast(pa.timestamp("ns", zone))
     valid = np.asarray(pc.is_valid(column).to_numpy(zero_copy_only=False), dtype=np.bool_)
-    stamps = column.cast(pa.timestamp("ns", zone))
     utc = _integers(stamps)
     if zone is None:
         return Stamps(utc, None, valid)

@@ -105,7 +105,8 @@ def read_rows(frame: Frame, reading: FormReading, day: int | None) -> Rows:
     stamps = read_dates(dates, reading.dates)
     if not stamps.valid.all():
         row = int(np.argmin(stamps.valid))
-        value = dates[row].as_py()
+        # Not the value itself: Python's times have no nanoseconds.
+        value = dates.slice(row, 1).cast(pa.string())[0].as_py()
         raise frame.refusal(
             row,
             f"the date is {value!r}, which does not have the form {reading.dates.words!r}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,18 +30,29 @@ _PANDAS_INDEX = ("__index_level_0__", "index", "Unnamed: 0")
 
 def frame_of_table(origin: str, table: Any, first_row: int = 1) -> Frame:
     """Return an arrow table as a frame; texts in dictionaries become plain texts."""
-    columns = []
-    for column in table.columns:
-        whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        if isinstance(whole, pa.ChunkedArray):
-            whole = whole.chunk(0) if whole.num_chunks else pa.array([], whole.type)
-        if pa.types.is_dictionary(whole.type):
-            whole = whole.dictionary_decode()
-        if pa.types.is_large_string(whole.type) or pa.types.is_string_view(whole.type):
-            whole = whole.cast(pa.string())
-        columns.append(whole)
+    columns = [_plain(column.combine_chunks()) for column in table.columns]
     names = tuple("" if name in _PANDAS_INDEX else name for name in table.column_names)
     return Frame(origin, names, tuple(columns), first_row)
+
+
+def _plain(column: Any) -> Any:
+    """Return a column as numbers, times or texts, which all later steps can read.
+
+    Lists, pictures and the like become missing values: no role has them, and a column that nobody
+    names must not keep a file from being read.
+    """
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.dictionary_decode()
+        kind = column.type
+    is_span = pa.types.is_duration(kind) or pa.types.is_interval(kind)
+    is_number = pa.types.is_primitive(kind) or pa.types.is_decimal(kind)
+    if pa.types.is_string(kind) or (is_number and not is_span):
+        return column
+    try:
+        return column.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return pa.nulls(len(column), pa.string())
 
 
 def parquet(file: Path) -> Frame:
@@ -115,7 +126,7 @@ def array_of(values: Sequence[Any]) -> Any:
     try:
         array = pa.array(values)
         if not pa.types.is_nested(array.type):
-            return array
+            return _plain(array)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         # OverflowError: a whole number beyond 64 bits, whose text can still be read as a float.
         pass
@@ -144,7 +155,10 @@ def duckdb_tables(file: Path) -> Iterator[Callable[[], Frame]]:
 def _duckdb_table(file: Path, name: str) -> Frame:
     import duckdb
 
-    with duckdb.connect(str(file), read_only=True) as connection:
+    with (
+        _reading(file, name, duckdb.Error),
+        duckdb.connect(str(file), read_only=True) as connection,
+    ):
         table = connection.sql(f"select * from {name}").to_arrow_table()
     return frame_of_table(f"{file} (table {name})", table)
 
@@ -173,10 +187,21 @@ def _sqlite(file: Path) -> sqlite3.Connection:
 
 
 def _sqlite_table(file: Path, name: str, names: list[str]) -> Frame:
-    with closing(_sqlite(file)) as connection:
+    with _reading(file, name, sqlite3.Error), closing(_sqlite(file)) as connection:
         rows = connection.execute(f"select * from {name}").fetchall()
     columns = tuple(array_of([row[i] for row in rows]) for i in range(len(names)))
     return Frame(f"{file} (table {name})", tuple(names), columns)
+
+
+@contextmanager
+def _reading(file: Path, name: str, kind: type[Exception]) -> Iterator[None]:
+    """Raise DataError if a table is damaged, though the list of tables is sound."""
+    try:
+        yield
+    except kind as error:
+        raise DataError(
+            f"{file}: the table {name} cannot be read: {error}. Export it as CSV or Parquet"
+        ) from None
 
 
 def _quoted(name: str) -> str:
