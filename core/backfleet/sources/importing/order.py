@@ -22,11 +22,13 @@ def find_order(columns: Sequence[Floats]) -> list[str] | None:
     if len(columns) < 4 or len(columns[0]) < MIN_ROWS:
         return None
     prices = columns[:4]
+    # In each row the high is the largest of four and the low the smallest, in any order of columns.
     pair = _extremes(prices)
     if pair is None:
         return None
     high, low = pair
     first, second = (place for place in range(4) if place not in pair)
+    # Open and close are exchangeable within a bar. But a bar opens near the close before it.
     ratio = _continuity(prices[first], prices[second])
     roles = [""] * len(columns)
     roles[high], roles[low] = "high", "low"
@@ -36,6 +38,7 @@ def find_order(columns: Sequence[Floats]) -> list[str] | None:
         roles[first], roles[second] = "close", "open"
     else:
         return None
+    # By convention the volume follows the prices; values cannot prove it.
     if len(columns) > 4:
         roles[4] = "volume"
     return roles
@@ -62,6 +65,7 @@ def _extremes(prices: Sequence[Floats]) -> tuple[int, int] | None:
     stack = np.vstack(prices)
     stack = stack[:, ~np.all(np.isnan(stack), axis=0)]
     top, bottom = np.nanmax(stack, axis=0), np.nanmin(stack, axis=0)
+    # A share below 1, because vendors have single rows with an open above the high.
     highs = [i for i in range(4) if np.mean(stack[i] >= top) >= MIN_ORDERED]
     lows = [i for i in range(4) if np.mean(stack[i] <= bottom) >= MIN_ORDERED]
     if len(highs) == 1 and len(lows) == 1 and highs != lows:

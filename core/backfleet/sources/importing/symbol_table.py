@@ -34,6 +34,7 @@ class SymbolTable:
     origins: Sequence[str]
 
     def take(self, index: NDArray[np.int64] | Flags) -> SymbolTable:
+        # Three arrays of one length: rows, times and files are always taken together.
         placed = replace(self.placed, key=self.placed.key[index])
         return replace(self, rows=self.rows.take(index), placed=placed, origin=self.origin[index])
 

@@ -57,6 +57,7 @@ def _plain(column: Any) -> Any:
 
 def parquet(file: Path) -> Frame:
     """Return a Parquet file. Raises DataError."""
+    # Bounded: a small Parquet file can state columns of any size.
     from backfleet.bounded_parquet import OddColumn, TooLarge
     from backfleet.sources.parquet_file import open_parquet
 
@@ -91,6 +92,8 @@ def workbook_sheets(file: Path) -> Iterator[Callable[[], Frame]]:
             "pip install 'backfleet[xlsx]', or save the sheet as .csv"
         ) from None
     try:
+        # `read_only` streams the cells, and `data_only` gives the results of formulas instead of
+        # their text.
         book = openpyxl.load_workbook(file, read_only=True, data_only=True)
         sheets = [list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets]
     except Exception as error:
@@ -103,6 +106,7 @@ def workbook_sheets(file: Path) -> Iterator[Callable[[], Frame]]:
 
 
 def _sheet(file: Path, rows: list[tuple[Any, ...]]) -> Frame:
+    # Titles above the table have one cell, and rows of data have numbers.
     start = next((i for i, row in enumerate(rows) if _is_header(row)), 0)
     width = max((i + 1 for i, cell in enumerate(rows[start]) if cell is not None), default=0)
     body = [row for row in rows[start + 1 :] if any(cell is not None for cell in row)]
@@ -183,6 +187,7 @@ def sqlite_tables(file: Path) -> Iterator[Callable[[], Frame]]:
 
 
 def _sqlite(file: Path) -> sqlite3.Connection:
+    # By URI, because only that way opens read-only, and does not create a missing file.
     return sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)
 
 
@@ -205,6 +210,7 @@ def _reading(file: Path, name: str, kind: type[Exception]) -> Iterator[None]:
 
 
 def _quoted(name: str) -> str:
+    # Names of tables cannot be bound as parameters.
     return '"' + name.replace('"', '""') + '"'
 
 

@@ -28,11 +28,13 @@ def volume_scale(
         return 1.0
     if "amount" in columns and "volume" not in choices.columns:
         _check_roles(form, columns, mark)
+    # After the roles are checked: a unit does not make an amount a volume.
     if choices.volume_unit is not None:
         return choices.volume_unit
     name = form.name(columns["volume"])
     ratio = _amount_ratio(form, columns, mark) if "amount" in columns else None
     stated = form.layout.volume_scale
+    # Within a tenth: the close stands in for the average price of the day.
     fitting = next(
         (
             scale
@@ -87,6 +89,7 @@ def _is_one(ratios: Sequence[float]) -> bool:
 
 
 def _is_east_money(form: Form, columns: Mapping[str, int]) -> bool:
+    # Exports of East Money have their columns in this order.
     order = [columns[role] for role in ("open", "close", "high", "low", "volume")]
     return order == sorted(order) and _has_chinese_code(form) and "amount" not in columns
 
