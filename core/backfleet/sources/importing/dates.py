@@ -76,8 +76,8 @@ class DateForm:
     Attributes
     ----------
     kind
-        `typed`, `epoch`, `digits` (20240102…), `format`, `serial` (days of a spreadsheet), or an
-        order of year, month and day.
+        `typed`, `epoch`, `digits` (20240102…), `format`, `serial` (days of a spreadsheet), `dayms`
+        (milliseconds of a day that the path names), or an order of year, month and day.
     detail
         The unit of an epoch, or the format of `strptime`.
     """

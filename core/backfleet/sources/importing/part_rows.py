@@ -97,6 +97,7 @@ def symbol_frames(part: Part, reading: FormReading) -> Iterator[tuple[Frame, Any
 
 
 def read_part(part: Part, reading: FormReading) -> Rows:
+    """Return all rows of a table of one symbol. Raises DataError."""
     day = _day_of(part, reading)
     return join_rows([read_rows(frame, reading, day) for frame in _frames(part, reading)])
 

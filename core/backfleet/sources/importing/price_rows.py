@@ -91,6 +91,7 @@ def without_bad_rows(table: SymbolTable, traded: Flags, notes: Notes) -> tuple[S
 
 
 def check_prices(table: SymbolTable, traded: Flags) -> None:
+    """Raise DataError for the first traded row with an impossible price, or for mixed prices."""
     numbers = table.rows.numbers
     for role in PRICES:
         bad = traded & ~is_positive(numbers[role])

@@ -176,7 +176,8 @@ def _position(form: Form, names: Sequence[str], role: str, name: str) -> int:
     if form.preset and "|" in name:
         places = [keys.index(key) for key in name.split("|") if key in keys]
         traded = [i for i in places if any(_has_numbers(s.columns[i]) for s in form.samples)]
-        return (traded or places)[0]
+        if places:
+            return (traded or places)[0]
     if form.preset and name.endswith("*"):
         place = next((i for i, key in enumerate(keys) if key.startswith(name[:-1])), None)
         if place is not None:

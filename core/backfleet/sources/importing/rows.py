@@ -39,7 +39,7 @@ _TRUE = {"true": 1.0, "t": 1.0, "yes": 1.0, "y": 1.0, "false": 0.0, "f": 0.0, "n
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows of one symbol, in the order of the file.
+    """Rows of one symbol, in the order of the file. Every array has shape (rows,).
 
     Attributes
     ----------

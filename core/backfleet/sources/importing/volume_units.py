@@ -23,6 +23,13 @@ of money, thousands, ten thousands or millions."""
 def volume_scale(
     form: Form, columns: Mapping[str, int], mark: str, choices: ImportChoices, notes: Notes
 ) -> float:
+    """Return the number of shares in one unit of volume.
+
+    Raises
+    ------
+    DataError
+        The volume is an amount of money, or the preset's unit contradicts the amounts.
+    """
     if "volume" not in columns:
         notes.tell("the files have no volume: it is unknown, not 0")
         return 1.0
