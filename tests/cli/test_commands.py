@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import click
 import pytest
@@ -63,6 +63,24 @@ def test_every_command_explains_itself_and_its_options(ask: Ask, name: str) -> N
         if isinstance(option, click.Option):
             assert option.help, option.name
             assert option.opts[0] in answer.out
+
+
+def group_paths(command: click.Command, path: str = "") -> Iterator[str]:
+    if isinstance(command, click.Group):
+        yield path
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None, name
+            yield from group_paths(inner, f"{path} {name}".strip())
+
+
+def test_no_group_cuts_the_first_line_of_a_command(ask: Ask) -> None:
+    paths = list(group_paths(cli))
+    assert {"", "data", "trials", "image"} <= set(paths)
+    cut = [line for path in paths for line in ask(f"{path} --help").out.splitlines()
+           if line.startswith("  ") and line.endswith("...")]  # fmt: skip
+    assert cut == []
 
 
 def test_the_version_is_that_of_the_package(ask: Ask) -> None:

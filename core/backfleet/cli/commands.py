@@ -58,7 +58,7 @@ COMMANDS = {
     "import": ("backfleet.cli.bundle:import_", "Add an exported run to a store."),
     "strategies": ("backfleet.cli.plugins:strategies", "List the installed strategies."),
     "adopt": ("backfleet.cli.adopt:adopt", "Turn a backtrader script into a job."),
-    "new": ("backfleet.cli.new:new", "Make a package with a strategy of your own."),
+    "new": ("backfleet.cli.new:new", "Create a package with a strategy of your own."),
     "check": (
         "backfleet.cli.check:check",
         "Check a strategy for look-ahead bias and other faults.",
@@ -68,7 +68,7 @@ COMMANDS = {
         "backfleet.cli.markets:markets",
         "List the markets, and show which rules held on a day.",
     ),
-    "data": ("backfleet.cli.data:data", "Check, prepare, list and push files of bars."),
+    "data": ("backfleet.cli.data:data", "Check, import, list and push files of bars."),
     "doctor": ("backfleet.cli.doctor:doctor", "Diagnose the installation and the executors."),
     "worker": ("backfleet.cli.worker:worker", "Run a shard of a submission; executors call it."),
 }

@@ -60,7 +60,7 @@ def _source_options(command: F) -> F:
 @_source_options
 @as_json
 def check_command(place: str, as_json: bool, **reading: Any) -> None:
-    """Check all files: bad rows and times, impossible prices, gaps, and doubts.
+    """Check files for bad rows, impossible prices, gaps and doubts.
 
     Prints every fault and doubt with its file and row, and notes about what is usual in sound
     files. A doubt is a sign of a misread file or of wrong prices, such as a jump that looks like a
@@ -101,4 +101,4 @@ def _counted(level: str, faults: Sequence[Fault]) -> str:
     if not of_level:
         return ""
     symbols = len({fault.symbol for fault in of_level})
-    return f"{len(of_level):,} {level}{'s' * (len(of_level) != 1)} in {symbols:,} of them"
+    return f"{count_of(len(of_level), level)} in {count_of(symbols, 'symbol')}"

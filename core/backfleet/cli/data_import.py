@@ -25,6 +25,7 @@ __all__ = ["import_command", "presets_command"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_SHOWN_DOUBTS = 20
+MAX_SHOWN_SYMBOLS = 5
 RULES = (
     "adjusted-close", "factor", "divided", "preclose", "events", "already-adjusted", "none",
 )  # fmt: skip
@@ -101,12 +102,13 @@ def _reading_options(command: F) -> F:
 @_reading_options
 @as_json
 def import_command(place: str, target: str, as_json: bool, **reading: Any) -> None:
-    """Import files of any vendor into the folder OUT, as Parquet that runs read.
+    """Import files of any vendor into the folder OUT.
 
-    PATH is a file or a folder. The command finds the layout by itself, prints five bars as it
-    understood them, and every assumption. It refuses files that can be read in two ways, and names
-    the option that decides. Exits with 0 if all symbols were imported, with 1 if some were left
-    out, and with 2 if nothing was imported.
+    PATH is a file or a folder. OUT gets one Parquet file per symbol, which runs read, and loses
+    what an earlier import wrote there. The command finds the layout by itself, prints five bars as
+    it understood them, and every assumption. It refuses files that can be read in two ways, and
+    names the option that decides. Exits with 0 if all symbols were imported, with 1 if some were
+    left out, and with 2 if nothing was imported.
     """
     _check_target(place, target)
     if reading["facts"]:
@@ -249,6 +251,13 @@ def _show(outcome: ImportOutcome, target: str) -> None:
         click.echo(f"doubt: {symbol}: {doubt}")
     if len(record.doubts) > MAX_SHOWN_DOUBTS:
         click.echo(f"doubt: {len(record.doubts) - MAX_SHOWN_DOUBTS:,} more symbols; see data check")
+    if outcome.removed:
+        names = ", ".join(outcome.removed[:MAX_SHOWN_SYMBOLS])
+        more = len(outcome.removed) - MAX_SHOWN_SYMBOLS
+        click.echo(
+            f"replaced: {target} no longer has {names}{f' and {more:,} more' if more > 0 else ''}, "
+            "which an earlier import wrote; import files together to have them in one folder"
+        )
     lengths = ", ".join(sorted(set(record.lengths.values())))
     left_out = f"; {len(record.refused):,} left out" if record.refused else ""
     size = f"{count_of(len(record.symbols), 'symbol')}, {count_of(record.bars, 'bar')}"
@@ -267,7 +276,7 @@ def _job_lines(target: str, record: ImportRecord) -> str:
 @click.argument("name", required=False)
 @as_json
 def presets_command(name: str | None, as_json: bool) -> None:
-    """List the vendors whose files are known, each with the first lines of a file.
+    """List the known vendors with the first lines of a file.
 
     With NAME, print the preset itself, as the beginning of one of your own.
     """
@@ -283,5 +292,5 @@ def presets_command(name: str | None, as_json: bool) -> None:
         echo_json([{"name": key, "title": preset.title} for key, preset in presets.items()])
         return
     for key, preset in presets.items():
-        click.echo(f"{click.style(key, bold=True)}: {preset.title}")
+        click.echo(f"{click.style(key, bold=True)}  ({preset.title})")
         click.echo("".join(f"    {line}\n" for line in preset.example.splitlines()[:3]))

@@ -10,6 +10,7 @@ import click
 from backfleet.cli.options import echo_json
 from backfleet.cli.run_summary import exit_with_status, print_summary, short_name
 from backfleet.cli.verdict import summary_json
+from backfleet.console import count_of
 from backfleet.runs.control import RunControl
 
 __all__ = ["follow", "forget_interrupt", "show_detached"]
@@ -57,7 +58,7 @@ def _interrupted(control: RunControl) -> None:
     control.cancel()
     counts = run.counts()
     click.echo(
-        f"stopped; {counts.done:,} of {counts.tasks:,} tasks are done and stay. "
+        f"stopped; {counts.done:,} of {count_of(counts.tasks, 'task')} done and kept. "
         f"Resume with: backfleet resume {short_name(run)}",
         err=True,
     )

@@ -16,7 +16,7 @@ __all__ = ["new"]
 
 @click.group()
 def new() -> None:
-    """Make a new package that can be installed with pip."""
+    """Create a package that can be installed with pip."""
 
 
 @new.command()
@@ -29,11 +29,14 @@ def new() -> None:
     help="A compiled backfleet.VectorStrategy, or a backtrader.Strategy.",
 )
 def strategy(name: str, kind: str) -> None:
-    """Make a package with a strategy, its tests, a sweep and sample data, in the folder NAME."""
+    """Create the folder NAME with a strategy package.
+
+    The package has the strategy, its tests, a sweep and sample data.
+    """
     package = PackageName.of(name)
     folder = make_strategy_package(package, cast(StrategyKind, kind), Path.cwd())
     click.echo(
-        f"made {folder.name}/: the strategy is in src/{package.module}/strategy.py. Next:\n"
+        f"created {folder.name}/: the strategy is in src/{package.module}/strategy.py. Next:\n"
         f"  cd {folder.name}\n"
         "  pip install -e '.[dev]'\n"
         "  pytest\n"

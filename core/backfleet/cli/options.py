@@ -29,19 +29,22 @@ __all__ = [
     "sql_limits",
     "store_option",
     "tag_option",
+    "whole_store_option",
     "with_options",
     "yes_option",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-store_option = click.option(
-    "--store",
-    default=DEFAULT_STORE,
-    show_default=True,
-    metavar="DIR|S3-URL",
-    help="Store that contains the run if RUN is an id.",
-)
+
+def _store_option(help: str) -> Callable[[F], F]:
+    return click.option(
+        "--store", default=DEFAULT_STORE, show_default=True, metavar="DIR|S3-URL", help=help
+    )
+
+
+store_option = _store_option("Store that contains the run if RUN is an id.")
+whole_store_option = _store_option("Store of the runs.")
 
 executor_option = click.option(
     "--executor", metavar="NAME", help="Executor to use; 'backfleet plugins' lists executors."

@@ -16,8 +16,10 @@ from backfleet.cli.options import (
     note_option,
     sql_limits,
     store_option,
+    whole_store_option,
 )
 from backfleet.cli.table import print_fitting
+from backfleet.console import count_of
 from backfleet.errors import UserError
 from backfleet.results.sql_limits import SqlLimits
 from backfleet.results.tables import runs_table
@@ -47,7 +49,7 @@ MAX_CELL_CHARS = 48
 
 
 @click.group(invoke_without_command=True)
-@store_option
+@whole_store_option
 @click.option(
     "--where",
     metavar="SQL",
@@ -179,7 +181,7 @@ def _cell(name: str, value: Any) -> str:
     if name in FORMS:
         return f"{value:{FORMS[name]}}"
     # Minutes tell runs apart; JSON has the seconds and the zone.
-    text = str(value)[:16].replace("T", " ") if name == "created" else str(value)
+    text = f"{str(value)[:16].replace('T', ' ')}Z" if name == "created" else str(value)
     return text if len(text) <= MAX_CELL_CHARS else f"{text[: MAX_CELL_CHARS - 3]}..."
 
 
@@ -188,7 +190,7 @@ def _description(folder: RunFolder) -> str:
         return f"{folder.store.url}: no readable manifest; damaged, or removed in part"
     counts = folder.run.counts()
     name = folder.run.manifest.name
-    return f"{folder.store.url}: {name}, {counts.done:,} of {counts.tasks:,} tasks done"
+    return f"{folder.store.url}: {name}, {counts.done:,} of {count_of(counts.tasks, 'task')} done"
 
 
 def _confirm(count: int) -> None:

@@ -24,6 +24,7 @@ from backfleet.cli.options import (
 )
 from backfleet.cli.run_summary import describe_cost
 from backfleet.cli.verdict import has_quick_verdict, summary_json, verdict_lines
+from backfleet.console import count_of
 from backfleet.current_directory import search_current_directory
 from backfleet.errors import ExecutorError
 from backfleet.executor import ShardState, ShardStatus
@@ -170,7 +171,7 @@ def cancel(run: str, store: str) -> None:
     control = RunControl(opened)
     stopped = control.cancel()
     counts = opened.counts()
-    done = f"{counts.done:,} of {counts.tasks:,} tasks are done"
+    done = f"{counts.done:,} of {count_of(counts.tasks, 'task')} done"
     if stopped or not control.cancel_failures:
         what = "stopped its workers" if stopped else "no workers were running"
         click.echo(f"run {opened.id}: {what}; {done}")

@@ -131,7 +131,11 @@ def _between(table: _Table) -> list[Value]:
     inner = (_logarithmic if log else _linear)(low, high, count)
     to_number = _nearest_whole if table.parameter.kind == "int" else float
     # The ends are taken as they were written: exp(ln(x)) can differ from x in the last digit.
-    return [table.parameter.coerce(to_number(v), table.key) for v in [low, *inner, high]]
+    values = [table.parameter.coerce(to_number(v), table.key) for v in [low, *inner, high]]
+    distinct = len(set(values))
+    if distinct < len(values):
+        raise table.refuse("count", f"gives only {distinct} whole numbers; use a smaller one")
+    return values
 
 
 def _linear(low: Decimal, high: Decimal, count: int) -> list[Decimal]:

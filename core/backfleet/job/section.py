@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backfleet.errors import JobError
-from backfleet.job.job_errors import combined_error, invalid_value, suggestion
+from backfleet.job.job_errors import closest, combined_error, invalid_value, suggestion
 
 __all__ = ["CLASS_TAG", "NUMBER_TAG", "TABLE_TAG", "Section"]
 
@@ -79,7 +79,8 @@ def _reason(problem: Any) -> str:
     if problem["type"] == "literal_error" and isinstance(problem["input"], str):
         # pydantic gives the options only as text: "'a', 'b' or 'c'".
         options = context["expected"].replace(" or ", ", ").replace("'", "").split(", ")
-        reason += suggestion(problem["input"], options)
+        close = closest(problem["input"], options)
+        reason += f"; did you mean {close!r}?" if close else ""
     return reason
 
 

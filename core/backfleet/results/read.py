@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import pyarrow as pa
 
 from backfleet.errors import StoreError, UserError
+from backfleet.job.job_errors import suggestion
 from backfleet.plan.manifest import Manifest
 from backfleet.results.assemble import assemble, common_columns, no_rows, tables_of
 from backfleet.results.chunk_index import ChunkIndex
@@ -75,7 +76,7 @@ def read_results(
     """All rows there are: from the compacted file where it is current, else from the chunks.
 
     Where a run has become complete and nobody was waiting for it, this makes that file. Raises
-    CorruptObject, and UserError for a run of millions without `columns`.
+    CorruptObject, and UserError for a run of millions without `columns` or for an unknown column.
 
     Parameters
     ----------
@@ -84,6 +85,13 @@ def read_results(
     """
     if columns is None:
         _check_table_size(chunk_index.manifest)
+    there = _read_rows(store, chunk_index, columns)
+    if columns is not None:
+        _check_columns(columns, there.column_names, lambda: read_schema(store, chunk_index).names)
+    return there
+
+
+def _read_rows(store: Store, chunk_index: ChunkIndex, columns: Sequence[str] | None) -> pa.Table:
     there = read_compacted(store, chunk_index.listing(), columns)
     if there is not None:
         return there
@@ -95,5 +103,17 @@ def read_results(
             there = read_compacted(store, chunk_index.listing(), columns)
     if there is None:
         there = assemble(chunk_index)
-        return there if columns is None else there.select(list(columns))
+        if columns is not None:
+            there = there.select([name for name in columns if name in there.column_names])
     return there
+
+
+def _check_columns(
+    columns: Sequence[str], known: Sequence[str], list_all: Callable[[], Sequence[str]]
+) -> None:
+    """Raise UserError for a column that the rows do not have."""
+    unknown = next((name for name in columns if name not in known), None)
+    if unknown is not None:
+        names = list_all()
+        hint = suggestion(unknown, names) or f"; there are {', '.join(names)}"
+        raise UserError(f"the results have no column {unknown!r}{hint}")

@@ -20,6 +20,7 @@ from backfleet.sources.importing.preset import load_preset
 from backfleet.sources.importing.target import (
     ImportRecord,
     Inputs,
+    imported_symbols,
     known_import,
     open_target,
     write_record,
@@ -40,11 +41,14 @@ class ImportOutcome:
         Whether the folder held the same import before, and nothing was done.
     preview
         Five bars of the first symbol as they were understood.
+    removed
+        Symbols that an earlier import wrote into the folder and this one did not.
     """
 
     record: ImportRecord
     unchanged: bool
     preview: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 @dataclass
@@ -144,6 +148,7 @@ def import_files(
         return ImportOutcome(known, unchanged=True)
     begun = ImportRecord(inputs.fingerprint(), inputs.contents())
     running = Import(root, choices, consent)
+    earlier = imported_symbols(target)
     with open_target(target) as folder:
         written = _Written(folder)
         for result in running.run():
@@ -155,7 +160,8 @@ def import_files(
             presets=tuple(running.presets),
         )
         write_record(folder, record)
-    return ImportOutcome(record, unchanged=False, preview=written.preview)
+    removed = tuple(sorted(earlier - record.symbols.keys()))
+    return ImportOutcome(record, unchanged=False, preview=written.preview, removed=removed)
 
 
 def import_symbols(
@@ -168,13 +174,15 @@ def import_symbols(
     DataError
         A symbol is bad, and bad ones are not skipped. Nothing was changed.
     """
+    earlier = imported_symbols(target)
     with open_target(target) as folder:
         written = _Written(folder)
         for symbol in symbols:
             written.add(_of_source(source, symbol, skip_bad))
         record = written.record(source.settings.path, ImportRecord("", None))
         write_record(folder, record)
-    return ImportOutcome(record, unchanged=False, preview=written.preview)
+    removed = tuple(sorted(earlier - record.symbols.keys()))
+    return ImportOutcome(record, unchanged=False, preview=written.preview, removed=removed)
 
 
 def _of_source(source: Source, symbol: str, skip_bad: bool) -> Imported | Refused:

@@ -18,7 +18,10 @@ __all__ = ["team_command"]
 
 @click.group("team")
 def team_command() -> None:
-    """Separate teams: roles, a job definition and folders of their own."""
+    """Separate teams from each other.
+
+    Each has roles, a job definition and folders of its own.
+    """
 
 
 @team_command.command("add")
