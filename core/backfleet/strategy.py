@@ -24,7 +24,7 @@ from backfleet.job.parameter import Parameter
 from backfleet.plugins import find_plugin
 from backfleet.strategy_folder import in_strategy_folder
 from backfleet.strategy_reference import StrategyReference
-from backfleet.vector_strategy import VectorStrategy, field_defaults
+from backfleet.vector_strategy import VectorStrategy, field_choices, field_defaults
 
 __all__ = [
     "StrategyDescription",
@@ -42,13 +42,15 @@ class StrategyDescription:
     """A strategy's parameters, in its own order, and the first line of its doc.
 
     `kind` is "vector" for a `backfleet.VectorStrategy`, else "backtrader". `has_signals` is True
-    for a `backtrader.SignalStrategy`.
+    for a `backtrader.SignalStrategy`, and `compares_symbols` for a `backfleet.VectorStrategy` with
+    `portfolio_targets`.
     """
 
     parameters: tuple[Parameter, ...]
     doc: str
     kind: StrategyKind
     has_signals: bool = False
+    compares_symbols: bool = False
 
 
 def load_strategy(strategy: StrategyReference) -> type:
@@ -99,8 +101,10 @@ def _label(strategy: StrategyReference) -> str:
 
 def description_of(cls: type) -> StrategyDescription:
     """Return the description in a strategy's class."""
-    kind: StrategyKind = "vector" if issubclass(cls, VectorStrategy) else "backtrader"
-    return StrategyDescription(_parameters(cls), _first_line(cls), kind, _has_signals(cls))
+    if issubclass(cls, VectorStrategy):
+        compares = cls.is_cross_sectional()
+        return StrategyDescription(_parameters(cls), _first_line(cls), "vector", False, compares)
+    return StrategyDescription(_parameters(cls), _first_line(cls), "backtrader", _has_signals(cls))
 
 
 def locate_strategy(reference: str) -> StrategyReference:
@@ -206,7 +210,11 @@ def _parameters(cls: Any) -> tuple[Parameter, ...]:
     vector = issubclass(cls, VectorStrategy)
     # backtrader's `params` is a class that its metaclass builds, with this way to its defaults.
     defaults = field_defaults(cls) if vector else cls.params._getpairs()
-    parameters = [Parameter.of(name, default) for name, default in defaults.items()]
+    choices = field_choices(cls) if vector else {}
+    parameters = [
+        Parameter.of(name, default, choices=choices.get(name, ()))
+        for name, default in defaults.items()
+    ]
     if _has_signals(cls):
         parameters = [_of_signal_strategy(one) for one in parameters if one.name != SIGNALS]
     return tuple(parameters)
