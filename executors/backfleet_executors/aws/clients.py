@@ -30,6 +30,7 @@ __all__ = ["Clients"]
 MAX_ATTEMPTS = 6
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
+# botocore keeps ten by default; calls from more threads would open new ones each time.
 MAX_CONNECTIONS = 32
 REGION_VARIABLES = ("AWS_DEFAULT_REGION", "AWS_REGION")
 
@@ -121,6 +122,7 @@ class Clients:
     def _config(self) -> Config:
         from botocore.config import Config
 
+        # What a Config names wins over AWS_MAX_ATTEMPTS in botocore, so that it is read here.
         attempts = self._total_max_attempts or int(os.environ.get("AWS_MAX_ATTEMPTS", MAX_ATTEMPTS))
         return Config(
             retries={"mode": "standard", "total_max_attempts": attempts},
@@ -139,7 +141,9 @@ def _session(region: str | None) -> Session:
     named = next(filter(None, [region, *map(os.environ.get, REGION_VARIABLES)]), None)
     try:
         core = get_session()
+        # It raises for a profile that does not exist, which would otherwise come up later.
         core.get_scoped_config()
+        # All sessions share one loader, and with it what it has read.
         core.register_component("data_loader", _descriptions())
         return Session(botocore_session=core, region_name=named)
     except BotoCoreError as error:
@@ -162,6 +166,7 @@ def _known_region(session: Session) -> str:
             '"..." into [executors.aws-batch] of backfleet.toml'
         )
     partitions = session.get_available_partitions()
+    # The list is in botocore's own files; AWS is not asked.
     known = [name for it in partitions for name in session.get_available_regions("batch", it)]
     if region not in known:
         near = difflib.get_close_matches(region, known)

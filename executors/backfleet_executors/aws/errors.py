@@ -123,6 +123,7 @@ def denial_in(error: Exception) -> Denial | None:
     """Return the denial that an error reports; None for another error."""
     from botocore.exceptions import ClientError
 
+    # The answer to a HEAD request has no body: the code is the HTTP status then.
     if not isinstance(error, ClientError) or error_code(error) not in (*_DENIED, "403"):
         return None
     match = _NOT_AUTHORIZED.search(error.response["Error"].get("Message", ""))
@@ -146,6 +147,7 @@ def explained(
     denial = denial_in(error)
     if denial is not None:
         return ExecutorError(f"{doing}: {_advice_on(denial)} ({error})")
+    # The most specific first: an SSLError of botocore is a ConnectionError, too.
     names = (error_code(error), *(kind.__name__ for kind in type(error).__mro__))
     advice = next((_ADVICE[name] for name in names if name in _ADVICE), None)
     said = _said(error)
@@ -190,6 +192,7 @@ def _mend(denial: Denial) -> str:
 
 def _where_it_stands(action: str) -> str:
     """Which line of which policy of a stack has the action."""
+    # Imported here, because the modules of the stack import this one.
     from backfleet_executors.aws.stack.deployer import is_deployers
     from backfleet_executors.aws.stack.roles import SUBMITTER
 

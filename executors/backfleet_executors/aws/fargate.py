@@ -59,7 +59,9 @@ def nearest_size(cpus: float, memory: int) -> FargateSize:
     ExecutorError
         Where no size has so much.
     """
+    # Rounded up: the task gets at least what the job asks for.
     needed = math.ceil(memory / MIB)
+    # Both are ascending, so that the first size that is large enough is the smallest one.
     for vcpus, choices in SIZES.items():
         if vcpus < cpus:
             continue

@@ -86,6 +86,7 @@ def find_record(image: str, bucket: str | None) -> ImageRecord | None:
         If the record cannot be read.
     """
     record = cached_record(image)
+    # A tag can come to mean another image, so that records are kept by digest alone.
     if record is None and bucket is not None and image_digest(image):
         try:
             return read_record(open_store(bucket), _key(image), ImageRecord, IMAGE)
@@ -110,6 +111,7 @@ def publish_record(image: str, bucket: str) -> bool:
     record = cached_record(image) or _engine_record_or_none(image)
     if record is None:
         return find_record(image, bucket) is not None
+    # Two machines may publish at once: one record stays, and the other must equal it.
     if not store.put_if_absent(_key(image), encode_record(IMAGE, record)):
         _check_equal(store, image, record)
     return True
@@ -117,6 +119,7 @@ def publish_record(image: str, bucket: str) -> bool:
 
 def bucket_of(store: str) -> str:
     """Return the URL of the bucket that a store is in."""
+    # The scheme, an empty part, and the bucket.
     return "/".join(store.split("/")[:3])
 
 

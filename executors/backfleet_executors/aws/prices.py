@@ -77,6 +77,7 @@ _SEEN_AGAIN = {
     "eu-central-1": ("June 2023", "AWS's price page, by third parties"),
     "ap-northeast-1": ("December 2025", "AWS's price page, by third parties"),
 }
+# US dollars for a vCPU-hour and a GB-hour, and the regions with these prices.
 _TABLE = {
     (0.04048, 0.004445): "us-east-1 us-east-2 us-west-2 eu-west-1 ap-south-1",
     (0.04656, 0.00511): "us-west-1 eu-central-1 eu-west-2 ap-northeast-2",
@@ -220,7 +221,12 @@ def hourly_price(size: FargateSize, price: Price, *, is_public: bool) -> HourlyP
     compute = size.vcpus * price.vcpu_hour + size.memory / GIB * price.gb_hour
     address = ADDRESS_HOUR if is_public else 0.0
     return HourlyPrice(
-        compute + address, compute * SPOT_FACTOR + address, address, price.currency, str(price)
+        # The address costs the same on Spot.
+        compute + address,
+        compute * SPOT_FACTOR + address,
+        address,
+        price.currency,
+        str(price),
     )
 
 

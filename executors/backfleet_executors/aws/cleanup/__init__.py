@@ -16,9 +16,11 @@ def source() -> str:
     tree = ast.parse(files(__package__).joinpath("function.py").read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.FunctionDef) and ast.get_docstring(node):
+            # Safe, since each function has a statement besides its docstring.
             del node.body[0]
         if isinstance(node, ast.FunctionDef):
             node.returns = None
+        # `unparse` leaves out comments by itself.
         if isinstance(node, ast.arg):
             node.annotation = None
     return ast.unparse(tree)

@@ -15,7 +15,9 @@ RUN_TAG = "backfleet:run"
 PRICE_TAG = "backfleet:price"
 LIMIT_TAG = "backfleet:max-cost"
 LIVE = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
+# The states before a container is started.
 WAITING = ("SUBMITTED", "PENDING", "RUNNABLE")
+# The ids that one call of DescribeJobs takes at most.
 MAX_DESCRIBED_JOBS = 100
 HOUR_MS = 3_600_000
 
@@ -48,10 +50,12 @@ def handle(event: Any, context: Any) -> dict[str, Any]:
 def live_jobs(batch: Any, queues: list[str]) -> list[Any]:
     """All that backfleet has submitted to the queues and that has not ended; arrays as one."""
     pages = batch.get_paginator("list_jobs")
+    # Names of queues that do not exist are left out of the answer, and ListJobs would refuse them.
     there = batch.describe_job_queues(jobQueues=queues)["jobQueues"]
     ids = [
         job["jobId"]
         for queue in (queue["jobQueueName"] for queue in there)
+        # Without a status ListJobs shows the running ones only.
         for status in LIVE
         for page in pages.paginate(jobQueue=queue, jobStatus=status)
         for job in page["jobSummaryList"]
@@ -59,6 +63,7 @@ def live_jobs(batch: Any, queues: list[str]) -> list[Any]:
     jobs = []
     for first in range(0, len(ids), MAX_DESCRIBED_JOBS):
         jobs += batch.describe_jobs(jobs=ids[first : first + MAX_DESCRIBED_JOBS])["jobs"]
+    # A queue may also hold jobs that others have submitted, which are left alone.
     return [job for job in jobs if RUN_TAG in job.get("tags", {})]
 
 
@@ -77,12 +82,14 @@ def over_limit(batch: Any, job: Any, now: float) -> str:
     tags = job["tags"]
     if PRICE_TAG not in tags or LIMIT_TAG not in tags:
         return ""
+    # The tag has the price of an hour on demand, on Spot and of its address, and the currency.
     hour, limit = float(tags[PRICE_TAG].split()[0]), float(tags[LIMIT_TAG])
     size = job.get("arrayProperties", {}).get("size", 0)
     count = min(size, MAX_DESCRIBED_JOBS)
     # A hundred children at equal distances stand for all of an array.
     names = [f"{job['jobId']}:{number * size // count}" for number in range(count)]
     jobs = batch.describe_jobs(jobs=names)["jobs"] if names else [job]
+    # DescribeJobs leaves out ids that it does not know (any more).
     if not jobs:
         return ""
     seconds = sum(charged(sampled, now) for sampled in jobs) / len(jobs) * max(size, 1)
@@ -97,6 +104,7 @@ def charged(job: Any, now: float) -> float:
     times = [
         (attempt.get("startedAt"), attempt.get("stoppedAt")) for attempt in job.get("attempts", ())
     ]
+    # The attempt in progress is not among `attempts` until it has ended.
     if job["status"] in ("STARTING", "RUNNING"):
         times.append((job.get("startedAt"), now))
     return float(sum(max((end - start) / 1000 + 40, 60) for start, end in times if start and end))
@@ -104,6 +112,7 @@ def charged(job: Any, now: float) -> float:
 
 def has_begun(job: Any) -> bool:
     """Whether the job, or any child of an array, has started."""
+    # An array itself stays PENDING until its children have ended.
     children = job.get("arrayProperties", {}).get("statusSummary")
     if children:
         return any(count for status, count in children.items() if status not in WAITING)
@@ -129,5 +138,6 @@ def attempt(done: dict[str, Any], kind: str, what: str, call: Any, **arguments: 
     try:
         call(**arguments)
         done[kind].append(what)
+    # Mostly a job that has ended in the meantime, or a permission that is missing.
     except ClientError as error:
         done["failed"].append(f"{what}: {error}")

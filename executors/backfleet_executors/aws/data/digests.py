@@ -26,6 +26,7 @@ class KnownDigests:
     """
 
     def __init__(self, place: str) -> None:
+        # A file name that any place can have, of a length that all file systems allow.
         name = hashlib.sha256(place.encode()).hexdigest()[:32]
         self._index = Index(cache_folder() / "digests" / f"{name}.json", _Known)
 

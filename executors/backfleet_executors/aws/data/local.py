@@ -25,8 +25,10 @@ class LocalFiles:
     """
 
     def __init__(self, path: str) -> None:
+        # Absolute, since the digests are kept under this path.
         self.path = Path(os.path.abspath(os.path.expanduser(path)))
         self._place = Directory(str(self.path))
+        # Such files are no data: .DS_Store, and what editors keep.
         self.names = sorted(name for name in self._place.names() if not name.startswith("."))
         self._known = KnownDigests(str(self.path))
 
@@ -76,9 +78,11 @@ def files_of(files: LocalFiles, symbols: Iterable[str] | None) -> Sequence[str]:
 
 
 def _chosen(files: LocalFiles, symbols: Iterable[str]) -> list[str]:
+    # A symbol can have several files, such as a CSV and a Parquet file.
     by_symbol: dict[str, list[str]] = {}
     for name in files.names:
         by_symbol.setdefault(_symbol(name), []).append(name)
+    # Two patterns can match the same symbol; its files are pushed once.
     chosen: dict[str, None] = {}
     for symbol in symbols:
         matches = [name for name in by_symbol if _fits(name, symbol)]

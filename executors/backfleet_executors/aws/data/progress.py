@@ -18,6 +18,7 @@ LINE_SECONDS = 5.0
 def amount(size: int) -> str:
     """Bytes for reading."""
     value, unit = float(size), "bytes"
+    # Decimal units, as S3 is billed and disks are sold.
     for larger in ("kB", "MB", "GB", "TB"):
         if value < 1000:
             break
@@ -37,6 +38,7 @@ def push_progress(stream: TextIO) -> Iterator[Callable[[Pushing], None]]:
     columns = (TextColumn("data"), BarColumn(bar_width=16), MofNCompleteColumn())
     words = TextColumn("{task.fields[words]}")
     with Progress(*columns, words, console=Console(file=stream), transient=True) as bar:
+        # The number of files is known with the first report.
         task = bar.add_task("data", total=None, words="")
 
         def show(progress: Pushing) -> None:

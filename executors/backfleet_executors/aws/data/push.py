@@ -87,6 +87,7 @@ def push(
     """
     local, remote = LocalFiles(path), RemoteFiles(url)
     names = files_of(local, symbols)
+    # Checked for all files before the first is sent.
     for name in names:
         _check_size(local, name)
     return _Push(local, remote, watch or (lambda progress: None)).run(names)
@@ -108,6 +109,7 @@ class _Push:
         # Listed before the threads ask for it, all at once.
         _ = self.remote.files
         self.watch(Pushing(0, len(names), 0))
+        # `files_of` raises where there is no file, so that there is a thread.
         pool = ThreadPoolExecutor(min(THREADS, len(names)))
         written: list[str] = []
         sent = 0
@@ -119,6 +121,8 @@ class _Push:
                     sent += self.local.size(calls[call])
                 self.watch(Pushing(done, len(names), sent))
         finally:
+            # After an error the files that wait are not begun, and those in progress end. What was
+            # hashed is kept, so that the next push begins where this one stopped.
             pool.shutdown(cancel_futures=True)
             self.local.save()
             self.remote.save()
@@ -130,6 +134,7 @@ class _Push:
         there = self.remote.files.get(name)
         if (
             there is not None
+            # The size comes with the listing and spares a request about most changed files.
             and there.bytes == self.local.size(name)
             and self.remote.digest(name) == digest
         ):

@@ -69,9 +69,11 @@ class RemoteFiles:
                     item["LastModified"],
                     item["ETag"].strip('"'),
                 )
+                # With the delimiter, keys in folders below are not among the contents.
                 for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix, Delimiter="/")
                 for item in page.get("Contents", ())
             ]
+        # An object that is named like the prefix itself is the folder that a console made.
         return {file.name: file for file in files if file.name}
 
     def digest(self, name: str) -> str | None:
@@ -105,6 +107,7 @@ class RemoteFiles:
         """
         from botocore.exceptions import ClientError
 
+        # S3 takes and gives checksums in Base64; digests here are hexadecimal.
         checksum = base64.b64encode(bytes.fromhex(digest)).decode()
         with s3_errors(f"{self.url}/{path.name}"), path.open("rb") as content:
             try:
@@ -119,6 +122,7 @@ class RemoteFiles:
                 if error.response["Error"]["Code"] not in NOT_WHAT_WAS_SAID:
                     raise
                 raise DataChanged(f"{path}: changed while it was pushed; push again") from error
+        # The next push then needs no HeadObject for it.
         self._known.put(path.name, answer["ETag"].strip('"'), digest)
 
     def save(self) -> None:

@@ -27,6 +27,8 @@ from backfleet_executors.aws.stack.stacks import ARM64_PART, Stack
 
 __all__ = ["arm64_name", "arm64_parameters", "render_arm64"]
 
+# Parameters that are texts. They have the names to which the sections shared with the main stack
+# refer: queues to `FairShare`, job definitions to `Image`, news to `Topic`.
 GIVEN = (
     "Stack",
     "Image",
@@ -40,6 +42,8 @@ GIVEN = (
     "AssignPublicIp",
     "Spot",
 )
+# Built from the stack's name, so that the policies and the clean-up of the main stack can name
+# these queues whether or not they are there.
 SPOT, ON_DEMAND = sub("${AWS::StackName}-spot-fair"), sub("${AWS::StackName}-on-demand-fair")
 SETTING = JobSetting(
     stack=ref("Stack"),
@@ -73,6 +77,8 @@ def template() -> dict[str, Any]:
         | {"MaxVcpus": {"Type": "Number"}},
         "Conditions": {"HasSpot": {"Fn::Equals": [ref("Spot"), "true"]}},
         "Resources": {
+            # The logical names equal those of the main stack, because NEWS refers to the queues by
+            # them.
             "SpotEnvironment": environment("FARGATE_SPOT", subnets, groups) | is_spot,
             "SpotFairQueue": queue(SPOT, "SpotEnvironment") | is_spot,
             "OnDemandEnvironment": environment("FARGATE", subnets, groups),
@@ -91,6 +97,7 @@ def template() -> dict[str, Any]:
 
 def arm64_parameters(clients: Clients, stack: Stack, image: str) -> dict[str, str]:
     """The parameters, which follow from what the main stack runs on. Raises ExecutorError."""
+    # The outputs of the main stack name neither its subnets nor the role of its workers.
     resources, policy = _main_queue(clients, stack)
     container = _container(clients, stack)
     return {
@@ -121,6 +128,7 @@ def _main_queue(clients: Clients, stack: Stack) -> tuple[Mapping[str, Any], str]
         raise ExecutorError(
             f"the job queue {name} has no scheduling policy; run 'backfleet aws deploy' first"
         )
+    # A queue of a stack has exactly one environment.
     return answer["computeEnvironments"][0].get("computeResources", {}), policy
 
 

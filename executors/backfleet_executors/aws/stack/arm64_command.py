@@ -38,6 +38,8 @@ def add_command(name: str, region: str | None, image: str, yes: bool) -> None:
     clients = clients_for(region)
     stack = existing_stack(clients, name)
     bucket = f"s3://{stack.outputs['ResultsBucket']}"
+    # Only for its errors, before anything is changed: the image is unknown, or for another
+    # architecture.
     image_inventory(image, bucket, ARM64)
     request = StackRequest(
         arm64_name(name),
@@ -74,4 +76,5 @@ def remove_command(name: str, region: str | None, yes: bool) -> None:
         )
     confirm(f"Remove the queues on ARM64 of the stack {name} in {clients.region}?", yes)
     destroy(clients, stack, show_event)
+    # Their job definitions for ARM64 go as well, since the stack that they follow is gone.
     refresh_teams(clients, existing_stack(clients, name))

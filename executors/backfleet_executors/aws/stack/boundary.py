@@ -33,6 +33,7 @@ def boundary_policy(
     """
     batch = f"{location.name}-*"
     objects = [
+        # The two buckets themselves. The rest of the list are paths in the results bucket.
         *location.buckets()[:2],
         *(f"arn:{location.partition}:s3:::{name}" for name in buckets),
     ]
@@ -48,6 +49,7 @@ def boundary_policy(
         "batch:TerminateJob",
         "batch:DeregisterJobDefinition",
     ]
+    # The ARN of a job holds its id and no name, so that it cannot be narrowed to the stack.
     of_jobs = [
         location.arn("batch", f"job-queue/{batch}"),
         location.arn("batch", f"job-definition/{batch}"),

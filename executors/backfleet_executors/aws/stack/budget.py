@@ -37,6 +37,7 @@ def set_budget(clients: Clients, stack: Stack, dollars: float) -> None:
         "BudgetType": "COST",
         "TimeUnit": "MONTHLY",
         "BudgetLimit": {"Amount": f"{dollars:.2f}", "Unit": "USD"},
+        # AWS Budgets writes a tag of the user's as user:KEY$VALUE.
         "CostFilters": {"TagKeyValue": [f"user:{STACK_TAG}${stack.name}"]},
     }
     with aws_errors(f"setting the budget {_name(stack)}"):
@@ -46,6 +47,7 @@ def set_budget(clients: Clients, stack: Stack, dollars: float) -> None:
                 Budget=budget,
                 NotificationsWithSubscribers=[_notice(stack)],
             )
+        # No call of the API creates or updates. The update leaves the notice as it is.
         except clients.budgets.exceptions.DuplicateRecordException:
             clients.budgets.update_budget(AccountId=clients.account(), NewBudget=budget)
 
@@ -60,6 +62,7 @@ def remove_budget(clients: Clients, stack: Stack) -> None:
         try:
             clients.budgets.delete_budget(AccountId=clients.account(), BudgetName=_name(stack))
         except ClientError as error:
+            # Most stacks have no budget.
             if error_code(error) != "NotFoundException":
                 raise
 

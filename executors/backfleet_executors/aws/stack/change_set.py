@@ -98,20 +98,25 @@ def prepare(clients: Clients, request: StackRequest, stack: Stack | None) -> Cha
         Where CloudFormation refuses it; nothing is left behind then.
     """
     name = request.name
+    # Without the argument CloudFormation goes on with the role of an earlier change.
     role: Any = {"RoleARN": request.role} if request.role else {}
     with aws_errors(f"preparing the changes of stack {name}"):
         made = clients.cloudformation.create_change_set(
             StackName=name,
+            # A name of its own, so that two people can plan changes of a stack at once.
             ChangeSetName=f"backfleet-{uuid.uuid4().hex[:12]}",
             ChangeSetType="UPDATE" if stack else "CREATE",
             TemplateBody=request.template,
             Parameters=_parameters(request.parameters),
             Tags=[{"Key": key, "Value": value} for key, value in request.tags.items()],
+            # Enough for roles whose names CloudFormation chooses, and the template has only those.
             Capabilities=["CAPABILITY_IAM"],
             **role,
         )
         change_set = ChangeSet(made["Id"], made["StackId"], stack is None, ())
         status, reason = _settled(clients, change_set)
+        # A change set without changes fails, too, and stays. Only the words of the reason tell the
+        # cases apart.
         if status == "FAILED":
             discard(clients, change_set)
             if any(text in reason for text in _NOTHING):
@@ -135,6 +140,7 @@ def discard(clients: Clients, change_set: ChangeSet) -> None:
         clients.cloudformation.delete_change_set(
             ChangeSetName=change_set.id, StackName=change_set.stack_id
         )
+        # A stack in REVIEW_IN_PROGRESS outlives its change set and would keep the name.
         if change_set.is_new_stack:
             delete_review(clients, change_set.stack_id)
 
@@ -143,6 +149,7 @@ def delete_review(clients: Clients, stack_id: str) -> None:
     """Delete a stack that is nothing but a change set, and wait until it is gone."""
     with aws_errors("deleting a stack whose creation failed"):
         clients.cloudformation.delete_stack(StackName=stack_id)
+    # The ARN also finds a stack that is deleted; its state is then one that is not busy.
     while (stack := find_stack(clients, stack_id)) is not None and stack.is_busy:
         time.sleep(PAUSE_SECONDS)
 
@@ -168,6 +175,8 @@ def _changes(clients: Clients, change_set: ChangeSet) -> Iterator[Change]:
 def _change(change: ResourceChangeTypeDef) -> Change:
     replaced = {"True": "yes", "False": "no", "Conditional": "perhaps"}
     targets = (detail.get("Target", {}) for detail in change.get("Details", ()))
+    # A property is named by its name, and what is none (such as Tags) by its attribute. Several
+    # details can concern the same one.
     names = dict.fromkeys(target.get("Name") or target.get("Attribute", "") for target in targets)
     return Change(
         action=change.get("Action", ""),

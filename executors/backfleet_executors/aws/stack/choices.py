@@ -89,6 +89,8 @@ class StackChoices:
     def parameters(self, current: Mapping[str, str]) -> dict[str, str]:
         """All parameters: those chosen, else as they are now, else the template's defaults."""
         defaults = {name: str(parameter["Default"]) for name, parameter in PARAMETERS.items()}
+        # A stack of another version may have parameters that this template lacks, and
+        # CloudFormation refuses those.
         kept = {name: value for name, value in current.items() if name in defaults}
         return defaults | kept | self._chosen()
 
@@ -115,11 +117,13 @@ class StackChoices:
             "BucketKeys": None if self.bucket_keys is None else ",".join(self.bucket_keys),
             "PermissionsBoundary": self.boundary,
         }
+        # Empty text and an empty list are choices: they lead back to the stack's own.
         chosen = {name: _text(value) for name, value in values.items() if value is not None}
         return chosen | (_zone_parameters(self.zones) if self.zones is not None else {})
 
 
 def _zone_parameters(zones: Sequence[str]) -> dict[str, str]:
+    # The letters without a zone are emptied, so that fewer zones than before leave none behind.
     return {f"Zone{letter}": zone for letter, zone in zip_longest(LETTERS, zones, fillvalue="")}
 
 
@@ -133,4 +137,5 @@ def check_image(image: str) -> None:
 
 
 def _text(value: str | int | bool) -> str:
+    # CloudFormation takes texts only, and the switches of the template are "true" and "false".
     return str(value).lower() if isinstance(value, bool) else str(value)

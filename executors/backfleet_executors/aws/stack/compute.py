@@ -33,6 +33,7 @@ QUEUE_ARNS = [ref("OnDemandFairQueue"), if_("HasSpot", ref("SpotFairQueue"), NO_
 SCRATCH = "/tmp"
 """The only folder that workers can write to."""
 
+# Not root, and a number: the image need not have a user of a certain name.
 USER = "10001:10001"
 ATTEMPTS = 5
 ATTEMPT_SECONDS = 3600
@@ -44,6 +45,7 @@ NEVER_FITS = (
 )
 """Why a job at the head of its queue would block it for ever."""
 
+# Batch allows from 600 to 86,400 seconds.
 NEVER_FITS_SECONDS = 1800
 
 FAIR_SHARE: Section = {"ShareDecaySeconds": 3600, "ComputeReservation": 0}
@@ -61,6 +63,8 @@ def environment(kind: str, subnets: Any, groups: Any) -> dict[str, Any]:
         "Properties": {
             "Type": "MANAGED",
             "State": "ENABLED",
+            # Other subnets or security groups are then set in place. A replaced environment would
+            # end the jobs on it.
             "ReplaceComputeEnvironment": False,
             "ComputeResources": {
                 "Type": kind,
@@ -79,9 +83,11 @@ def queue(name: Section, environment: str) -> dict[str, Any]:
         "Properties": {
             "JobQueueName": name,
             "State": "ENABLED",
+            # It ranks queues that share an environment, and none of these do.
             "Priority": 1,
             "SchedulingPolicyArn": ref("FairShare"),
             "ComputeEnvironmentOrder": [{"Order": 1, "ComputeEnvironment": ref(environment)}],
+            # Batch applies these to the job at the head of the queue and to no other.
             "JobStateTimeLimitActions": [
                 {
                     "Action": "CANCEL",
@@ -133,6 +139,7 @@ def job_definition(
             "Type": "container",
             "JobDefinitionName": name,
             "PlatformCapabilities": ["FARGATE"],
+            # Costs arise with tasks, and the tags of a job reach its tasks in no other way.
             "PropagateTags": True,
             "SchedulingPriority": PRIORITY,
             # Of every container, for the budget.
@@ -154,18 +161,24 @@ def _container(setting: JobSetting) -> dict[str, Any]:
         "Command": ["--version"],
         "User": USER,
         "ReadonlyRootFilesystem": True,
+        # Of a submission that names no size. Fargate has only certain pairs (`aws/fargate.py`).
         "ResourceRequirements": [
             {"Type": "VCPU", "Value": "1"},
             {"Type": "MEMORY", "Value": "2048"},
         ],
+        # The root is read-only, so that all files go to this volume, which ends with the task.
         "Volumes": [{"Name": "scratch"}],
         "MountPoints": [{"SourceVolume": "scratch", "ContainerPath": SCRATCH, "ReadOnly": False}],
         "Environment": [
+            # Libraries keep their caches below HOME and temporary files in TMPDIR.
             {"Name": "HOME", "Value": SCRATCH},
             {"Name": "TMPDIR", "Value": SCRATCH},
         ],
+        # An init process hands SIGTERM on to the worker and reaps processes that it leaves behind.
         "LinuxParameters": {"InitProcessEnabled": True},
         "NetworkConfiguration": {"AssignPublicIp": setting.public_ip},
+        # The oldest version on which Fargate Spot runs ARM64. It is named so that all workers have
+        # the same.
         "FargatePlatformConfiguration": {"PlatformVersion": "1.4.0"},
         "RuntimePlatform": {
             "CpuArchitecture": setting.architecture,
@@ -187,8 +200,10 @@ def _retry_strategy() -> dict[str, Any]:
     return {
         "Attempts": ATTEMPTS,
         "EvaluateOnExit": [
+            # The worker's exit codes: 64 for a bad configuration or code, 65 for corrupt input.
             {"OnExitCode": "64", "Action": "EXIT"},
             {"OnExitCode": "65", "Action": "EXIT"},
+            # An attempt of the same size would run out of memory again.
             {"OnReason": "OutOfMemoryError*", "Action": "EXIT"},
         ],
     }

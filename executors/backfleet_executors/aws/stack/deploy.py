@@ -76,14 +76,19 @@ def prepare_deployment(clients: Clients, name: str, choices: StackChoices) -> Pr
     if choices.image:
         check_image(choices.image)
     stack = _settled_stack(clients, name)
+    # Only a new stack takes up what an earlier one left; one that is there has its buckets.
     adopted = RetainedResources() if stack else find_retained(clients, name, choices)
     choices = _with_zones(clients, choices, stack)
+    # After `adopted`: a repository that is taken up keeps its encryption.
     choices = _with_key(clients, choices, stack, adopted)
     parameters = _chosen(clients, choices, stack, adopted)
     check_existing(clients, parameters)
     _check_spot(clients, parameters)
+    # After the check that the buckets are there, for their encryption is read.
     parameters["BucketKeys"] = ",".join(_bucket_keys(clients, parameters))
+    # A request replaces all tags of a stack, so that those which stay are named again.
     tags = choices.tags if choices.tags is not None else stack.tags if stack else {}
+    # Last, after all checks: a change set is the first thing that exists in the account.
     request = StackRequest(name, render(), parameters, tags, choices.role or "")
     return Preparation(
         name=name,
@@ -105,16 +110,19 @@ def carry_out(
     not undo. The same if it would end jobs, which may have been submitted in the meantime.
     """
     try:
+        # Jobs may have been submitted while the plan was shown.
         check_idle(clients, preparation)
     except ExecutorError:
         drop(clients, preparation)
         raise
+    # Before the change, since Batch makes no compute environment without them.
     for service in preparation.service_roles:
         create_service_role(clients, service)
     change_set = preparation.change_set
     if change_set is None:
         assert preparation.stack is not None
         return preparation.stack
+    # Before the change begins: what is there now are the events of earlier changes.
     watch = StackWatch(clients, change_set.stack_id, show)
     execute(clients, change_set)
     return watch.wait()
@@ -143,12 +151,15 @@ def _chosen(
 ) -> dict[str, str]:
     choices = replace(
         choices,
+        # A bucket has one policy, and the stack's would replace the one that the user's bucket has.
         set_data_policy=_is_own(choices.data_bucket),
         set_results_policy=_is_own(choices.results_bucket),
     )
     if stack is None:
         choices = replace(
             choices,
+            # For the template an adopted bucket is an existing one, and it keeps the stack's
+            # policy, because the switches above follow from the user's choices alone.
             data_bucket=choices.data_bucket or adopted.data_bucket,
             results_bucket=choices.results_bucket or adopted.results_bucket,
             repository=choices.repository or adopted.repository,
@@ -159,6 +170,7 @@ def _chosen(
 
 def _with_zones(clients: Clients, choices: StackChoices, stack: Stack | None) -> StackChoices:
     """The choices with all zones for a new network; one that is there keeps its zones."""
+    # An option that is not given leaves what the stack has.
     vpc = choices.vpc if choices.vpc is not None else stack and stack.parameters.get("VpcId")
     has_zones = stack is not None and bool(stack.parameters.get("ZoneA"))
     if vpc:
@@ -168,6 +180,7 @@ def _with_zones(clients: Clients, choices: StackChoices, stack: Stack | None) ->
                 "--vpc names another; leave one of them out"
             )
         return choices
+    # The zone of a subnet is create-only: other zones would replace subnets in which workers run.
     if choices.zones is None and has_zones:
         return choices
     return replace(choices, zones=find_zones(clients, choices.zones or ()))
@@ -180,6 +193,7 @@ def _with_key(
     if not choices.kms_key:
         return choices
     key = check_key(clients, choices.kms_key)
+    # The encryption of a repository is create-only.
     makes_repository = stack is None and not (choices.repository or adopted.repository)
     return replace(choices, kms_key=key, repository_key=key if makes_repository else None)
 

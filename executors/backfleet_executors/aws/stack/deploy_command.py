@@ -71,19 +71,26 @@ def deploy_command(
     preparation = prepare_deployment(clients, name, choices_of(chosen))
     try:
         show_preparation(clients, preparation)
+        # After the changes are shown, so that the refusal can be understood.
         check_idle(clients, preparation)
+        # The builder connects to the engine at once: without one nothing is changed.
         builder = None if has_image else _builder(clients, preparation, base)
         if preparation.change_set or preparation.service_roles or builder:
             confirm("Make these changes?", yes)
+    # Also for Ctrl-C at the question: the change set, and the empty stack around a first one, would
+    # stay in the account.
     except BaseException:
         drop(clients, preparation)
         raise
+    # A first deployment takes two changes: the image needs the repository of the first, and the job
+    # definition of the second needs the image.
     stack = _carry_out(clients, preparation)
     if builder is not None:
         stack = _with_image(clients, stack, builder)
     if budget is not None:
         _set_budget(clients, stack, budget)
     _refresh_teams(clients, stack)
+    # Last, so that the settings never name a stack that is not whole.
     _write_settings(clients, stack)
 
 
@@ -136,6 +143,7 @@ def _with_image(clients: Clients, stack: Stack, builder: ImageBuilder) -> Stack:
 
     with closing(builder):
         image = builder.build_and_push(stack)
+    # All choices that are not named stay as the change before has left them.
     preparation = prepare_deployment(
         clients, stack.name, StackChoices(image=image, base=builder.base)
     )

@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 TASKS = "ecs-tasks.amazonaws.com"
+# The services that take roles of the stack: they run containers, the clean-up and the notebook.
 TAKEN_BY = (TASKS, "lambda.amazonaws.com", "sagemaker.amazonaws.com")
 LINKED = ("batch.amazonaws.com", "ecs.amazonaws.com")
 
@@ -83,6 +84,8 @@ PUSHING = (
 )
 """What pushing an image takes."""
 
+# A wildcard stands where it spares characters, of which a managed policy has 6,144. What matches it
+# beside the needed actions concerns the same kind of resource.
 BY_CLOUDFORMATION = {
     "batch": "CreateComputeEnvironment DeleteComputeEnvironment UpdateComputeEnvironment "
     "CreateJobQueue DeleteJobQueue UpdateJobQueue RegisterJobDefinition *agResource "
@@ -128,6 +131,7 @@ class StackLocation:
     name: str
 
     def arn(self, service: str, resource: str, *, is_global: bool = False) -> str:
+        # The ARNs of IAM name no region.
         region = "" if is_global else self.region
         return f"arn:{self.partition}:{service}:{region}:{self.account}:{resource}"
 
@@ -168,6 +172,7 @@ def deployer_policy(
     """
     actions = {*DIRECTLY, *PUSHING}
     if governance.role:
+        # Without the condition the role could be handed to a service that runs code of one's own.
         hand = _equals("iam:PassedToService", ["cloudformation.amazonaws.com"])
         more = [allow("Hand", "iam:PassRole", governance.role, hand)]
         actions = {action for action in actions if not action.startswith("iam:Create")}
@@ -207,11 +212,14 @@ def _statements(location: StackLocation, actions: Collection[str]) -> list[dict[
     """
     grouped: dict[str, list[str]] = {}
     for action in sorted(actions):
+        # A wildcard of the list already covers it.
         if any(pattern != action and fnmatchcase(action, pattern) for pattern in actions):
             continue
         grouped.setdefault(action.partition(":")[0], []).append(action)
+    # Roles have statements with conditions (`_roles`, `_linked`).
     grouped.pop("iam", None)
     named = {name: arns for name, arns in _named(location).items() if name in grouped}
+    # They take no resource: a statement that names ARNs would never allow them.
     others = [LOGIN, LISTING, "iam:ListRoles"]
     own = {*others, *(action for name in named for action in grouped[name])}
     unnamed = [*others, *(it for group in grouped.values() for it in group if it not in own)]
@@ -242,6 +250,8 @@ def _named(location: StackLocation) -> dict[str, list[str]]:
 
 def _roles(location: StackLocation, governance: Governance) -> list[dict[str, Any]]:
     """Roles of the stack. With a boundary, none can be made or given a policy without it."""
+    # CloudFormation names roles <stack>-<logical id>-<random>, and those of teams begin with the
+    # stack's name, too.
     roles = location.arn("iam", f"role/{location.name}-*", is_global=True)
     hand = allow("Hand", "iam:PassRole", roles, _equals("iam:PassedToService", TAKEN_BY))
     plain = [*_named_actions("iam", MANAGING), *BOUNDED]

@@ -26,12 +26,14 @@ def count_live_jobs(clients: Clients, stack: Stack, team: str = "") -> int:
     Raises ExecutorError.
     """
     outputs = (stack.outputs.get(name) for name in ("Queue", "OnDemandQueue"))
+    # Without Spot both outputs name one queue, and a stack that failed may have none.
     queues = set(filter(None, outputs))
     pages = clients.batch.get_paginator("list_jobs")
     with aws_errors("listing the jobs of the stack's queues"):
         return sum(
             team_name(stack.name, team) in job.get("jobDefinition", "") if team else True
             for queue in queues
+            # Without a status ListJobs shows the running ones only.
             for status in LIVE
             for page in pages.paginate(jobQueue=queue, jobStatus=status)
             for job in page["jobSummaryList"]
@@ -54,6 +56,7 @@ def destroy(clients: Clients, stack: Stack, show: Callable[[StackEvent], None]) 
     Raises ExecutorError where something cannot be deleted; the rest is gone then, and destroying
     again goes on with what is left.
     """
+    # By its ARN, since the name of a deleted stack finds nothing.
     watch = StackWatch(clients, stack.id, show)
     with aws_errors(f"deleting the stack {stack.name}"):
         clients.cloudformation.delete_stack(StackName=stack.id)

@@ -40,6 +40,7 @@ def destroy_command(name: str, region: str | None, images: bool | None, yes: boo
 
     clients = clients_for(region)
     stack = existing_stack(clients, name)
+    # Every other state can be destroyed: out of a failed creation nothing else leads.
     if stack.is_busy:
         raise ExecutorError(f"stack {name!r} is {stack.status}; wait until that is done")
     beside = side_stacks(clients, stack, team_name(name, ""), arm64_name(name))
@@ -47,7 +48,9 @@ def destroy_command(name: str, region: str | None, images: bool | None, yes: boo
     if beside:
         click.echo(f"Deleted before: {', '.join(beside)}.")
     confirm(f"Destroy the stack {name} in {clients.region}?", yes)
+    # Asked before anything is deleted.
     with_images = _with_images(clients, stack, images, yes)
+    # Before the main stack, whose queues, roles and buckets they use.
     for side in beside:
         destroy(clients, existing_stack(clients, side), show_event)
     destroy(clients, stack, show_event)
@@ -82,6 +85,7 @@ def _with_images(clients: Clients, stack: Stack, images: bool | None, yes: bool)
     from backfleet_executors.aws.stack.destroy import count_images
 
     repository = stack.outputs.get("Repository")
+    # A repository taken up from an earlier stack of this name counts as an existing one.
     is_own = stack.parameters.get("RepositoryName") in ("", stack.name)
     if repository is None or not is_own or images is False:
         return False

@@ -67,6 +67,7 @@ def _key_of(clients: Clients, bucket: str) -> str:
             raise
     rules = answer["ServerSideEncryptionConfiguration"]["Rules"]
     defaults = [rule.get("ApplyServerSideEncryptionByDefault", {}) for rule in rules]
+    # Empty where S3 encrypts with keys of its own (AES256).
     key = next((one.get("KMSMasterKeyID", "") for one in defaults), "")
     if not key:
         return ""
@@ -77,6 +78,7 @@ def _key_of(clients: Clients, bucket: str) -> str:
             f"{facts.get('KeyState')}: nothing in it can be read or written. Enable the key, or "
             "choose another bucket"
         )
+    # A bucket may name its key by an alias or an id, and policies need the ARN.
     return facts.get("Arn", "") if facts.get("KeyManager") == CUSTOMER else ""
 
 
@@ -96,18 +98,17 @@ def _describe(clients: Clients, key: str, option: str) -> KeyMetadataTypeDef:
 
 
 def key_policy(partition: str, region: str, account: str) -> dict[str, Any]:
-    """Return the policy that a key needs, for its administrator to set.
-
-    The statements for services have no condition on the account where KMS does not get it: the
-    messages of a rule to an encrypted topic would be lost without a word.
-    """
+    """Return the policy that a key needs, for its administrator to set."""
     suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
     use = ["kms:Decrypt", "kms:GenerateDataKey*"]
     logs = f"arn:{partition}:logs:{region}:{account}:log-group:*"
     of_account = {"StringEquals": {"aws:SourceAccount": account}}
     return dict(
         policy(
+            # Without this statement nobody could administer the key any more.
             _for({"AWS": f"arn:{partition}:iam::{account}:root"}, "Account", ["kms:*"]),
+            # KMS does not get the account from EventBridge: with a condition on it, every message
+            # to an encrypted topic would be lost without a word.
             _for({"Service": "events.amazonaws.com"}, "Events", use),
             _for({"Service": "cloudwatch.amazonaws.com"}, "Alarms", use, of_account),
             _for(

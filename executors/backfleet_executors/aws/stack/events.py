@@ -29,6 +29,7 @@ STUCK_HOURS = 24
 
 MAX_HOURS = 168
 """As long as the longest time limit of a worker (`batch/time_limit.py`)."""
+# Fewer than the images that the repository keeps (`registry.KEPT_IMAGES`).
 KEPT_REVISIONS = 20
 CLEANUP_SECONDS = 300
 
@@ -48,6 +49,7 @@ def _rule(pattern: Section, paths: Section, sentence: str) -> dict[str, Any]:
                     "Arn": ref("Topic"),
                     "InputTransformer": {
                         "InputPathsMap": dict(paths),
+                        # EventBridge wants a text in double quotes, which JSON writes likewise.
                         "InputTemplate": json.dumps(sentence),
                     },
                 }
@@ -72,6 +74,8 @@ def _may_publish(service: str, condition: Section) -> dict[str, Any]:
 def _function() -> dict[str, Any]:
     return {
         "Type": "AWS::Lambda::Function",
+        # At its first run Lambda would make the log group itself, without retention or key, and the
+        # template could not make it any more.
         "DependsOn": "CleanupLogGroup",
         "Properties": {
             "FunctionName": sub("${AWS::StackName}-cleanup"),
@@ -80,6 +84,7 @@ def _function() -> dict[str, Any]:
             "Role": get_att("CleanupRole", "Arn"),
             "Timeout": CLEANUP_SECONDS,
             "KmsKeyArn": KEY,
+            # CloudFormation writes it to index.py, after which the handler is named.
             "Code": {"ZipFile": cleanup.source()},
             "Environment": {
                 "Variables": {
@@ -164,6 +169,8 @@ RESOURCES: Section = {
             "Targets": [{"Id": "cleanup", "Arn": get_att("Cleanup", "Arn")}],
         },
     },
+    # A rule may call a function only if the function's own policy says so.
+    # A rule may call a function only if the function's own policy allows it.
     "CleanupPermission": {
         "Type": "AWS::Lambda::Permission",
         "Properties": {

@@ -25,6 +25,7 @@ def check_existing(clients: Clients, parameters: Mapping[str, str]) -> None:
 def _check_network(clients: Clients, vpc: str, subnets: str) -> None:
     from botocore.exceptions import ClientError
 
+    # The template has the VPC for the security group and the subnets for the environments.
     if bool(vpc) != bool(subnets):
         raise ExecutorError(
             "--vpc and --subnets go together: name the VPC and two or more of its subnets"
@@ -52,8 +53,10 @@ def _check_bucket(clients: Clients, bucket: str, option: str) -> None:
 
     with aws_errors(f"looking for the bucket {bucket}"):
         try:
+            # The owner is checked too: another account's bucket may be open to everybody.
             head = clients.s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=clients.account())
         except ClientError as error:
+            # The answer to HeadBucket has no body, so that the HTTP status is all there is.
             if error_code(error) in ("404", "NoSuchBucket"):
                 raise ExecutorError(f"{option}: there is no such bucket; correct it") from error
             if error_code(error) in ("403", "AccessDenied"):

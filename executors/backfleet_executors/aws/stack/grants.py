@@ -149,6 +149,7 @@ def compaction_statements(scope: Scope) -> list[Any]:
     runs = f"/{scope.runs}"
     return [
         allow("ReadStore", "s3:GetObject", scope.in_results(f"{runs}/*", f"/{scope.keys}/*")),
+        # Without AS_NEW: results follow from the chunks, and may be written again.
         allow("WriteResults", "s3:PutObject", scope.in_results(f"{runs}/*/results*")),
         allow("ListStore", "s3:ListBucket", scope.in_results(), _listing(scope.runs)),
         _use_keys(),
@@ -163,6 +164,7 @@ def curator_statements(scope: Scope) -> list[Any]:
         allow("ReadStore", "s3:GetObject", scope.in_results(f"{runs}/*", f"/{scope.keys}/*")),
         allow("ListStore", "s3:ListBucket", scope.in_results(), _listing(scope.runs)),
         allow("RemoveRuns", "s3:DeleteObject", scope.in_results(f"{runs}/*")),
+        # The ledger of trials outlives the runs that it counts.
         withhold("KeepTrials", "s3:DeleteObject", scope.in_results(f"{runs}/trials/*")),
         _use_keys(),
     ]
@@ -173,6 +175,8 @@ def submitter_statements(scope: Scope) -> list[Mapping[str, Any]]:
     own = {f"aws:RequestTag/{TEAM_TAG}": scope.team}
     whose = {f"aws:ResourceTag/{TEAM_TAG}": scope.team}
     return [
+        # AWS Batch wants queue and definition in one statement, and the condition on the share with
+        # them.
         allow("SubmitJobs", "batch:SubmitJob", scope.submitted_to, scope.share),
         # A job that is being submitted has no tags yet. One of another team keeps its own.
         allow(
@@ -182,6 +186,7 @@ def submitter_statements(scope: Scope) -> list[Mapping[str, Any]]:
             {"StringEquals": own, "StringEqualsIfExists": whose},
         ),
         allow("StopJobs", "batch:TerminateJob", scope.jobs, {"StringEquals": whose}),
+        # These actions take no resource, so that people also see the jobs of other teams.
         allow("LookAtJobs", list(LOOKING_AT_JOBS), "*"),
         *_read_data(scope),
         allow("PushData", "s3:PutObject", scope.in_data(f"/{scope.data}*")),
@@ -190,6 +195,7 @@ def submitter_statements(scope: Scope) -> list[Mapping[str, Any]]:
             "s3:GetObject",
             scope.in_results(IMAGE_RECORDS, f"/{scope.keys}/*", f"/{SOFTWARE}/*"),
         ),
+        # What is written once, the policy of the bucket protects (`storage.ONCE_IN_RUNS`).
         allow("UseStore", ["s3:GetObject", "s3:PutObject"], scope.in_results(f"/{scope.runs}/*")),
         _tag_parts(scope),
         allow("CreateKeys", "s3:PutObject", scope.in_results(f"/{scope.keys}/*"), AS_NEW),
@@ -238,6 +244,7 @@ def _listing(*prefixes: str) -> Section:
 def _use_keys() -> Any:
     """For buckets that KMS encrypts, and through S3 alone."""
     through = {"StringLike": {"kms:ViaService": "s3.*"}}
+    # Split makes one empty text of no keys, which is no ARN: hence the condition below.
     keys = {"Fn::Split": [",", {"Ref": "BucketKeys"}]}
     statement = allow("UseKeys", ["kms:Decrypt", "kms:GenerateDataKey"], keys, through)
     return if_("HasBucketKeys", statement, NO_VALUE)

@@ -89,6 +89,7 @@ class ImageBuilder:
         built = build_image(self._engine, self._request, self._show)
         uri = self._repository_uri(stack.outputs["Repository"])
         tag = built.id.removeprefix("sha256:")[:TAG_LENGTH]
+        # The tags of the repository are immutable, and the same content has the same tag.
         there = self._digest_of(stack.outputs["Repository"], tag)
         if there:
             self._remember(there, built)
@@ -126,7 +127,9 @@ class ImageBuilder:
 
         with aws_errors("asking ECR for a token"):
             (data,) = self._clients.ecr.get_authorization_token()["authorizationData"]
+        # The token is "AWS:<password>" in Base64.
         user, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
+        # The engine names registries by their host, without https://.
         registry = data["proxyEndpoint"].partition("://")[2]
         with engine_errors(f"log in to {registry}"):
             self._engine.login(user, password, registry=registry, reauth=True)
@@ -134,6 +137,7 @@ class ImageBuilder:
     def _remember(self, digest: str, built: Image) -> None:
         from backfleet_executors.images.inventory import record_of, remember_record
 
+        # `push_image` keeps a record of what it pushes, and this image was not pushed here.
         record = record_of(built.facts)
         if record is not None:
             remember_record(digest, record)

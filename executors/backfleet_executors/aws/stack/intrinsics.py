@@ -47,6 +47,7 @@ def texts(prefix: str, *rests: str) -> Section:
     return {"Fn::Split": [",", {"Fn::Sub": [joined, {"P": sub(prefix)}]}]}
 
 
+# CloudFormation leaves out a property, or an item of a list, with this value.
 NO_VALUE = ref("AWS::NoValue")
 
 
@@ -101,6 +102,7 @@ def _statement(
     statement = {
         "Sid": name,
         "Effect": effect,
+        # Always a list: `aws/errors.py` looks for an action in it.
         "Action": [actions] if isinstance(actions, str) else list(actions),
         "Resource": resources,
     }

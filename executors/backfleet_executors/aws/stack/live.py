@@ -29,6 +29,7 @@ def unconditional_write(clients: Clients, store: str) -> Finding:
     from botocore.exceptions import ClientError
 
     bucket, _, prefix = store.removeprefix("s3://").partition("/")
+    # A path that the policy of the bucket protects like the chunks of a run; no run has this name.
     key = f"{prefix}/doctor-live/chunks/{secrets.token_hex(8)}"
     with aws_errors(f"trying to write s3://{bucket}/{key}"):
         try:

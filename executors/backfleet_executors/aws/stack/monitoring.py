@@ -47,6 +47,7 @@ def _cleanup_alarm(description: str, metric: str, properties: Section) -> dict[s
             "MetricName": metric,
             "Dimensions": [{"Name": "FunctionName", "Value": ref("Cleanup")}],
             "Statistic": "Sum",
+            # The clean-up runs once an hour.
             "Period": HOUR,
             "Threshold": 1,
         }
@@ -64,6 +65,8 @@ def _quota_alarm(kind: str) -> dict[str, Any]:
             "Metrics": [
                 {
                     "Id": "used",
+                    # An alarm is on exactly one metric that returns data, and that is the
+                    # percentage.
                     "ReturnData": False,
                     "MetricStat": {
                         "Metric": _fargate_metric(kind),
@@ -71,6 +74,7 @@ def _quota_alarm(kind: str) -> dict[str, Any]:
                         "Stat": "Maximum",
                     },
                 },
+                # CloudWatch knows the account's quota for metrics of AWS/Usage.
                 {"Id": "percent", "Expression": "100 * used / SERVICE_QUOTA(used)"},
             ],
         },
@@ -82,6 +86,7 @@ def _graph(title: str, x: int, y: int, metrics: list[list[str]]) -> dict[str, An
         "type": "metric",
         "x": x,
         "y": y,
+        # Half of a dashboard, which has 24 columns.
         "width": 12,
         "height": 6,
         "properties": {
@@ -103,6 +108,7 @@ def _usage(kind: str) -> list[str]:
 
 def _dashboard() -> str:
     ended = [
+        # Fn::Sub puts in the physical name of the rule that has this logical name.
         ["AWS/Events", "MatchedEvents", "RuleName", f"${{{rule}}}"]
         for rule in ("JobEnded", "QueueBlocked")
     ]

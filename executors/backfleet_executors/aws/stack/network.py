@@ -29,6 +29,7 @@ def _where(letter: str) -> str:
     return "OwnVpc" if letter in ALWAYS else f"OwnZone{letter}"
 
 
+# Subnets that a network of fewer zones lacks drop out of the list by NO_VALUE.
 SUBNETS = if_(
     "OwnVpc",
     [
@@ -70,6 +71,7 @@ def _subnet(number: int, letter: str) -> dict[str, Any]:
         "Condition": _where(letter),
         "Properties": {
             "VpcId": ref("Vpc"),
+            # A /16 has room for eight blocks of 8,192 addresses, of which each worker takes one.
             "CidrBlock": f"10.0.{32 * number}.0/19",
             "AvailabilityZone": ref(f"Zone{letter}"),
             "Tags": tags(letter.lower()),
@@ -96,6 +98,7 @@ def _endpoint(service: str, document: Section) -> dict[str, Any]:
             "ServiceName": _service_name(service),
             "SubnetIds": [ref(f"Subnet{letter}") for letter in ALWAYS],
             "SecurityGroupIds": [get_att("EndpointSecurityGroup", "GroupId")],
+            # The ordinary name of the service then leads to this endpoint.
             "PrivateDnsEnabled": True,
             "PolicyDocument": document,
         },
@@ -103,6 +106,7 @@ def _endpoint(service: str, document: Section) -> dict[str, Any]:
 
 
 def _service_name(service: str) -> Section:
+    # In China the endpoints of services have a prefix of their own, except for these two.
     prefix = if_("IsChina", "cn.com.amazonaws", "com.amazonaws")
     if service in ("s3", "logs"):
         return sub(f"com.amazonaws.${{AWS::Region}}.{service}")
@@ -140,6 +144,7 @@ RESOURCES: Section = {
     "RouteOut": {
         "Type": "AWS::EC2::Route",
         "Condition": "OwnPublicVpc",
+        # A route to a gateway that is not attached yet is refused.
         "DependsOn": "GatewayAttachment",
         "Properties": {
             "RouteTableId": ref("RouteTable"),
@@ -152,6 +157,7 @@ RESOURCES: Section = {
         "Properties": {
             "GroupDescription": "Workers of backfleet: nothing in, only HTTPS out",
             "VpcId": VPC,
+            # Without a rule of its own AWS would allow everything out.
             "SecurityGroupEgress": [HTTPS | {"CidrIp": "0.0.0.0/0"}],
             "Tags": tags("workers"),
         },
@@ -172,6 +178,7 @@ RESOURCES: Section = {
         "Type": "AWS::EC2::VPCEndpoint",
         "Condition": "OwnVpc",
         "Properties": {
+            # Unlike interfaces a gateway costs nothing, so that public networks have it as well.
             "VpcEndpointType": "Gateway",
             "VpcId": ref("Vpc"),
             "ServiceName": _service_name("s3"),

@@ -102,9 +102,11 @@ def read_tags(texts: Sequence[str]) -> dict[str, str] | None:
         key, equals, value = text.partition("=")
         if not key or not equals:
             raise click.BadParameter(f"{text!r} is not KEY=VALUE")
+        # AWS reserves its prefix in every spelling, and backfleet finds its own things by its tags.
         if key.lower().startswith(("aws:", "backfleet:")):
             raise click.BadParameter(f"{key!r} is a tag of AWS or backfleet; choose another key")
         tags[key] = value
+    # Without --tag the stack keeps the tags that it has.
     return tags or None
 
 
@@ -124,6 +126,7 @@ def stack_options(command: F) -> F:
 
 def choice_options(command: F) -> F:
     """Add the options for the choices of a stack. An option that is not given changes nothing."""
+    # The last decorator that is applied comes first in --help.
     for option in reversed(CHOICES):
         command = option(command)
     return command
@@ -148,6 +151,7 @@ def clients_for(region: str | None) -> Clients:
     from backfleet_executors.aws.stack.settings_file import read_region
 
     clients = Clients(region or read_region(settings_file()))
+    # For the S3 clients of stores, which are made elsewhere.
     use_region(clients.region)
     return clients
 
@@ -171,6 +175,7 @@ def confirm(question: str, yes: bool) -> None:
         return
     try:
         agreed = click.confirm(question)
+    # Ctrl-C, or no terminal to answer on. The cursor is still behind the question.
     except click.Abort:
         click.echo()
         raise UserError(

@@ -24,6 +24,7 @@ def _output(value: Any, condition: str = "") -> dict[str, Any]:
 OUTPUTS: Section = {
     "Queue": _output(SPOT_QUEUE),
     "OnDemandQueue": _output(ON_DEMAND_QUEUE),
+    # An output has the condition of the resource that it names; readers take it by `get`.
     "JobDefinition": _output(JOB_DEFINITION, "HasImage"),
     "Compaction": _output(COMPACTION, "HasImage"),
     "Image": _output(ref("Image"), "HasImage"),

@@ -8,6 +8,7 @@ from backfleet_executors.aws.stack.zones import LETTERS, MIN_ZONES
 __all__ = ["CONDITIONS", "PARAMETERS"]
 
 _SWITCH = {"Type": "String", "AllowedValues": ["true", "false"]}
+# CloudFormation has no optional parameters: empty stands for "not chosen".
 _TEXT = {"Type": "String", "Default": ""}
 
 PARAMETERS: Section = {
@@ -34,6 +35,7 @@ PARAMETERS: Section = {
     "LogDays": {
         "Type": "Number",
         "Default": 30,
+        # CloudWatch Logs takes certain numbers only; these are among them.
         "AllowedValues": [1, 3, 5, 7, 14, 30, 60, 90, 180, 365],
         "Description": "Days that logs are kept.",
     },

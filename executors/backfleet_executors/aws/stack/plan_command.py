@@ -37,6 +37,7 @@ def plan_command(name: str, region: str | None, as_json: bool, **chosen: Any) ->
             echo_json(_facts(preparation))
         else:
             show_preparation(clients, preparation)
+    # Also after an error or Ctrl-C: the change set exists in the account.
     finally:
         drop(clients, preparation)
 

@@ -69,6 +69,7 @@ def _document(kind: str, location: StackLocation, given: dict[str, Any]) -> dict
         return key_policy(location.partition, location.region, location.account)
     if kind == "boundary":
         return boundary_policy(location, given["bucket"], given["repository"], keys)
+    # The first key is the stack's. Further ones are those of buckets, for the boundary alone.
     governance = Governance(given["boundary"], given["role"], keys[0] if keys else "")
     if kind == "cloudformation":
         return cloudformation_policy(location, governance)

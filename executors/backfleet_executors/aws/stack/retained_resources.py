@@ -54,13 +54,16 @@ def _retained_bucket(clients: Clients, name: str, suffix: str) -> str:
     bucket = bucket_name(clients, name, suffix)
     with aws_errors(f"looking for the bucket {bucket}"):
         try:
+            # Names of buckets are unique in the whole world: another account may have this one.
             clients.s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=clients.account())
         except ClientError as error:
+            # The answer to HeadBucket has no body, so that the HTTP status is all there is.
             if error_code(error) in ("404", "NoSuchBucket"):
                 return ""
             if error_code(error) in ("403", "AccessDenied"):
                 raise ExecutorError(_taken(f"bucket {bucket}", f"{suffix}-bucket")) from error
             raise
+        # The template tags what it makes. Without the tag somebody else made it.
         if _bucket_tag(clients, bucket) != name:
             raise ExecutorError(_taken(f"bucket {bucket}", f"{suffix}-bucket"))
     return bucket

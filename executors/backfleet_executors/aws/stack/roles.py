@@ -31,8 +31,10 @@ from backfleet_executors.aws.stack.storage import (
 
 __all__ = ["ANYBODY_OF_THE_ACCOUNT", "RESOURCES", "SUBMITTER", "TASKS", "role"]
 
+# The service must act for this account, or it could be led to use the role for another one.
 OF_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}}
 TASKS = trust("ecs-tasks.amazonaws.com", OF_THIS_ACCOUNT)
+# The ARN of a job has its id and no name: only tags tell whose it is.
 JOBS = sub("arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job/*")
 NAMED = "arn:${AWS::Partition}:batch:${AWS::Region}:${AWS::AccountId}:job-"
 DEFINITIONS = [
@@ -48,6 +50,8 @@ OWN_JOBS = {"Null": {"aws:ResourceTag/backfleet:run": "false"}}
 def role(trusted: Section, name: str, *statements: Any) -> dict[str, Any]:
     """A role with one policy, and the permissions boundary of the stack if it has one."""
     return {
+        # No RoleName: that of CloudFormation begins with the stack's name, by which policies know
+        # it.
         "Type": "AWS::IAM::Role",
         "Properties": {
             "AssumeRolePolicyDocument": trusted,
@@ -93,6 +97,7 @@ CLEANUP = (
 
 ANYBODY_OF_THE_ACCOUNT = {
     "Effect": "Allow",
+    # The account as a whole: a person needs a policy that allows sts:AssumeRole as well.
     "Principal": {"AWS": sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")},
     "Action": "sts:AssumeRole",
 }

@@ -23,5 +23,6 @@ def create_service_role(clients: Clients, service: str) -> None:
 
 def _has_role(clients: Clients, service: str) -> bool:
     with aws_errors(f"looking for the service-linked role of {service}"):
+        # IAM keeps the role of a service below this path, whatever its name.
         listing = clients.iam.list_roles(PathPrefix=f"/aws-service-role/{service}/", MaxItems=1)
     return bool(listing["Roles"])

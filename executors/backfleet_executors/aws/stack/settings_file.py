@@ -37,6 +37,7 @@ def settings_of(stack: Stack, region: str) -> dict[str, str]:
         "region": region,
         "queue": outputs["Queue"],
         "on_demand_queue": outputs["OnDemandQueue"],
+        # A stack without an image has neither job definitions nor an image.
         "job_definition": outputs.get("JobDefinition", ""),
         "compaction_definition": outputs.get("Compaction", ""),
         "store": f"s3://{outputs['ResultsBucket']}/{RUNS}",
@@ -93,6 +94,7 @@ def write_settings(file: Path, settings: Mapping[str, Any]) -> None:
     document = _read(file)
     table = _table(document)
     for key, value in settings.items():
+        # An empty one is removed: what an earlier team or architecture set must not stay.
         if value:
             table[key] = value
         else:
@@ -107,6 +109,7 @@ def forget_settings(file: Path, stack: Stack) -> bool:
     document = _read(file)
     table = _table(document)
     settings = settings_of(stack, "")
+    # The file may point to another stack, or to the queues for ARM64.
     if table.get("queue") != settings["queue"]:
         return False
     for key in settings:
@@ -144,7 +147,9 @@ def _table(document: TOMLDocument) -> Any:
     """The executor's table, which is made where it lacks."""
     import tomlkit
 
+    # A super table has no line of its own: only [executors.aws-batch] is written.
     executors = document.setdefault("executors", tomlkit.table(is_super_table=True))
+    # Tables have keys; what else a user may have written there, such as a number, has none.
     table = executors.setdefault(EXECUTOR, tomlkit.table()) if hasattr(executors, "keys") else None
     if not hasattr(table, "keys"):
         raise ExecutorError(f"backfleet.toml: [executors.{EXECUTOR}] must be a table")

@@ -38,6 +38,7 @@ def show_changes(change_set: ChangeSet) -> None:
         for change in change_set.changes
     ]
     columns = ["action", "resource", "type", "replaced", "because of"]
+    # A new stack has nothing to replace, so that two columns would be empty.
     filled = [at for at, _ in enumerate(columns) if any(row[at] for row in rows)]
     print_columns([columns[at] for at in filled], [[row[at] for row in rows] for at in filled])
 
@@ -59,6 +60,7 @@ def show_status(facts: Mapping[str, Any]) -> None:
     if "live_jobs" in facts:
         click.echo(f"{'jobs':<{WIDTH}}{facts['live_jobs']:,} running")
     for key in ("image", "data", "store", "log_group"):
+        # A stack that is not whole has none (`status_of`).
         if "settings" in facts:
             click.echo(f"{key:<{WIDTH}}{facts['settings'][key] or 'none yet'}")
     for output, label in (("SubmitterRole", "submitters"), ("Notebook", "notebook")):

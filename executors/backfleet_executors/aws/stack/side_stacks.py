@@ -36,9 +36,11 @@ def _confirmed(clients: Clients, change_set: ChangeSet, yes: bool) -> Stack:
     try:
         show_changes(change_set)
         confirm("Make these changes?", yes)
+    # Also for Ctrl-C at the question.
     except BaseException:
         discard(clients, change_set)
         raise
+    # Before the change begins, so that events of earlier changes are not shown.
     watch = StackWatch(clients, change_set.stack_id, show_event)
     execute(clients, change_set)
     return watch.wait()
@@ -48,6 +50,7 @@ def side_stacks(clients: Clients, stack: Stack, *prefixes: str) -> list[str]:
     """Return the names of the stacks beside a stack that begin with a prefix."""
     pages = clients.cloudformation.get_paginator("list_stacks")
     with aws_errors(f"looking for the stacks beside {stack.name}"):
+        # ListStacks also returns stacks that have been deleted.
         names = [
             summary["StackName"]
             for page in pages.paginate()

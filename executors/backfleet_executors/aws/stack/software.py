@@ -35,6 +35,7 @@ def upload_software(clients: Clients, stack: Stack, settings: Mapping[str, str])
         last = Path(folder, LAST)
         write_settings(last, settings)
         with aws_errors(f"uploading backfleet to s3://{bucket}/{SOFTWARE}"):
+            # The notebook waits for the last file, and then expects all others.
             for file in (*files, last):
                 clients.s3.put_object(
                     Bucket=bucket, Key=f"{SOFTWARE}/{file.name}", Body=file.read_bytes()

@@ -73,6 +73,7 @@ class Stack:
 
     @property
     def is_busy(self) -> bool:
+        # A review waits for a person, and CloudFormation does nothing.
         return self.status.endswith("_IN_PROGRESS") and not self.is_review
 
     @property
@@ -88,6 +89,7 @@ def check_name(name: str) -> None:
             f"--name {name!r}: a name has 2 to 24 lower-case letters, digits and '-', and begins "
             "with a letter, for the buckets are named after it"
         )
+    # It would be taken for a stack beside the one with whose name it begins.
     if TEAM_PART in name or name.endswith(ARM64_PART):
         raise ExecutorError(
             f"--name {name!r}: this is the name of a stack beside a main one; name the main "
@@ -134,6 +136,7 @@ def check_settled(stack: Stack) -> None:
 def is_missing(error: ClientError) -> bool:
     """Whether CloudFormation says that there is no such stack."""
     answer = error.response["Error"]
+    # CloudFormation has no error code of its own for it.
     return answer["Code"] == "ValidationError" and "does not exist" in answer.get("Message", "")
 
 

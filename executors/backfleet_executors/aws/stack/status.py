@@ -24,6 +24,7 @@ def status_of(clients: Clients, stack: Stack) -> dict[str, Any]:
         "parameters": dict(stack.parameters),
         "outputs": dict(stack.outputs),
     }
+    # A stack that failed may lack any of it, and its state is what one wants to see then.
     if stack.is_sound and "Queue" in stack.outputs:
         facts["settings"] = settings_of(stack, clients.region)
         facts["queues"] = _queues(clients, stack)
@@ -33,6 +34,7 @@ def status_of(clients: Clients, stack: Stack) -> dict[str, Any]:
 
 def _queues(clients: Clients, stack: Stack) -> list[dict[str, Any]]:
     """Each queue with its state and that of its compute environment, as AWS Batch names them."""
+    # Without Spot both outputs name one queue.
     names = list(dict.fromkeys([stack.outputs["Queue"], stack.outputs["OnDemandQueue"]]))
     with aws_errors("looking at the job queues"):
         queues = clients.batch.describe_job_queues(jobQueues=names)["jobQueues"]

@@ -96,11 +96,16 @@ def _bucket(condition: str, suffix: str) -> dict[str, Any]:
     return {
         "Type": "AWS::S3::Bucket",
         "Condition": condition,
+        # The bucket stays when the stack goes, and when an update would replace it.
         "DeletionPolicy": "Retain",
         "UpdateReplacePolicy": "Retain",
         "Properties": {
+            # With the account and region, for names of buckets are unique in the world. The same
+            # name is built in `retained_resources.bucket_name` and `StackLocation.buckets`.
             "BucketName": sub(f"${{AWS::StackName}}-{suffix}-${{AWS::AccountId}}-${{AWS::Region}}"),
             "Tags": [{"Key": "backfleet:stack", "Value": ref("AWS::StackName")}],
+            # Every object belongs to the owner of the bucket, whoever writes it, and ACLs do not
+            # count.
             "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
             "PublicAccessBlockConfiguration": {
                 "BlockPublicAcls": True,
@@ -125,6 +130,8 @@ def _bucket(condition: str, suffix: str) -> dict[str, Any]:
                     {
                         "Id": "unfinished-uploads",
                         "Status": "Enabled",
+                        # Parts of an unfinished upload are paid for, and no listing of objects
+                        # shows them.
                         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
                     },
                     {

@@ -97,6 +97,7 @@ def render_team(team: str) -> str:
 
 def template(team: str) -> dict[str, Any]:
     """The same as plain data."""
+    # The team's name is a part of paths and of the share, so that each team has a template.
     scope = _scope(team)
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -195,11 +196,14 @@ def _who_submits() -> Section:
     workflow: Mapping[str, Any] = {
         "Effect": "Allow",
         "Principal": {
+            # An account has one identity provider for GitHub, which the stack uses and does not
+            # make.
             "Federated": sub(
                 f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:oidc-provider/{GITHUB}"
             )
         },
         "Action": "sts:AssumeRoleWithWebIdentity",
+        # Equal and not alike: with a pattern other repositories could match.
         "Condition": {"StringEquals": {f"{GITHUB}:aud": AUDIENCE, f"{GITHUB}:sub": ref("GitHub")}},
     }
     return policy(ANYBODY_OF_THE_ACCOUNT, if_("HasGitHub", workflow, NO_VALUE))

@@ -15,6 +15,7 @@ from backfleet_executors.aws.stack.team import Team, render_team, team_name
 
 __all__ = ["check_team", "find_team", "refresh_teams", "team_request", "teams_of"]
 
+# Without "-": a share identifier has letters and digits only.
 _NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
 RESERVED = "all"
 """The stack's own part."""
@@ -70,6 +71,7 @@ def team_request(clients: Clients, stack: Stack, name: str, github: str | None) 
     if github is None:
         current = find_stack(clients, whole)
         github = current.parameters.get("GitHub", "") if current else ""
+    # Looked up at each change, so that teams follow when the stack for ARM64 comes or goes.
     arm64 = find_stack(clients, arm64_name(stack.name))
     image = arm64.outputs.get("Image", "") if arm64 else ""
     parameters = Team(name, github, image).parameters(stack)
@@ -81,5 +83,6 @@ def refresh_teams(clients: Clients, stack: Stack) -> Sequence[str]:
     return [
         name
         for name in teams_of(clients, stack)
+        # Without a question: that to the change of the stack itself has been answered.
         if apply_request(clients, team_request(clients, stack, name, None), yes=True)
     ]

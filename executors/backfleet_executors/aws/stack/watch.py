@@ -55,6 +55,7 @@ class StackWatch:
         self._show = show
         self._failures: list[StackEvent] = []
         self._ended = False
+        # CloudFormation keeps the events of earlier changes.
         self._seen = {event["EventId"] for event in self._newest_first()}
 
     def wait(self) -> Stack:
@@ -76,12 +77,14 @@ class StackWatch:
         with aws_errors("reading the events of the stack"):
             new = []
             for event in self._newest_first():
+                # The newest come first: all that follow have been shown.
                 if event["EventId"] in self._seen:
                     break
                 new.append(event)
         for event in reversed(new):
             self._seen.add(event["EventId"])
             shown = _event(event)
+            # Events of the stack itself have its ARN as their resource.
             if event.get("PhysicalResourceId") == self._id:
                 self._ended = not shown.status.endswith("_IN_PROGRESS")
             if shown.is_failure:

@@ -40,9 +40,11 @@ def find_zones(clients: Clients, chosen: Sequence[str] = ()) -> list[str]:
     ids = {
         zone["ZoneName"]: zone["ZoneId"]
         for zone in answer["AvailabilityZones"]
+        # Local and Wavelength Zones are listed too where the account has opted in.
         if zone.get("ZoneType", "availability-zone") == "availability-zone"
     }
     fitting = FARGATE_ZONES.get(clients.region, tuple(ids.values()))
+    # By id: the names of zones mean others in other accounts.
     usable = sorted((name for name in ids if ids[name] in fitting), key=lambda name: ids[name])
     for name in chosen:
         if name not in usable:
