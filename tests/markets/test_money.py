@@ -321,6 +321,20 @@ def test_only_shares_that_are_held_are_taxed_if_short_sales_are_allowed(
     assert fees[1] - fees[0] == pytest.approx(100)
 
 
+def test_purchases_after_a_consolidation_that_left_no_share_are_taxed() -> None:
+    days = [*DAYS, "2024-01-09", "2024-01-10"]
+    actions = (Action(D3, capital=-0.9999), Action(date(2024, 1, 9), cash=0.5))
+    rows = flat("600000", days, [10.0] * 7)
+    fees = [
+        on_backtrader(
+            exact(rows, *actions, dividend_tax=is_taxed, off=frozenset({"limits"})),
+            [500, NONE, NONE, 1000, NONE, 0, NONE],
+        ).fills["commission"][-1]
+        for is_taxed in (False, True)
+    ]
+    assert fees[1] - fees[0] == pytest.approx(100)
+
+
 def bought_and_sold(bars: Bars, fee: float) -> Outcome:
     """Return the outcome of buying 1,000 shares on the second bar and selling all on the fourth."""
     return on_backtrader(bars, [1000, NONE, 0, NONE, NONE], fee)

@@ -34,6 +34,9 @@ class TaxLots:
 
     def receive(self, taxes: Taxes, ratio: float) -> None:
         """Note a dividend with its tax, and multiply the shares."""
+        if ratio == 0.0:
+            # An empty lot in front would hide the purchases behind it.
+            self._lots.clear()
         for lot in self._lots:
             if any(taxes):
                 lot.dividends.append((taxes, lot.shares))
