@@ -55,10 +55,13 @@ def print_columns(names: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
 
 def column_lines(names: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[str]:
     columns = [[name, *column] for name, column in zip(names, cells, strict=True)]
+    # Width in terminal cells and not in characters: Chinese symbols and names take two cells each.
     widths = list(map(column_width, columns))
+    # Many symbols are digits, such as 600519, but they are names and stand on the left.
     right = [column[0] != "symbol" and _numeric(column[1:]) for column in columns]
     for number, row in enumerate(zip(*columns, strict=True)):
         padded = map(_pad, row, widths, right)
+        # Trailing blanks would make lines wrap in narrow terminals.
         yield GAP.join(padded).rstrip()
         if not number:
             yield GAP.join("-" * width for width in widths)

@@ -36,6 +36,7 @@ __all__ = [
 
 Records = NDArray[np.void]
 
+# The smallest int64 is also numpy's NaT, so a view as datetime64 shows a missing time.
 NOT_YET = np.iinfo(np.int64).min
 """The time of what did not happen: an order never closed, a trade still open."""
 
@@ -43,6 +44,8 @@ NOT_YET = np.iinfo(np.int64).min
 class OrderStatus(IntEnum):
     """The final status of an order."""
 
+    # The recorder maps backtrader's states to these by name. The numbers are stored in the details
+    # of tasks, so that they must not change.
     SUBMITTED = 0
     ACCEPTED = 1
     PARTIAL = 2
@@ -56,6 +59,7 @@ class OrderStatus(IntEnum):
 class OrderKind(IntEnum):
     """The type of an order."""
 
+    # The numbers are those of `bt.Order.ExecTypes`, which the recorder stores as they are.
     MARKET = 0
     CLOSE = 1
     LIMIT = 2
@@ -69,6 +73,7 @@ class OrderKind(IntEnum):
 class RejectReason(IntEnum):
     """Why an order was refused."""
 
+    # Stored in the details of tasks: a new reason gets the next number.
     NONE = 0
     CASH_AT_SUBMISSION = 1
     """Its cost at the close of the bar that created it, fee included, exceeded the cash."""
@@ -96,6 +101,7 @@ class RejectReason(IntEnum):
     """It had more shares than the market's largest order."""
 
 
+# Times are int64 nanoseconds since the epoch in UTC, as in `Bars.time`, in all four records.
 EQUITY = np.dtype([("time", "i8"), ("value", "f8"), ("cash", "f8"), ("exposure", "f8")])
 """One record per bar, after it: account value, cash, and the gross value of all positions."""
 

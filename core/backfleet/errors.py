@@ -47,6 +47,8 @@ __all__ = [
     "printable_line",
 ]
 
+# The numbers of sysexits.h: EX_USAGE, EX_DATAERR and EX_TEMPFAIL. Only after the last does it make
+# sense to start the worker again.
 BAD_CONFIG = 64
 BAD_INPUT = 65
 TRY_AGAIN = 75
@@ -96,6 +98,8 @@ class Untrusted(UserError):
 
     def __init__(self, finding: str, sha256s: Sequence[str]) -> None:
         options = " ".join(f"{self.option} {sha256}" for sha256 in sha256s)
+        # The message is complete for a client without a terminal; one with a terminal asks
+        # `question` and shows `finding` alone.
         super().__init__(f"{finding}\n{self.fix} {options}")
         self.finding = finding
         self.sha256s = sha256s
@@ -257,6 +261,7 @@ def error_line(error: BaseException) -> str:
     thousands of lines or the content of a store, and may even fail.
     """
     try:
+        # `__str__` of a foreign exception is foreign code and can itself raise anything.
         message = str(error)
     except BaseException:
         message = "(its message cannot be shown)"
@@ -265,5 +270,6 @@ def error_line(error: BaseException) -> str:
 
 def printable_line(text: str) -> str:
     """Return a text of a stranger on one line of at most 500 characters, none of them control."""
+    # Cut first, so that a message of megabytes costs nothing. `split` also drops line breaks.
     text = " ".join(text[:MAX_LINE_CHARS].split())
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -95,6 +95,7 @@ class SymbolFacts:
     def during(self, state: str, sessions: NDArray[np.datetime64]) -> NDArray[np.bool_]:
         """Return on which sessions the symbol was in a state."""
         inside = np.zeros(len(sessions), np.bool_)
+        # Spans are few and can overlap, hence a union of ranges and not a search.
         for first, end in self.spans.get(state, ()):
             inside |= (sessions >= np.datetime64(first)) & (
                 True if end is None else sessions < np.datetime64(end)
@@ -120,6 +121,7 @@ class SymbolFacts:
             )
             for state, spans in self.spans.items()
         }
+        # A later delisting must stay hidden: a strategy that sees it would know the future.
         is_delisted = self.delisted is not None and self.delisted <= end
         actions = self.actions
         return replace(
@@ -131,6 +133,8 @@ class SymbolFacts:
 
     def digest(self) -> str:
         """Return the SHA-256 over all facts, as 64 hexadecimal digits."""
+        # JSON with sorted keys and not pickle or repr: its bytes are the same in every version of
+        # Python.
         text = json.dumps(vars(self), default=_plain, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -147,6 +151,8 @@ def members(
             f"{symbol}: nothing says when it was a member of the index {index!r}. Name tables of "
             "facts in data.facts"
         )
+    # An error and not "never a member": a misspelled index would otherwise select nothing,
+    # silently.
     if index not in facts.indices:
         raise DataError(
             f"{symbol}: the facts have no history of the members of the index {index!r}, but of "

@@ -44,6 +44,7 @@ class RowHooks:
     Plugins come one after the other, in the order in which the job names them.
     """
 
+    # pluggy skips None, so that a plugin that leaves the bars alone needs no code for it.
     @hookspec(firstresult=True)
     def backfleet_bars(self, bars: Bars) -> Bars | None:
         """Replace a symbol's bars before any task sees them; None leaves them."""

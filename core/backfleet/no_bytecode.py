@@ -39,6 +39,8 @@ class _SourceFinder:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         spec = self._found(name, path, target)
+        # Not `isinstance`: subclasses, such as pytest's, transform the source and must keep doing
+        # so.
         if spec is not None and type(spec.loader) is SourceFileLoader and _may_be_edited(spec):
             spec.loader = SourceLoader(spec.loader.name, str(spec.loader.path))
         return spec
@@ -46,6 +48,7 @@ class _SourceFinder:
     def _found(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None
     ) -> ModuleSpec | None:
+        # Looked up at each import, because tools insert finders of their own at any time.
         following = sys.meta_path[sys.meta_path.index(self) + 1 :]
         specs = (finder.find_spec(name, path, target) for finder in following)
         return next((spec for spec in specs if spec is not None), None)
@@ -57,6 +60,8 @@ def disable_bytecode() -> None:
     Backfleet's own modules are left out: a process that runs them has begun with them already.
     """
     if not any(isinstance(finder, _SourceFinder) for finder in sys.meta_path):
+        # Directly before the finder of files: builtin and frozen modules have no source, and the
+        # finders behind it are asked in their usual order.
         at = sys.meta_path.index(PathFinder) if PathFinder in sys.meta_path else 0
         sys.meta_path.insert(at, _SourceFinder())
 
@@ -71,6 +76,7 @@ def bytecode_disabled() -> Iterator[None]:
     finally:
         added = [finder for finder in sys.meta_path if isinstance(finder, _SourceFinder)]
         for finder in added:
+            # Within a worker the finder stays: `disable_bytecode` had put it there for good.
             if finder not in before:
                 sys.meta_path.remove(finder)
 

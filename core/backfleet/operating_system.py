@@ -30,6 +30,7 @@ MAX_PATH_BYTES = 1024
 def usable_cpus() -> int:
     """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
+        # In a container or under `taskset` this is less than the machine has.
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
@@ -40,6 +41,7 @@ def anonymous_file(name: str) -> int:
     if hasattr(os, "memfd_create"):
         return os.memfd_create(name)
     descriptor, path = tempfile.mkstemp(prefix=f"{name}-")
+    # The descriptor keeps the file alive until it is closed.
     os.unlink(path)
     return descriptor
 
@@ -76,6 +78,7 @@ def data_bytes() -> int | None:
     """Return the private memory of this process, as `RLIMIT_DATA` counts it; None where the kernel
     does not bound it."""
     try:
+        # The sixth number of statm is data plus stack, in pages.
         pages = int(Path("/proc/self/statm").read_text().split()[5])
     except OSError:
         return None

@@ -79,6 +79,8 @@ class Panel:
         step. Raises DataError if the job's facts have no history of the members of this index.
         """
         columns = [members(bars.symbol, bars.facts, index, self.session) for bars in self.bars]
+        # By the session of the step and not of the symbol's own bars: a halted stock stays a
+        # member.
         return np.column_stack(columns)
 
     @cached_property
@@ -144,6 +146,8 @@ class Panel:
                     f"shape ({len(bars)},), not {np.shape(values)}"
                 )
             row = column % BLOCK
+            # A symbol with a bar at every step needs no indexing, which is most symbols of a
+            # market.
             if len(steps) < len(self):
                 block[row] = np.nan
                 block[row, steps] = values

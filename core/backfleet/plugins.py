@@ -75,6 +75,7 @@ class Plugin:
             value: Any = import_module(module)
             for part in filter(None, attribute.split(".")):
                 value = getattr(value, part)
+        # Everything else counts as a failed import, also `sys.exit` at the top of a module.
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -111,6 +112,7 @@ def _plugins_by_kind() -> Mapping[str, Sequence[Plugin]]:
 
 
 def _plugins_of(kind: str, points: Iterable[EntryPoint]) -> Sequence[Plugin]:
+    # A set, because a distribution that two entries of `sys.path` lead to is listed twice.
     plugins = {_plugin(kind, point) for point in points}
     return sorted(plugins, key=lambda plugin: (plugin.name, plugin.distribution))
 
@@ -173,6 +175,7 @@ def load_plugin(kind: str, name: str, base: type | None = None) -> Any:
             f"{kind} {name!r} of {plugin.distribution} {plugin.version} is {plugin.target}, "
             f"which is not a subclass of {base.__module__}.{base.__qualname__}"
         )
+    # Otherwise the first use raises a TypeError without the name of the package.
     if missing := getattr(value, "__abstractmethods__", ()):
         raise PluginError(
             f"{kind} {name!r} of {plugin.distribution} {plugin.version} is {plugin.target}, "
@@ -198,6 +201,7 @@ def row_hooks(names: Sequence[str]) -> Sequence[pluggy.PluginManager]:
 
     Raises UnknownPlugin, PluginError.
     """
+    # One manager each: within a manager, pluggy calls the plugin first that was registered last.
     return [register(find_plugin(HOOKS, name)) for name in names]
 
 
@@ -214,6 +218,7 @@ def register(plugin: Plugin) -> pluggy.PluginManager:
     owner = f"plugin {plugin.name!r} of {plugin.distribution} {plugin.version}"
     try:
         manager.register(value, plugin.name)
+        # pluggy ignores a method that is no known hook unless it is asked to check.
         manager.check_pending()
     except pluggy.PluginValidationError as error:
         raise PluginError(f"{owner}: {error}{_nearest_hook(manager)}") from error

@@ -60,6 +60,7 @@ class Source(ABC):
     def __init__(self, settings: SourceSettings) -> None:
         self.settings = settings
         self.options = _checked(self.Options, settings.options)
+        # Compiling a parser pays off only for many inputs, so one is the cautious assumption.
         self.expected = 1
 
     def expect(self, inputs: int) -> None:
@@ -94,6 +95,7 @@ def _checked(kind: type[SourceOptions], values: Mapping[str, object]) -> SourceO
         return kind.model_validate(dict(values))
     except ValidationError as error:
         problems = [_explain(kind, fault) for fault in error.errors(include_url=False)]
+        # All problems at once, and without pydantic's own error, which names classes and not keys.
         raise JobError("\n".join(problems)) from None
 
 
@@ -101,5 +103,7 @@ def _explain(kind: type[SourceOptions], problem: Any) -> str:
     key = ".".join(("data.options", *map(str, problem["loc"])))
     if problem["type"] == "extra_forbidden":
         return f"{key}: unknown key{suggestion(str(problem['loc'][-1]), kind.model_fields)}"
+    # pydantic says "Input should be a valid integer"; messages of backfleet say what a value must
+    # be.
     reason = re.sub(r"^(Input|String) should", "must", problem["msg"]).removeprefix("Value error, ")
     return str(invalid_value(key, problem["input"], reason))

@@ -60,6 +60,7 @@ def load_strategy(strategy: StrategyReference) -> type:
         value = getattr(value, part, None)
     if not isinstance(value, type):
         raise PluginError(f"{_named(strategy)}: {place} has no class {name!r}{_classes(module)}")
+    # By base class and not by duck typing: the engine is chosen by it.
     if not (issubclass(value, VectorStrategy) or _is_backtraders(value)):
         raise PluginError(
             f"{_named(strategy)} is not a subclass of backtrader.Strategy "
@@ -71,6 +72,7 @@ def load_strategy(strategy: StrategyReference) -> type:
 def _import(strategy: StrategyReference, place: str) -> ModuleType:
     try:
         with _importing(strategy.reference), in_strategy_folder(strategy):
+            # A `file.py:Class` strategy is not on `sys.path` under a name of its own.
             if strategy.folder:
                 return import_file(Path(strategy.folder, place))
             return importlib.import_module(place)
@@ -78,6 +80,7 @@ def _import(strategy: StrategyReference, place: str) -> ModuleType:
         raise
     except KeyboardInterrupt:
         raise
+    # A strategy's file can raise anything, also SystemExit.
     except BaseException as error:
         more = f"; 'backfleet plugins show {strategy.plugin}' has the traceback"
         raise PluginError(
@@ -110,6 +113,7 @@ def locate_strategy(reference: str) -> StrategyReference:
             f"{importing} plans a job while it is imported; put that under "
             "'if __name__ == \"__main__\":', or into a file of its own"
         )
+    # The last colon, because the path of a file may contain others.
     place, colon, name = reference.rpartition(":")
     if not colon:
         plugin = find_plugin("strategy", reference)
@@ -123,6 +127,7 @@ def locate_strategy(reference: str) -> StrategyReference:
         )
     if not place.endswith(".py"):
         return StrategyReference(reference)
+    # Links are resolved, so that both names of a folder give the same run.
     file = Path(os.path.realpath(expand_home(place)))
     if not file.is_file():
         raise JobError(f"strategy: there is no file {file}")
@@ -137,6 +142,7 @@ def _refuse_backtest(file: Path) -> None:
     """
     try:
         line = backtest_on_import(file.read_bytes())
+    # The import, which comes later, reports this with more detail.
     except OSError:
         return
     if line is not None:
@@ -164,6 +170,7 @@ def _classes(module: ModuleType) -> str:
     names = [
         name
         for name, value in vars(module).items()
+        # Without the classes that the module has only imported, such as `Strategy` itself.
         if isinstance(value, type) and value.__module__ == module.__name__
     ]
     return f"; it has {', '.join(sorted(names))}" if names else ""
@@ -187,12 +194,15 @@ def _has_signals(cls: type) -> bool:
 
 
 def _derives(cls: type, base: str) -> bool:
+    # Importing backtrader only to compare takes a tenth of a second, and vector strategies never
+    # need it.
     known = getattr(sys.modules.get("backtrader"), base, None)
     return known is not None and issubclass(cls, known)
 
 
 def _parameters(cls: Any) -> tuple[Parameter, ...]:
     vector = issubclass(cls, VectorStrategy)
+    # backtrader's `params` is a class that its metaclass builds, with this way to its defaults.
     defaults = field_defaults(cls) if vector else cls.params._getpairs()
     parameters = [Parameter.of(name, default) for name, default in defaults.items()]
     if _has_signals(cls):
@@ -207,5 +217,6 @@ def _of_signal_strategy(parameter: Parameter) -> Parameter:
 
 
 def _first_line(cls: type) -> str:
+    # `getdoc` alone would return the docstring of `backtrader.Strategy` for a class without one.
     doc = (inspect.getdoc(cls) if cls.__doc__ else None) or ""
     return doc.strip().partition("\n")[0]

@@ -80,10 +80,13 @@ class VectorStrategy(ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        # Fields are the annotations of subclasses only. The base is no dataclass itself, so its
+        # attributes become parameters only where a subclass annotates them again.
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
         _check_fields(cls)
 
     def __new__(cls, **params: Any) -> Self:
+        # Before `__init__`, so that the message names the missing method and not a parameter.
         if cls.targets is VectorStrategy.targets and not cls.is_cross_sectional():
             raise TypeError(f"{cls.__name__} needs a method targets or portfolio_targets")
         self = super().__new__(cls)
@@ -129,6 +132,7 @@ class VectorStrategy(ABC):
 
 def field_defaults(cls: type[VectorStrategy]) -> dict[str, Any]:
     """A strategy's parameters, in their order, and their defaults."""
+    # mypy does not know that `__init_subclass__` makes every subclass a dataclass.
     return {field.name: field.default for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from backfleet.source import SourceSettings
+from backfleet.sources.parquet import ParquetSource
 from in_process import InProcess
 
 CN_DAILY = ("--source", "cn-daily", "--timezone", "Asia/Shanghai")
@@ -116,6 +119,23 @@ def test_import_through_a_source_gives_the_bars_that_the_source_gives(
     record = json.loads(done.stdout)["record"]
     assert sorted(record["symbols"]) == ["600519", "600559", "600560"]
     assert record["data"] == {"source": "parquet", "timezone": "Asia/Shanghai"}
+
+
+@pytest.mark.parametrize("step", [timedelta(minutes=5), timedelta(days=7)])
+def test_import_through_a_source_keeps_the_ends_of_bars(
+    in_process: InProcess, tmp_path: Path, step: timedelta
+) -> None:
+    times = [datetime(2024, 1, 5) + number * step for number in range(20)]
+    (tmp_path / "in").mkdir()
+    rows = "".join(f"{time},10,11,9,10,5\n" for time in times)
+    (tmp_path / "in" / "A.csv").write_text("date,open,high,low,close,volume\n" + rows)
+    options = ("--source", "csv", "--option", "stamp=close", "--json")
+    done = in_process("data", "import", tmp_path / "in", "out", *options)
+    record = json.loads(done.stdout)["record"]
+    settings = SourceSettings(str(tmp_path / "out"), "UTC", (), record["options"])
+    source = ParquetSource(settings)
+    bars = source.parse("A", source.read("A"))
+    assert bars.stamp == "close"
 
 
 def test_import_of_facts_says_what_they_hold_and_what_to_write_into_the_job(

@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 from backfleet.jit import Compiled
 from backfleet.metrics import sums as module
 from backfleet.metrics.sums import ReturnSums, stack_sums, sum_returns
+from backfleet.validation.moments import Moments, moments_of
+
+RATE = 0.03 / 252
+"""A risk-free rate per session."""
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -73,6 +77,32 @@ def test_sums_are_those_of_exact_arithmetic(seed: int, count: int, segments: int
     exact += [math.fsum(part * part) for part in parts]
     exact += [math.fsum(returns**3), math.fsum(returns**4), math.fsum(returns[1:] * returns[:-1])]
     np.testing.assert_allclose(numbers(sums), exact, rtol=1e-12, atol=1e-16)
+
+
+@given(seed=SEEDS, count=st.integers(0, 700), segments=st.integers(1, 30))
+def test_sums_beyond_a_rate_are_those_of_the_lower_returns(
+    seed: int, count: int, segments: int
+) -> None:
+    returns, borders = random_returns(seed, count), random_borders(seed, count, segments)
+    plain, lower = sum_returns(returns, borders), sum_returns(returns - RATE, borders)
+    beyond = plain.beyond(RATE)
+    pairs = [
+        (beyond.segments.totals, lower.segments.totals),
+        (beyond.segments.squares, lower.segments.squares),
+        (beyond.cubes, lower.cubes),
+        (beyond.fourths, lower.fourths),
+    ]
+    for shifted, expected in pairs:
+        np.testing.assert_allclose(shifted, expected, rtol=1e-9, atol=1e-15)
+    before, after = moments_of(plain), moments_of(beyond)
+    if isinstance(before, Moments) and isinstance(after, Moments):
+        assert after.sharpe == pytest.approx((before.mean - RATE) / before.deviation)
+        assert after.skew == pytest.approx(before.skew, rel=1e-6, abs=1e-6)
+        assert after.kurtosis == pytest.approx(before.kurtosis, rel=1e-6)
+        assert after.autocorrelation == pytest.approx(before.autocorrelation, abs=1e-9)
+    side_by_side = stack_sums([plain, plain]).beyond(RATE)
+    assert side_by_side.segments.squares[:, 1].tolist() == beyond.segments.squares.tolist()
+    assert plain.beyond(0.0) is plain
 
 
 @given(seed=SEEDS, segments=st.integers(1, 40), groups=st.integers(1, 12))

@@ -296,6 +296,15 @@ def test_the_theme_can_be_changed(look_at: Callable[..., Page], sweep: bf.Run) -
     assert page.evaluate(ground) == before
 
 
+def test_a_number_that_rounds_to_zero_has_no_sign(
+    look_at: Callable[..., Page], sweep: bf.Run
+) -> None:
+    page = look_at(sweep_page(sweep))
+    small = "['percent', 'money', 'ratio', 'count'].map((form) => backfleet.format(form, -0.00001))"
+    assert page.evaluate(small) == ["0.00%", "0.00", "0.000", "0"]
+    assert page.evaluate("backfleet.format('percent', -0.1234)") == "-12.34%"
+
+
 def test_the_first_key_reaches_the_content(look_at: Callable[..., Page], sweep: bf.Run) -> None:
     page = look_at(sweep_page(sweep))
     page.keyboard.press("Tab")

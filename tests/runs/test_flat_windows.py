@@ -87,10 +87,12 @@ def test_every_fold_chooses_by_the_account_of_its_training_window(run: bf.Run) -
     for choice in folds.choices:
         train = str(choice.train[0].first), str(choice.train[0].last)
         test = str(choice.test[0].first), str(choice.test[0].last)
-        scores = [sharpe(accounts[train, point], folds.periods) for point in range(len(PERIODS))]
+        scores = [
+            sharpe(accounts[train, point], folds.basis.periods) for point in range(len(PERIODS))
+        ]
         assert choice.point == int(np.nanargmax(scores))
         assert choice.train_score == pytest.approx(scores[choice.point])
-        tested = sharpe(accounts[test, choice.point], folds.periods)
+        tested = sharpe(accounts[test, choice.point], folds.basis.periods)
         assert choice.test_score == pytest.approx(tested)
     expected = np.concatenate(
         [

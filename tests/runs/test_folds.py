@@ -23,6 +23,7 @@ from backfleet.validation.moments import Moments, moments_of
 from exhaustive_cases import cases
 from sample_job import job_of
 
+RISK_FREE_RATE = 0.03
 PERIODS = [5, 10, 20, 40]
 ROLLING: dict[str, Any] = {"windows": "rolling", "train": "1 year", "test": "6 months"}
 YEARS = [("2019-01", "2019-12"), ("2019-07", "2020-06"), ("2020-01", "2020-12")]
@@ -45,7 +46,8 @@ class Fallible(bt.Strategy):
 
 def run_job(store: Path, *, detail: str = "full", universe: str = "each", **keys: Any) -> bf.Run:
     usual: dict[str, Any] = {"params": {"period": PERIODS}, "validation": ROLLING}
-    job = job_of(store, results={"store": str(store), "detail": detail}, **(usual | keys))
+    results = {"store": str(store), "detail": detail, "risk_free_rate": RISK_FREE_RATE}
+    job = job_of(store, results=results, **(usual | keys))
     data = job.data.model_copy(update={"universe": universe})
     control = bf.submit(job.model_copy(update={"data": data}))
     control.wait()
@@ -81,7 +83,8 @@ def slow_returns(run: bf.Run, task: int) -> pd.Series:
 
 def slow_sharpe(returns: pd.Series, periods: float) -> float:
     deviation = float(returns.std())
-    return float(returns.mean()) / deviation * math.sqrt(periods) if deviation else math.nan
+    excess = float(returns.mean()) - RISK_FREE_RATE / periods
+    return excess / deviation * math.sqrt(periods) if deviation else math.nan
 
 
 def months(frame: Any, window: tuple[str, str]) -> Any:
@@ -95,8 +98,8 @@ def test_every_fold_takes_the_point_with_the_best_training_sharpe(
     folds = run.folds()
     assert len(folds.choices) == 3
     for choice, train, test in zip(folds.choices, YEARS, HALVES, strict=True):
-        trained = months(series, train).apply(slow_sharpe, periods=folds.periods)
-        tested = months(series, test).apply(slow_sharpe, periods=folds.periods)
+        trained = months(series, train).apply(slow_sharpe, periods=folds.basis.periods)
+        tested = months(series, test).apply(slow_sharpe, periods=folds.basis.periods)
         best = int(trained.idxmax())
         assert choice.point == best
         assert choice.train_score == pytest.approx(trained[best])
@@ -127,18 +130,20 @@ def test_the_stitched_account_earns_the_tests_of_the_chosen_points(
     peaks = np.maximum(values.cummax(), 1.0)
     assert account.metrics["max_drawdown"] == pytest.approx((values / peaks - 1).min())
     assert account.metrics["total_return"] == pytest.approx(values.iloc[-1] - 1)
-    assert account.metrics["sharpe"] == pytest.approx(slow_sharpe(expected, folds.periods))
+    assert account.metrics["sharpe"] == pytest.approx(slow_sharpe(expected, folds.basis.periods))
 
 
 def test_hindsight_is_the_best_point_of_all_sessions_in_the_same_tests(
     run: bf.Run, series: pd.DataFrame
 ) -> None:
     folds = run.folds()
-    best = int(series.apply(slow_sharpe, periods=folds.periods).idxmax())
+    best = int(series.apply(slow_sharpe, periods=folds.basis.periods).idxmax())
     expected = pd.concat([months(series[best], test) for test in HALVES])
     assert folds.hindsight is not None
     np.testing.assert_allclose(folds.hindsight.returns, expected, rtol=1e-12, atol=1e-15)
-    assert folds.hindsight.metrics["sharpe"] == pytest.approx(slow_sharpe(expected, folds.periods))
+    assert folds.hindsight.metrics["sharpe"] == pytest.approx(
+        slow_sharpe(expected, folds.basis.periods)
+    )
 
 
 def test_trades_and_fees_are_those_of_the_chosen_points_in_their_tests(run: bf.Run) -> None:
@@ -208,7 +213,8 @@ def test_each_symbol_has_its_own_choice_and_the_account_weighs_them_equally(run:
         parts = []
         for choice, train, test in zip(own, YEARS, HALVES, strict=True):
             scores = [
-                slow_sharpe(months(returns[point], train), folds.periods) for point in range(points)
+                slow_sharpe(months(returns[point], train), folds.basis.periods)
+                for point in range(points)
             ]
             expected = None if np.isnan(scores).all() else int(np.nanargmax(scores))
             assert choice.point == expected
@@ -224,7 +230,7 @@ def test_each_symbol_has_its_own_choice_and_the_account_weighs_them_equally(run:
 def test_a_plateau_is_the_mean_over_neighbors(run: bf.Run, series: pd.DataFrame) -> None:
     folds = run.folds(plateau=True)
     for choice, train in zip(folds.choices, YEARS, strict=True):
-        scores = months(series, train).apply(slow_sharpe, periods=folds.periods).to_list()
+        scores = months(series, train).apply(slow_sharpe, periods=folds.basis.periods).to_list()
         means = [np.nanmean(scores[max(point - 1, 0) : point + 2]) for point in range(4)]
         assert choice.point == int(np.argmax(means))
         assert choice.train_score == pytest.approx(scores[choice.point])
@@ -243,7 +249,7 @@ def test_paths_of_groups_are_accounts_over_all_sessions(run: bf.Run, series: pd.
         series[folds.choices[fold - 1].point].iloc[start:end]
         for fold, (start, end) in zip(folds_of_groups, pairwise(borders), strict=True)
     ]
-    assert folds.paths[0] == pytest.approx(slow_sharpe(pd.concat(parts), folds.periods))
+    assert folds.paths[0] == pytest.approx(slow_sharpe(pd.concat(parts), folds.basis.periods))
     quantiles = folds.path_quantiles()
     assert quantiles is not None
     assert quantiles[0.5] == pytest.approx(np.median(folds.paths))
@@ -271,7 +277,7 @@ def test_a_portfolio_has_one_choice_per_fold(tmp_path: Path) -> None:
     folds = run.folds()
     by_point = {point: slow_returns(run, point) for point in range(len(PERIODS))}
     for choice, train in zip(folds.choices, YEARS, strict=True):
-        scores = [slow_sharpe(months(by_point[p], train), folds.periods) for p in by_point]
+        scores = [slow_sharpe(months(by_point[p], train), folds.basis.periods) for p in by_point]
         assert choice.point == int(np.argmax(scores))
     assert folds.account is not None
     assert folds.account.trades == sum(choice.trades or 0 for choice in folds.choices)
@@ -282,10 +288,10 @@ def test_evidence_for_the_verdict_is_annual(run: bf.Run) -> None:
     evidence = folds.evidence()
     assert evidence is not None
     assert folds.account is not None
-    returns = folds.account.returns
+    returns = folds.basis.excess(folds.account.returns)
     moments = moments_of(sum_returns(returns, np.array([0, len(returns)])))
     assert isinstance(moments, Moments)
-    assert evidence.test_sharpe == pytest.approx(moments.sharpe * math.sqrt(folds.periods))
+    assert evidence.test_sharpe == pytest.approx(moments.sharpe * math.sqrt(folds.basis.periods))
     assert evidence.train_sharpe != pytest.approx(folds.train_score)
     assert (evidence.folds, evidence.changes) == (3, folds.changes)
 

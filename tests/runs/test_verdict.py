@@ -31,6 +31,7 @@ from backfleet.validation.verdict import Level, Overfitting, Verdict
 from finished_runs import RunOf, run_once
 from sample_job import job_of
 
+RISK_FREE_RATE = 0.03
 ENTRIES = list(range(2, 14))
 SYMBOLS = ("600519", "600559", "600560")
 
@@ -48,6 +49,22 @@ class Fallible(bt.Strategy):
             self.buy(size=1)
         if self.p.k > 2 and len(self) % (2 * self.p.k) == 0:
             self.close()
+"""
+
+
+HOLDING = """
+import backtrader as bt
+
+
+class Holding(bt.Strategy):
+    params = (("k", 1),)
+
+    def next(self):
+        if self.p.k == 1:
+            if not self.position:
+                self.buy(size=100)
+        elif len(self) % self.p.k == 0:
+            self.close() if self.position else self.buy(size=100)
 """
 
 
@@ -69,6 +86,7 @@ def fresh(
         "params": {"entry": ENTRIES, "exit": 2},
         "symbols": SYMBOLS[:1],
         "broker": {"cash": 1_000_000, "commission": 0.0002},
+        "results": {"store": str(store), "risk_free_rate": RISK_FREE_RATE},
     }
     job = job_of(store, **(usual | changes))
     data = job.data.model_copy(update={"universe": universe, **(data_changes or {})})
@@ -77,11 +95,14 @@ def fresh(
     return control.run
 
 
-def returns_of(run: bf.Run, task: int) -> pd.Series:
+def returns_of(run: bf.Run, task: int, periods: float | None = None) -> pd.Series:
+    """Return the returns of a task beyond the risk-free rate, by default in a year of its symbol's
+    sessions."""
     equity = run.equity(task)
     days = equity["time"].dt.tz_convert("Asia/Shanghai").dt.date
     returns: pd.Series = equity["value"].groupby(days).last().pct_change().dropna()
-    return returns
+    symbol = run.manifest.symbols[task // len(run.manifest.points)]
+    return returns - RISK_FREE_RATE / (periods or symbol.sessions_per_year)
 
 
 def deflated_of(returns: pd.Series, benchmark: float) -> float:
@@ -117,7 +138,7 @@ def test_numbers_of_the_best_point_follow_from_the_accounts(universe: str, run_o
     assert (evidence.best.task, evidence.best.params) == (best, {"entry": ENTRIES[best]})
     assert evidence.trades == rows["trades"][best]
 
-    series = [returns_of(run, task) for task in rows["task"]]
+    series = [returns_of(run, task, evidence.periods) for task in rows["task"]]
     ratios = np.array([returns.mean() / returns.std() for returns in series])
     assert isinstance(evidence.moments, Moments)
     assert evidence.moments.sharpe == pytest.approx(ratios[best], rel=1e-9)
@@ -220,12 +241,13 @@ def test_several_symbols_have_three_verdicts_with_their_own_trials(run_of: RunOf
 def test_best_point_over_symbols_is_that_of_the_equal_weight_returns(run_of: RunOf) -> None:
     run = run_of(symbols=SYMBOLS)
     verdict = run.verdict()
+    evidence = evidence_of(verdict.best_point)
     series = []
     for point in range(len(ENTRIES)):
         tasks = [symbol * len(ENTRIES) + point for symbol in range(len(SYMBOLS))]
-        series.append(pd.concat([returns_of(run, task) for task in tasks], axis=1).mean(axis=1))
+        returns = [returns_of(run, task, evidence.periods) for task in tasks]
+        series.append(pd.concat(returns, axis=1).mean(axis=1))
     ratios = np.array([returns.mean() / returns.std() for returns in series])
-    evidence = evidence_of(verdict.best_point)
     best = int(ratios.argmax())
     assert (evidence.noun, evidence.trials, evidence.symbols) == ("point", len(ENTRIES), 3)
     assert (evidence.best.point, evidence.best.task) == (best, None)
@@ -253,6 +275,27 @@ def test_failed_points_count_and_points_that_never_traded_do_not(tmp_path: Path)
     assert "The best of 7 points" in text
     assert "The number of trials includes 1 failed task." in text
     assert "PBO is not given: 6 points, 10 are needed." in text
+
+
+@pytest.mark.parametrize("symbols", [SYMBOLS[:1], SYMBOLS])
+def test_the_best_has_enough_trades_as_on_the_leaderboards(
+    symbols: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "holding.py").write_text(HOLDING)
+    strategy = f"{tmp_path / 'holding.py'}:Holding"
+    run = fresh(tmp_path / "runs", strategy=strategy, params={"k": [1, 5, 7, 9]}, symbols=symbols)
+    rows, verdict = run.results(), run.verdict()
+    assert rows["sharpe"].argmax() % 4 == 0
+    assert rows["trades"].iloc[::4].tolist() == [0] * len(symbols)
+    leader = rows[rows["trades"] >= 10]["sharpe"].idxmax()
+    evidence = verdict.best_task.evidence
+    assert (evidence.best.task, evidence.min_trades) == (rows["task"][leader], 10)
+    assert f"Among those with at least 10 trades, the best of {len(rows)} " in str(verdict)
+    if verdict.symbols is not None:
+        point = evidence_of(verdict.best_point)
+        assert (point.best.point != 0, point.min_trades) == (True, 10)
+        assert "at least 10 trades per symbol, the best of 4 points over 3 symbols" in str(verdict)
+        assert all(trial.evidence.best.point != 0 for trial in verdict.symbols.verdicts)
 
 
 def test_single_point_is_compared_with_0_and_with_the_ledger(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from bdb import BdbQuit
 
 import numpy as np
 import pytest
@@ -61,6 +62,23 @@ def test_an_error_is_placed_in_the_deepest_code_of_the_strategy() -> None:
         re.escape(elsewhere) + r" \(test_storable.py, line \d+, in next_bar\)",
         describe_error(caught.value, __name__.partition(".")[0]),
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (BdbQuit(), "BdbQuit; a worker has no terminal for breakpoint(): run 'backfleet debug"),
+        (EOFError("EOF when reading a line"), "EOFError: EOF when reading a line; a worker has no"),
+    ],
+)
+def test_a_strategy_that_waits_for_the_terminal_is_told_what_to_do(
+    error: Exception, hint: str
+) -> None:
+    assert describe_error(error, "acme").startswith(hint)
+
+
+def test_an_end_of_file_that_is_not_the_terminals_has_no_hint() -> None:
+    assert describe_error(EOFError("Ran out of input"), "acme") == "EOFError: Ran out of input"
 
 
 def test_equal_errors_are_described_alike_wherever_they_are_raised() -> None:

@@ -46,9 +46,11 @@ def run_in_child(script: Script, folder: Path) -> Ending:
 
     Plots appear nowhere, and nobody answers where the script asks.
     """
+    # -P keeps the current directory off the path, as for a plain run of a script elsewhere.
     command = [sys.executable, "-P", "-m", "backfleet.adopt.child", str(folder), str(script.path)]
     # Sets of texts have one order, the one that workers have.
     settings = {"MPLBACKEND": "Agg", "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
+    # A file and no pipe, which a script that prints a lot could fill.
     output = folder / "output.txt"
     with output.open("wb") as stream:
         child = subprocess.Popen(
@@ -57,10 +59,12 @@ def run_in_child(script: Script, folder: Path) -> Ending:
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
+            # A process group of its own, which can be killed as a whole.
             start_new_session=True,
         )
         try:
             code = child.wait(script.timeout)
+        # An interrupt of the user, too: the script must not run on.
         except BaseException as error:
             # Processes that the script has started, too.
             os.killpg(child.pid, signal.SIGKILL)
@@ -94,6 +98,7 @@ def read_observation(script: Script, folder: Path, ending: Ending) -> ObservedSc
     Raises UserError if the script ran no backtest.
     """
     record = folder / RUNS_FILE
+    # A run that has ended can be adopted, whatever the script did afterwards.
     if record.is_file():
         return decode_record(ObservedScript, RECORD_FORMAT, record.read_bytes())
     if ending.failure is not None:

@@ -39,6 +39,7 @@ def export(run: str, file: Path, store: str, force: bool) -> None:
             "the others",
             err=True,
         )
+    # A stream has no size to ask for.
     size = "" if is_stream(file) else f", {file.stat().st_size:,} bytes"
     # The bundle itself may go to standard output.
     click.echo(f"{file}: run {opened.id}, {len(bundle.files):,} files{size}", err=is_stream(file))

@@ -17,6 +17,8 @@ from backfleet.current_directory import installed_path
 __all__ = ["COMMANDS", "LazyGroup", "PluginGroup", "load_command"]
 
 COMMANDS = {
+    # In the order of `--help`, which is the order of a first use. The second text stands here
+    # because reading it from a docstring would import the command.
     "demo": ("backfleet.cli.demo:demo", "Run the sample job on the sample data."),
     "run": ("backfleet.cli.run:run", "Run a job."),
     "runs": ("backfleet.cli.run_listing:runs", "List, remove and tag the runs of a store."),
@@ -92,6 +94,7 @@ class PluginGroup(click.Group):
         self._prefix = prefix
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        # Own commands first: a plugin can add to a group but not replace what it has.
         return [*super().list_commands(ctx), *sorted(self._of_plugins())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -107,6 +110,7 @@ class PluginGroup(click.Group):
             for name, origins in _commands_of_plugins().items()
             if name.startswith(self._prefix)
         }
+        # A name with a dot belongs to a group inside this one.
         return {name: origins for name, origins in names.items() if "." not in name}
 
 
@@ -117,6 +121,7 @@ class LazyGroup(PluginGroup):
         return [*COMMANDS, *super().list_commands(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        # Backfleet's own names win without looking at plugins, which takes longer.
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
         module, _, name = COMMANDS[cmd_name][0].partition(":")
@@ -126,6 +131,7 @@ class LazyGroup(PluginGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        # click's own error has no suggestion.
         if self.get_command(ctx, args[0]) is None:
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -169,15 +175,19 @@ def _commands_of_plugins() -> dict[str, set[Origin]]:
         for file in folder.glob("*.dist-info/entry_points.txt"):
             for name, origin in _commands_in(file):
                 origins_by_name.setdefault(name, set()).add(origin)
+    # A plugin that claims the name of one of backfleet's own commands is never called.
     return {name: origins for name, origins in origins_by_name.items() if name not in COMMANDS}
 
 
 def _commands_in(entry_points: Path) -> Iterator[tuple[str, Origin]]:
     """The commands in the metadata of a distribution, which the folder is named after."""
     text = entry_points.read_text(encoding="utf-8", errors="replace")
+    # An ini file. Splitting its lines suffices for what packaging tools write, and takes less time
+    # than configparser.
     _, title, group = text.partition(f"[{GROUP}]\n")
     if not title:
         return
+    # The folder is called `name-version.dist-info`, with `_` for `-` in the name.
     distribution = entry_points.parent.name.partition("-")[0].replace("_", "-")
     for line in group.partition("\n[")[0].splitlines():
         name, equals, target = line.partition("=")
@@ -188,6 +198,7 @@ def _commands_in(entry_points: Path) -> Iterator[tuple[str, Origin]]:
 def _line_of(origins: set[Origin]) -> str:
     """Return the line of a plugin's command in `--help`, with the name of its package."""
     names = " and ".join(sorted({origin.distribution for origin in origins}))
+    # Two packages claim the name; calling it raises an error that names both.
     if len(origins) > 1:
         return f"From {names}."
     (origin,) = origins
@@ -201,6 +212,7 @@ def _first_line(target: str) -> str:
     """The first line of a command's docstring, read without importing its module."""
     module, _, name = target.partition(":")
     path = module.replace(".", "/") + ".py"
+    # A package that is installed in another way, such as by an import hook, gets no description.
     file = next(filter(Path.is_file, (Path(folder, path) for folder in installed_path())), None)
     if file is None:
         return ""

@@ -66,6 +66,7 @@ def _show_setup(comparison: Comparison) -> None:
         click.echo("the setup is the same")
         return
     click.echo("setup")
+    # Hashes of 64 digits would push the lines that differ out of sight; --json has them whole.
     _show_diff([_HASH.sub(_shortened, line) for line in comparison.setup], MAX_SETUP_LINES)
 
 
@@ -79,6 +80,7 @@ def _show_source(source: SourceComparison) -> None:
 
 def _show_diff(lines: Sequence[str], most: int) -> None:
     for line in printable_lines(lines[:most]):
+        # A generated source can have lines of megabytes.
         click.echo(line if len(line) <= MAX_LINE_CHARS else f"{line[: MAX_LINE_CHARS - 3]}...")
     if len(lines) > most:
         click.echo(f"... {len(lines) - most:,} more lines; --json has all")
@@ -143,4 +145,4 @@ def _cell(value: Any) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.6g}"
+    return "-" if value is None else f"{value:z.6g}"

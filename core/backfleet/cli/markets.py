@@ -27,6 +27,7 @@ def markets(context: click.Context, as_json: bool) -> None:
     """List the markets whose rules a job can use, with the rules that can be switched off."""
     from backfleet.market import Market
 
+    # click calls the group before its subcommand.
     if context.invoked_subcommand is not None:
         return
     names = [plugin.name for plugin in list_plugins("market")]
@@ -56,6 +57,7 @@ def show(name: str, symbol: str, day: datetime, as_json: bool) -> None:
     from backfleet.market import Market
 
     market = load_plugin("market", name, Market)()
+    # Facts about the symbol alone: the command has no job, and so no tables of facts.
     rules = [_rule(table, day.date()) for table in market.tables(SymbolFacts(symbol))]
     if as_json:
         echo_json(rules)
@@ -72,6 +74,7 @@ def _rule(table: Dated, day: date) -> dict[str, Any]:
     step, until = table.step(day), table.until(day)
     return {
         "rule": table.rule,
+        # Ten digits show rates such as 0.0000341 in full; the rest would be the rounding of floats.
         "value": f"{step.value:.10f}".rstrip("0").rstrip("."),
         "unit": table.unit,
         "since": step.first.isoformat(),

@@ -68,6 +68,7 @@ class Output:
 
     @classmethod
     def of(cls, columns: str | None, limit: int | None, form: str | None, path: str | None) -> Self:
+        # An unknown ending, such as .txt, gets a table.
         ending = Path(path or "").suffix.removeprefix(".").lower()
         names = [name.strip() for name in columns.split(",")] if columns else []
         return cls(names, limit, form or (ending if ending in FORMATS else TABLE), path)
@@ -148,6 +149,7 @@ def results(
         raise click.UsageError("--min-trades requires --by")
     limits = SqlLimits.of(memory, timeout)
     to = Output.of(columns, limit, form or ("json" if as_json else None), output)
+    # SQL has words of its own for what these options do.
     if sql is not None:
         if sort or where or columns or by:
             raise click.UsageError(
@@ -160,6 +162,8 @@ def results(
         raise click.UsageError("name a RUN; only --sql works without one, over all runs")
     opened = open_run(run, store)
     to = replace(to, swept=swept_columns(opened.manifest), sort=sort)
+    # A complete run has compacted files, from which the first rows in an order are read without all
+    # others. Conditions and leaderboards need every row.
     if by is None and where is None and (sort is not None or to.form != TABLE):
         order = SortOrder("task", ascending=True) if sort is None else SortOrder(sort, ascending)
         reader = _read_sorted(opened, order, to)
@@ -169,6 +173,7 @@ def results(
             if is_table and to.path is None:
                 _print_verdict(opened)
             return
+    # All rows in memory from here on: of an incomplete run, or for a condition or a leaderboard.
     rows = read_results(opened.store, opened.chunk_index)
     _report_missing(opened.manifest.tasks - rows.num_rows, opened)
     if by is None:
@@ -177,6 +182,7 @@ def results(
         trades = MIN_TRADES if min_trades is None else min_trades
         ranking = Ranking(sort, by, trades, ascending)
         _write_leaders(opened, rows, ranking, where, limits, to)
+    # A verdict is for people; a file or a program gets rows only.
     if to.form == TABLE and to.path is None and rows.num_rows:
         _print_verdict(opened, rows)
 
@@ -216,9 +222,11 @@ def _write_leaders(
 ) -> None:
     """Write the leaderboard of a run, and its rule on standard error."""
     if where is not None:
+        # `leaders_of` expects the order of the tasks.
         rows = query_rows(rows, where=where, sort="task", ascending=True, limits=limits)
     limit = DEFAULT_LEADERS if to.limit is None and to.form == TABLE else to.limit
     board = leaders_of(rows, run.manifest, ranking, limit)
+    # The board is limited already, and its rule says how many there are.
     _write_some(board.rows, replace(to, limit=None))
     if board.total:
         click.echo(board.describe(), err=True)
@@ -280,6 +288,7 @@ def _write(rows: pa.Table | pa.RecordBatchReader, to: Output) -> None:
             print_table(rows, to.columns, to.swept, to.sort)
         else:
             click.echo("no rows")
+    # Bytes would garble the terminal; into a pipe they may go.
     elif to.form == "parquet" and sys.stdout.isatty():
         raise click.UsageError("parquet is binary; give it a file with --output")
     else:

@@ -81,6 +81,7 @@ def runs(
                 "--where, --tag, --latest and --json cannot be combined with "
                 f"{context.invoked_subcommand!r}"
             )
+        # `runs --store S rm RUN` means the same store as `runs rm RUN --store S`.
         context.default_map = {name: {"store": store} for name in ("rm", "tag")}
         return
     selected = _selected(store, where, tag, latest, SqlLimits.of(memory, timeout))
@@ -95,6 +96,7 @@ def runs(
         # It imports what starts workers, which a listing can do without.
         from backfleet.cli.run_summary import run_argument
 
+        # Not quoted, because `$(...)` passes the text on as it is.
         click.echo(run_argument(open_run(next(iter(selected)))))
     elif not selected:
         is_filtered = where is not None or tag is not None
@@ -116,8 +118,10 @@ def rm(names: Sequence[str], store: str, yes: bool, force: bool) -> None:
     A run with active workers is not removed; cancel it first. If one RUN cannot be removed, none
     is. The trial ledger keeps its entries.
     """
+    # By URL, so that a run that is named twice is removed once.
     folders = {folder.store.url: folder for folder in (find_run_folder(n, store) for n in names)}
     for folder in folders.values():
+        # All of them before the first is removed: either all RUNs are removable or none is touched.
         check_removable(folder, force=force)
     for folder in folders.values():
         click.echo(_description(folder), err=True)
@@ -157,11 +161,13 @@ def _selected(
     if latest is not None:
         listed = {url: row for url, row in listed.items() if row["name"] == latest}
     if tag is not None:
+        # Tags have no comma in them; `check_label` sees to that.
         listed = {url: row for url, row in listed.items() if tag in row["tags"].split(", ")}
     if where is not None:
         from backfleet.results.query import query_rows
 
         table = query_rows(runs_table(list(listed.values())), where=where, limits=limits)
+        # SQL filters but must not reorder, since the newest run comes first.
         ids = set(table.column("run_id").to_pylist())
         listed = {url: row for url, row in listed.items() if row["run_id"] in ids}
     return listed if latest is None else dict(list(listed.items())[:1])

@@ -38,9 +38,11 @@ def print_summary(control: RunControl, summary: RunSummary) -> None:
     from backfleet.runs.verdict import read_folds
     from backfleet.submissions.large_runs import MAX_TABLE_TASKS
 
+    # No row, so there is nothing to rank and nothing to explain.
     if summary.missing == summary.tasks:
         click.echo(_headline(control, summary))
         return
+    # A ranking needs all rows in memory, and SQL does not.
     if summary.tasks > MAX_TABLE_TASKS:
         for line in [_headline(control, summary), *_spending(control), _leaders_by_sql(run)]:
             click.echo(line)
@@ -65,6 +67,7 @@ def print_summary(control: RunControl, summary: RunSummary) -> None:
 def exit_with_status(control: RunControl, summary: RunSummary) -> NoReturn:
     """Exit as the run ended; for a run with missing tasks, say why on standard error."""
     if summary.missing:
+        # Workers that were stopped at the limit have reasons that would mislead.
         reasons = [] if control.excess else _reasons(control)
         for line in [*_excess(control.excess), *reasons]:
             click.echo(line, err=True)
@@ -85,6 +88,7 @@ def short_name(run: Run) -> str:
 def run_argument(run: Run) -> str:
     """Return the run's path relative to the current directory if it is below it, else its URL."""
     try:
+        # ValueError for another folder and for S3 URLs alike.
         return str(Path(run.url).relative_to(Path.cwd()))
     except ValueError:
         return run.url
@@ -96,9 +100,11 @@ def _columns(run: Run) -> list[str]:
     from backfleet.cli.table import SHOWN
     from backfleet.results.leaderboard import ranking_columns
     from backfleet.results.row_problems import COLUMNS
+    from backfleet.results.scores import score_columns
 
     params = map(parameter_column, run.manifest.points.names)
-    return list(dict.fromkeys([*HEAD, *params, *STATE, *SHOWN, *COLUMNS, *ranking_columns()]))
+    shown = [*HEAD, *params, *STATE, *SHOWN, *COLUMNS, *ranking_columns()]
+    return list(dict.fromkeys([*shown, *score_columns(run.manifest)]))
 
 
 def _show_leaders(run: Run, rows: pa.Table) -> None:
@@ -107,6 +113,7 @@ def _show_leaders(run: Run, rows: pa.Table) -> None:
 
     board = leaders_of(rows, run.manifest, Ranking(), MAX_LEADERS)
     print_table(board.rows, swept=swept_columns(run.manifest))
+    # The rule of a ranking says nothing about a single row.
     if board.total > 1:
         click.echo(board.describe())
     click.echo()
@@ -137,6 +144,7 @@ def _verdict(run: Run, rows: pa.Table, folds: Folds | BackfleetError | None) -> 
     from backfleet.cli.verdict import verdict_lines
     from backfleet.runs.verdict import verdict_of_rows
 
+    # Folds that cannot be computed are named in their own line, and the verdict does without them.
     known = None if isinstance(folds, BackfleetError) else folds
     first, *more = verdict_lines(partial(verdict_of_rows, run.stored, rows, known))
     return [f"verdict: {first}", *(f"         {line}" for line in more)]
@@ -187,6 +195,7 @@ def _next_steps(run: Run, summary: RunSummary, rows: pa.Table) -> list[str]:
     name = short_name(run)
     lines = []
     if summary.error:
+        # The first failed task in the order of the tasks.
         failed = rows.column("task")[rows.column("error").is_valid().index(True).as_py()].as_py()
         lines.append(f"why:     backfleet logs {name} {failed}, or backfleet debug {name} {failed}")
     if run.chunk_index.counts().retryable:
@@ -212,6 +221,7 @@ def _excess(cost: Cost | None) -> list[str]:
 
 def _reasons(control: RunControl) -> Sequence[str]:
     """Return why workers gave up: their own records if there are any, else the executor's word."""
+    # Records in the store are exact; an executor often knows no more than an exit code.
     words = [f"{failure.kind}: {failure.message}" for failure in control.run.failures()]
     if not words:
         name = short_name(control.run)
@@ -221,6 +231,7 @@ def _reasons(control: RunControl) -> Sequence[str]:
             for status in control.worker_statuses
             if status.reason and status.state.ended
         ]
+    # Hundreds of workers mostly fail for the same reason.
     return list(dict.fromkeys(words))
 
 

@@ -53,8 +53,10 @@ def status(run: str, store: str, as_json: bool) -> None:
     facts["in_parts"] = PartIndex(opened.store, opened.chunk_index).counts().in_parts
     labels = opened.labels()
     facts |= {"tags": ", ".join(labels.tags), "note": "; ".join(labels.notes)}
+    # Asking the executor can take seconds, so only if workers may be active.
     workers = opened.workers.statuses() if facts["state"] == "running" else []
     facts["workers"] = dict(Counter(str(worker.state) for worker in workers))
+    # Each reason once, in the order of the workers.
     facts["waiting"] = list(dict.fromkeys(filter(None, map(_why_waiting, workers))))
     cost = cost_so_far(opened, opened.workers)
     facts["cost"] = None if cost is None else asdict(cost)
@@ -83,6 +85,7 @@ def status(run: str, store: str, as_json: bool) -> None:
         click.echo(f"{'cost':<12}{describe_cost(cost)}")
     for reason in facts["waiting"]:
         click.echo(f"{'waiting':<12}{reason}")
+    # Failures of earlier submissions no longer matter once all tasks have a row.
     for failure in facts["failures"] if facts["missing"] else []:
         click.echo(f"{'failure':<12}{failure}")
 
@@ -154,6 +157,7 @@ def resume(
         lambda accepted: resume(trust_code=accepted, trust_settings=accepted),
         [*trusted, *trusted_settings],
     )
+    # Only after consent: without it, nothing may change.
     add_labels(control.run.store, tags, note)
     if detach:
         show_detached(control, as_json=as_json)
@@ -171,6 +175,7 @@ def cancel(run: str, store: str) -> None:
     stopped = control.cancel()
     counts = opened.counts()
     done = f"{counts.done:,} of {counts.tasks:,} tasks are done"
+    # If nothing was stopped and the executor did not answer, only the error below is true.
     if stopped or not control.cancel_failures:
         what = "stopped its workers" if stopped else "no workers were running"
         click.echo(f"run {opened.id}: {what}; {done}")
@@ -216,6 +221,7 @@ def _why_waiting(worker: ShardStatus) -> str:
 
 def _print_lines(lines: Iterator[str]) -> bool:
     """Print lines, and say whether there were any."""
+    # A generator cannot say beforehand whether it is empty.
     some = False
     for line in lines:
         some = True

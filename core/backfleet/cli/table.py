@@ -18,15 +18,18 @@ if TYPE_CHECKING:
 __all__ = ["SHOWN", "print_columns", "print_fitting", "print_table", "table_lines"]
 
 SHOWN = {
-    "final_value": ".2f",
-    "total_return": ".4f",
-    "sharpe": ".2f",
-    "max_drawdown": ".4f",
+    "final_value": "z.2f",
+    "total_return": "z.4f",
+    "sharpe": "z.2f",
+    "max_drawdown": "z.4f",
     "trades": "d",
     "orders_completed": "d",
     "orders_rejected": "d",
 }
-"""Metrics that a table shows unless it is asked for others, and how."""
+"""Metrics that a table shows unless it is asked for others, and how.
+
+The `z` of a format writes a small loss that rounds to -0.00 as 0.00.
+"""
 
 LEFT_OUT_FIRST = (
     *("orders_completed", "final_value", "orders_rejected"),
@@ -57,6 +60,7 @@ def print_table(
     sort
         The column by which the rows are sorted, which is always shown too.
     """
+    # Columns that were asked for are all shown, even if lines wrap.
     names = list(columns) or _default_columns(rows, swept, sort)
     cells = _cells(rows, names)
     if columns:
@@ -82,6 +86,7 @@ def print_fitting(
         The options that show them all the same.
     """
     left_out: list[str] = []
+    # A file or a pipe has no width.
     if sys.stdout.isatty():
         left_out = _left_out(names, cells, left_out_first, shutil.get_terminal_size().columns)
     kept = [at for at, name in enumerate(names) if name not in left_out]
@@ -134,8 +139,10 @@ def _default_columns(rows: pa.Table, swept: Sequence[str], sort: str | None) -> 
         head = [name for name in ("point", "symbol", *swept, "symbols", "points") if name in names]
     else:
         head = [*names[:2], *(swept or names[2 : names.index("status")][:MAX_UNSWEPT]), "status"]
+    # Without duplicates, in this order; a sort column may be one of the shown.
     metrics = dict.fromkeys([*SHOWN, *([sort] if sort else []), "error"])
     tail = [name for name in metrics if name in names and name not in head]
+    # A column that is null in every row, such as `error`, would only take room.
     shown = [*head, *(name for name in tail if rows.column(name).null_count < rows.num_rows)]
     if IDENTICAL in names and any(count > 1 for count in rows.column(IDENTICAL).to_pylist()):
         shown.append(IDENTICAL)
@@ -156,7 +163,7 @@ def _cell(name: str, value: Any) -> str:
     if form and isinstance(value, int if form == "d" else (int, float)):
         return format(value, form)
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:z.6g}"
     return _one_line(str(value))
 
 

@@ -37,6 +37,7 @@ def trials(context: click.Context, store: str, as_json: bool) -> None:
     if context.invoked_subcommand is not None:
         if as_json:
             raise click.UsageError(f"--json cannot be combined with {context.invoked_subcommand!r}")
+        # `trials --store S show F` means the same store as `trials show F --store S`.
         context.default_map = {name: {"store": store} for name in ("show", "declare")}
         return
     rows = [_facts(family) for family in read_families(open_store(store), echo_damage)]
@@ -90,6 +91,7 @@ def declare(family: str, number: int, note: str, store: str) -> None:
 def _facts(family: Family) -> dict[str, Any]:
     """Return what is shown of a family."""
     points = count_points(family.entries, echo_damage)
+    # Counting reads the points of every run, so equal sets are counted once.
     is_one_code = len(family.present) == len(family.entries)
     return {
         "family": family.name,
@@ -139,6 +141,7 @@ def _print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _cell(value: Any) -> str:
+    # Before int, because to Python a bool is one.
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else str(value) or "-"

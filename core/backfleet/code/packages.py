@@ -74,6 +74,7 @@ class CodePackage:
 
     def compiled(self) -> str | None:
         """The first file that is machine code; None where there is none."""
+        # All suffixes count: an extension module is named `name.cpython-311-x86_64-linux-gnu.so`.
         paths = (path for path in sorted(self.files) if COMPILED & set(Path(path).suffixes))
         return next(paths, None)
 
@@ -91,6 +92,7 @@ def strategy_packages(
         unit.name: unit for closure in map(plugin_closure, targets) for unit in _units(closure)
     }
     if strategy.folder is None:
+        # Dictionaries by name, since plugins and strategy may reach the same units.
         units |= {unit.name: unit for unit in _units(closure)}
         return sorted(_by_owner(units.values()), key=_name)
     folder, module = Path(strategy.folder), strategy.target.partition(":")[0].removesuffix(".py")
@@ -136,6 +138,8 @@ def _by_owner(units: Iterable[CodeUnit]) -> Iterator[CodePackage]:
 
 def _package(owner: InstalledDistribution, reached: Mapping[str, CodeUnit]) -> CodePackage:
     """A distribution whole, and what of it was found to be reached."""
+    # A distribution is shipped whole, as its content hash is over all of it. What the strategy
+    # reaches may be missing in the metadata of an editable install.
     units = {**reached, **owner.units}
     files = {path: file for unit in units.values() for path, file in unit.files.items()}
     return CodePackage(owner.name, owner.version, files, owner.entry_points, owner.requires)

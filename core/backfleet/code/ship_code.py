@@ -41,6 +41,7 @@ def packages_to_ship(
         there nor travels.
     """
     packages = add_declared_files(strategy_packages(strategy, targets), strategy, files)
+    # Compared by content and not by version: a checkout changes without a new version.
     travelling = [package for package in packages if installed.get(package.name) != package.content]
     there = {*map(canonical_name, installed), *(package.name for package in travelling)}
     problems = [problem for package in travelling for problem in _problems(package, there)]
@@ -62,6 +63,7 @@ def _problems(package: CodePackage, there: Collection[str]) -> Iterator[str]:
     advice = f"build an image that holds it: {IMAGE} --with {package.folder or package.name}"
     compiled = package.compiled()
     if compiled is not None:
+        # Workers may have another processor or version of Python.
         yield f"{named} cannot travel to the workers: {compiled} is machine code; {advice}"
     elif len(package.files) > MAX_CODE_FILES or package.size > MAX_CODE_BYTES:
         yield (
@@ -82,6 +84,7 @@ def required_names(package: CodePackage | InstalledDistribution) -> Iterator[str
 
     Raises PluginError.
     """
+    # Imported here, because most submissions ship nothing.
     from packaging.requirements import InvalidRequirement, Requirement
 
     for text in package.requires:
@@ -91,5 +94,6 @@ def required_names(package: CodePackage | InstalledDistribution) -> Iterator[str
             raise PluginError(
                 f"{package.name} {package.version} requires {text!r}: {error}"
             ) from error
+        # Evaluated for this machine; with an empty extra, requirements of extras do not count.
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
             yield canonical_name(requirement.name)

@@ -66,6 +66,7 @@ def _key(code: StoredCode) -> ContentKey:
 
 
 def _store(store: Store, package: CodePackage) -> StoredCode:
+    # Workers import this module only to read code, and need not import what packs it.
     from backfleet.code.wheel import pack
 
     try:

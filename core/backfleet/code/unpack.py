@@ -28,12 +28,15 @@ def unpack(wheel: bytes, digest: str) -> Path:
     Raises PluginError where the wheel is not one of backfleet's, ExecutorError where there is no
     place for it.
     """
+    # Checked in memory before anything is written.
     files = read_wheel(wheel)
     try:
         folder = scratch_folder() / "code" / digest
+        # Compared byte by byte, since any process of this user may have written to the folder.
         if _holds(folder, files):
             return folder
         folder.parent.mkdir(exist_ok=True)
+        # Beside the final place, so that the renaming is atomic: no worker sees half a package.
         fresh = Path(tempfile.mkdtemp(dir=folder.parent))
         _write(files, fresh)
         try:
@@ -107,6 +110,7 @@ def _holds(folder: Path, files: Mapping[str, bytes]) -> bool:
     there = {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
+        # numba and Python keep compiled code there.
         if path.is_file() and path.parent.name != "__pycache__"
     }
     return there == set(files) and all(
@@ -118,6 +122,7 @@ def _write(files: Mapping[str, bytes], folder: Path) -> None:
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        # "x" fails if the file exists, so no link that was placed there is followed.
         with open(path, "xb", opener=_private) as stream:
             stream.write(content)
 

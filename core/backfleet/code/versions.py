@@ -16,6 +16,7 @@ DECISIVE = ("numpy", "pandas", "backtrader", "numba")
 @cache
 def library_versions() -> Mapping[str, str]:
     """Python's minor version and the versions of the libraries that compute, as installed here."""
+    # Imported here, because most commands never ask for versions.
     from importlib.metadata import version
 
     here = {"python": f"{sys.version_info.major}.{sys.version_info.minor}"}

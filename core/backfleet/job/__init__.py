@@ -45,6 +45,7 @@ __all__ = [
     "points_from_json",
 ]
 
+# Type checkers read the imports above; a running program looks the same names up here.
 _HOMES = {
     "BUY_AND_HOLD": "benchmark",
     "Broker": "broker",
@@ -68,5 +69,6 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    # Python calls `__getattr__` only for names that the module lacks, so each is looked up once.
     globals()[name] = value
     return value

@@ -53,6 +53,7 @@ def axis_values(parameter: Parameter, spec: object) -> tuple[Value, ...]:
         values = [parameter.coerce(value, f"{key}[{i}]") for i, value in enumerate(spec)]
     else:
         values = [parameter.coerce(spec)]
+    # Types first: 1 and 1.0 are two values only until both are fractions.
     return _distinct(_of_one_type(values, key), key)
 
 
@@ -66,9 +67,12 @@ class _Table:
 
     def number(self, name: str) -> Decimal:
         value = self.spec[name]
+        # A bool is an int to Python. NaN compares false with everything, so only `not ... <=`
+        # refuses it.
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not is_number or not abs(value) <= sys.float_info.max:
             raise self.refuse(name, "must be a finite number")
+        # The shortest text of a float is the number that the user wrote: 0.1 is one tenth here.
         return Decimal(repr(value))
 
     def refuse(self, name: str, reason: str) -> JobError:
@@ -77,6 +81,7 @@ class _Table:
 
 def _form(spec: Mapping[str, Any], key: str) -> str:
     """Which form a table has, by the keys it shares with each."""
+    # The likeliest form, so that a wrong or missing key is reported against what was meant.
     form = max(_KEYS, key=lambda name: len(spec.keys() & set(_KEYS[name])))
     known = _KEYS[form]
     unknown = [name for name in spec if name not in known]
@@ -101,8 +106,11 @@ def _steps(table: _Table) -> list[Value]:
     steps = EXACT.divide(EXACT.subtract(stop, start), step)
     if steps < 0:
         raise table.refuse("step", "has the wrong sign, so that the range has no values")
+    # int() drops a last step that is not whole: `stop` is a value only if the steps reach it.
     count = int(steps) + 1
+    # Before any value is computed: a tiny step can ask for 10^300 of them.
     _refuse_size(count, table.key, table.spec)
+    # Decides the type only for a parameter of kind "any"; others coerce the values anyway.
     whole = all(isinstance(value, int) for value in table.spec.values())
     values = (EXACT.add(start, EXACT.multiply(step, Decimal(i))) for i in range(count))
     return [table.parameter.coerce(int(v) if whole else float(v), table.key) for v in values]
@@ -122,13 +130,18 @@ def _between(table: _Table) -> list[Value]:
         raise table.refuse("low", "must be positive with log = true")
     inner = (_logarithmic if log else _linear)(low, high, count)
     to_number = _nearest_whole if table.parameter.kind == "int" else float
-    return [table.parameter.coerce(to_number(v), table.key) for v in [low, *inner, high]]
+    # The ends are taken as they were written: exp(ln(x)) can differ from x in the last digit.
+    values = [table.parameter.coerce(to_number(v), table.key) for v in [low, *inner, high]]
+    if table.parameter.kind == "int" and len(set(map(str, values))) < count:
+        raise table.refuse("count", "gives some whole numbers more than once; use a smaller count")
+    return values
 
 
 def _linear(low: Decimal, high: Decimal, count: int) -> list[Decimal]:
     """The points between the ends: (low (n - i) + high i) / n, with n = count - 1."""
     n = count - 1
     return [
+        # The division comes last, so it is the only operation that can round.
         EXACT.divide(
             EXACT.add(EXACT.multiply(low, Decimal(n - i)), EXACT.multiply(high, Decimal(i))),
             Decimal(n),
@@ -144,6 +157,7 @@ def _logarithmic(low: Decimal, high: Decimal, count: int) -> list[Decimal]:
 
 
 def _nearest_whole(value: Decimal) -> int:
+    # The context rounds halves to the even neighbor, as Python's round() does.
     return int(EXACT.to_integral_value(value))
 
 
@@ -159,6 +173,7 @@ def _of_one_type(values: Sequence[Value], key: str) -> list[Value]:
 
     Only a parameter of kind "any" can mix them, and a column of results holds one type.
     """
+    # None goes with any type: it is a null in the column.
     types = {type(value) for value in values if value is not None}
     if types == {int, float}:
         return [float(value) if isinstance(value, int) else value for value in values]
@@ -170,6 +185,7 @@ def _of_one_type(values: Sequence[Value], key: str) -> list[Value]:
 def _distinct(values: Sequence[Value], key: str) -> tuple[Value, ...]:
     seen: set[str] = set()
     for value in values:
+        # JSON tells 1, 1.0 and true apart, which are equal to Python, and lists cannot be hashed.
         text = json.dumps(value)
         if text in seen:
             raise invalid_value(key, value, "is listed twice; list each value once")

@@ -11,6 +11,7 @@ __all__ = ["parse_span"]
 SPAN = re.compile(r"([1-9][0-9]{0,3})(min|h|d|w|mo|y)")
 MINUTES = {"min": 1, "h": 60}
 DAY_MINUTES = 1440
+# Months and years have no fixed number of nanoseconds, so `Bars.length` keeps these units.
 CALENDAR: dict[str, np.timedelta64] = {
     "1d": np.timedelta64(1, "D"),
     "1w": np.timedelta64(1, "W"),
@@ -28,6 +29,7 @@ def parse_span(text: str) -> np.timedelta64:
     match = SPAN.fullmatch(text)
     if match is not None and match[2] in MINUTES:
         minutes = int(match[1]) * MINUTES[match[2]]
+        # A whole day of minutes is refused: days are cut at sessions, not every 24 hours.
         if minutes < DAY_MINUTES and DAY_MINUTES % minutes == 0:
             return np.timedelta64(minutes * 60 * 10**9, "ns")
         raise ValueError("must divide a day into equal parts, such as 15min, 1h or 4h")

@@ -23,6 +23,7 @@ NotNegative = Annotated[Number, Field(ge=0)]
 def _tag(value: object) -> str:
     if isinstance(value, Mapping) and CLASS in value:
         return CLASS_TAG
+    # A section that was built in Python arrives as a model instead of a table.
     return TABLE_TAG if isinstance(value, (Mapping, Section)) else NUMBER_TAG
 
 
@@ -95,6 +96,8 @@ class SlippageSection(Section):
         return self
 
 
+# The tag picks the one form to validate. From a plain union, pydantic would report what is wrong
+# with the value in each of its forms.
 CommissionValue = Annotated[
     Annotated[Annotated[Number, Field(ge=0, lt=1)], Tag(NUMBER_TAG)]
     | Annotated[CommissionSection, Tag(TABLE_TAG)]
@@ -103,6 +106,7 @@ CommissionValue = Annotated[
 ]
 SlippageValue = Annotated[
     Annotated[NotNegative, Tag(NUMBER_TAG)] | Annotated[SlippageSection, Tag(TABLE_TAG)],
+    # There is no class of slippage: a table with `class` is a table with an unknown key.
     Discriminator(lambda value: NUMBER_TAG if _tag(value) == NUMBER_TAG else TABLE_TAG),
 ]
 
@@ -113,6 +117,7 @@ AnyCommission = float | CommissionSection | dict[str, Any]
 """The three forms of a valid commission."""
 
 
+# A class computes the whole commission of an order, so a minimum would be ignored.
 def _refuse_minimum_of_class(costs: Costs) -> Costs:
     if isinstance(costs.commission, dict) and costs.minimum_commission:
         raise ValueError("minimum_commission cannot be combined with a class of commissions")

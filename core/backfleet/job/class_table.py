@@ -32,10 +32,12 @@ def class_table(table: dict[str, Any]) -> dict[str, Any]:
     for name, value in table.items():
         if not name.isidentifier():
             raise ValueError(f"{name!r} cannot be the name of an argument")
+        # Arguments are part of the run's identity, whose JSON has neither NaN nor larger integers.
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{name} = {show(value)} must be a finite number")
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise ValueError(f"{name} = {show(value)} must fit into 64 bits")
+        # A bool is an int to Python and passes.
         if not isinstance(value, (str, int, float)):
             raise ValueError(f"{name} = {show(value)} must be a number, text in quotes or a bool")
     return table
@@ -46,6 +48,8 @@ def _check_reference(reference: object) -> None:
     if not isinstance(reference, str):
         raise ValueError(f"class = {show(reference)} {forms}")
     place, colon, name = reference.rpartition(":")
+    # Both `Name` and `place:Name` are possible; `:Name` is not, and neither is a dotted name
+    # without a module.
     if not name.isidentifier() or bool(colon) != bool(place):
         raise ValueError(f"class = {show(reference)} {forms}")
     if "/" in place or "\\" in place:
@@ -63,11 +67,13 @@ def class_or_table(value: object) -> object:
 
 def analyzer_name(name: str) -> str:
     """The name of an analyzer, which begins the names of its columns."""
+    # Lowercase only, since column names are compared without case.
     if not ANALYZER_NAME.fullmatch(name):
         raise ValueError(
             "the analyzer's name must have 1 to 32 lowercase letters, digits or '_', and begin "
             "with a letter"
         )
+    # Under this name, the engine adds the analyzer that records orders and equity.
     if name == RECORDER:
         raise ValueError("cannot be the name of an analyzer, since backfleet's own has it")
     return name

@@ -7,6 +7,7 @@ from typing import Any
 
 __all__ = ["symbols_of_feeds"]
 
+# Keys that would leave out a feed, which the strategy counts on by its position.
 EXCLUDED = ("exclude", "on_bad_symbol")
 
 
@@ -16,11 +17,14 @@ def symbols_of_feeds(data: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Raises ValueError if a key contradicts the feeds, or if an auxiliary feed is not among them.
     """
+    # Each name once, in order; a name that is listed twice is reported by the check of the list.
     feeds = list(dict.fromkeys(name for name in data["feeds"] if name and isinstance(name, str)))
     if not feeds:
         return {}
     auxiliary = data.get("auxiliary")
     tables = auxiliary if isinstance(auxiliary, Mapping) else {}
+    # `SYMBOL.NAME` is a symbol's resampled feed only if both parts are known: symbols such as BRK.B
+    # have dots of their own.
     resampled = [name for name, table in tables.items() if _is_resampled(table)]
     plain = [name for name in feeds if name not in tables]
     parts = [name.rpartition(".") for name in plain]
@@ -34,6 +38,8 @@ def symbols_of_feeds(data: Mapping[str, Any]) -> Mapping[str, Any]:
     _check_keys(data, symbols)
     for name in tables:
         names = _names(name, name in resampled, symbols)
+        # An auxiliary feed of another symbol is one feed; of a resampled one, some symbol's is
+        # enough.
         if not {*names} & {*feeds}:
             forms = " or ".join(f'"{form}"' for form in names)
             raise ValueError(f"feeds does not have the auxiliary feed {name!r}; add {forms}")
@@ -56,6 +62,7 @@ def _names(name: str, is_resampled: bool, symbols: Sequence[str]) -> list[str]:
 
 def _check_keys(data: Mapping[str, Any], symbols: Sequence[str]) -> None:
     given = data.get("symbols", symbols)
+    # Equal symbols pass, because a validated job that is written out again has both keys.
     if {*([given] if isinstance(given, str) else given)} != {*symbols}:
         raise ValueError("has both feeds and symbols; feeds names the symbols, so remove symbols")
     if data.get("universe", "portfolio") != "portfolio":
@@ -64,5 +71,6 @@ def _check_keys(data: Mapping[str, Any], symbols: Sequence[str]) -> None:
             "or remove universe"
         )
     for key in EXCLUDED:
+        # The defaults pass for the same reason.
         if data.get(key) not in (None, (), [], "refuse"):
             raise ValueError(f"has feeds, whose symbols are all needed; remove {key}")

@@ -12,6 +12,7 @@ from backfleet.job import rules
 __all__ = ["Day", "Number", "Text", "Whole"]
 
 Text = Annotated[str, Strict(), Field(min_length=1)]
+# Strict, because pydantic would otherwise take "5" and true for numbers.
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict(), AllowInfNan(False)]
 Day = Annotated[date, BeforeValidator(rules.day)]

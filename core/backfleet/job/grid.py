@@ -43,10 +43,13 @@ class GridPoints(Points):
         self.names = tuple(axes)
         self._values = {name: list(values) for name, values in axes.items()}
         self._columns = {name: column_of(values) for name, values in self._values.items()}
+        # Python's integers: a product of int64 could wrap around to an accepted size.
         self._size = math.prod(len(values) for values in self._values.values())
         if self._size > MAX_POINTS:
             raise JobError(_too_many(self._values, self._size))
         self._strides = dict(zip(axes, _strides(self._values), strict=True))
+        # The filter reads the columns of this object, which must be those of the whole grid until
+        # then.
         self._kept: Indices | None = None
         self._kept, self._filter = point_filter.apply(self)
 
@@ -55,6 +58,7 @@ class GridPoints(Points):
 
     def __getitem__(self, index: int) -> dict[str, Value]:
         # One point in plain Python: that takes a tenth of what arrays of one element do.
+        # A range checks the bounds and knows negative indices.
         position = range(len(self))[index]
         if self._kept is not None:
             position = int(self._kept[position])
@@ -66,6 +70,7 @@ class GridPoints(Points):
     def column(self, name: str, indices: Indices) -> Column:
         values = self._columns[name]
         positions = indices if self._kept is None else self._kept[indices]
+        # A point's position is a number in a mixed radix; this is the digit of one axis.
         taken: Column = values[positions // self._strides[name] % len(values)]
         return taken
 
@@ -95,12 +100,14 @@ class GridPoints(Points):
         """The grid that `to_json` wrote, narrowed again. Raises CorruptObject."""
         point_filter = PointFilter(data.get("where"), data.get("sample"), data.get("seed", 0))
         for name, values in data["axes"]:
+            # The manifest may come from anybody: values are checked before they reach a strategy.
             if not isinstance(name, str) or not _is_plain(values):
                 raise CorruptObject(f"the planned sweep has an axis that is none: {name!r:.60}")
         try:
             points = cls(dict(data["axes"]), point_filter)
         except JobError as error:
             raise CorruptObject(f"the planned sweep cannot be read: {error}") from error
+        # The filter is applied again on every machine, so its outcome is compared with the plan's.
         digest = None if points._kept is None else _digest(points._kept)
         if digest != data.get("kept"):
             raise CorruptObject("the sweep keeps other points than those that were planned")

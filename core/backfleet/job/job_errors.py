@@ -33,6 +33,7 @@ def combined_error(errors: Iterable[Exception]) -> JobError:
 
 def show(value: object) -> str:
     """Return a value as JSON, close to how the job file writes it, and cut if it is long."""
+    # TOML has dates and times, which JSON lacks.
     text = json.dumps(value, default=str, ensure_ascii=False)
     return _cut(text, MAX_VALUE_CHARS)
 
@@ -40,6 +41,7 @@ def show(value: object) -> str:
 def suggestion(name: str, names: Iterable[str]) -> str:
     """Return a hint to end a message with: the closest of `names`, or all of them if few."""
     known = sorted(names)
+    # Compared without case, since a wrong case is a common mistake.
     by_folded = {known_name.casefold(): known_name for known_name in known}
     close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
     if close:

@@ -25,7 +25,7 @@ from backfleet.job.class_table import Analyzers, ClassTable, Signals
 from backfleet.job.feeds import symbols_of_feeds
 from backfleet.job.fields import Day, Number, Text, Whole
 from backfleet.job.overrides import Overrides
-from backfleet.job.paths import absolute_path, absolute_strategy, anchor
+from backfleet.job.paths import absolute_path, absolute_preset, absolute_strategy, anchor
 from backfleet.job.point_filter import MAX_SAMPLE
 from backfleet.job.quantities import Duration, MemorySize
 from backfleet.job.section import Section
@@ -194,8 +194,9 @@ class Data(Section):
         preset = given.pop("preset")
         if "source" in given:
             raise ValueError("has both a source and a preset; give one of them")
-        if isinstance(preset, str) and preset.endswith(".toml"):
-            preset = absolute_path(preset)
+        if isinstance(preset, str):
+            # The options of a source are not anchored, so a path among them must be absolute.
+            preset = absolute_preset(preset)
         options = given.get("options", {})
         merged = {"preset": preset, **options} if isinstance(options, Mapping) else options
         return {**given, "source": "preset", "options": merged}
@@ -211,6 +212,7 @@ class Data(Section):
     @field_validator("end")
     @classmethod
     def _not_before_start(cls, end: date | None, info: ValidationInfo) -> date | None:
+        # A start that is wrong is missing here and has an error of its own.
         start = info.data.get("start")
         if end and start and end < start:
             raise ValueError(f"is before data.start, {start}")
@@ -220,7 +222,9 @@ class Data(Section):
         """Return the data section of an auxiliary feed that is not resampled."""
         given = self.auxiliary[name].model_dump(exclude_none=True)
         if "source" in given:
+            # Options belong to a source: those of `[data]` may be unknown to another one.
             given.setdefault("options", {})
+        # Keys that are about choosing traded symbols do not apply to a feed of one symbol.
         whole: dict[str, Any] = {
             "auxiliary": {},
             "exclude": (),
@@ -343,10 +347,10 @@ class Resources(Section):
 class Job(Section):
     """A job: a strategy over symbols and parameter points.
 
-    Paths are absolute once a job is made. In a job file, `data.path`, `sweep.points` and the file
-    of a `file.py:Class` strategy are relative to the folder of the job file; from Python and from
-    the command line they are relative to the current directory, as `results.store` always is.
-    `s3://` URLs are left alone.
+    Paths are absolute once a job is made. In a job file, `data.path`, `data.facts`, `sweep.points`
+    and the files of a preset and of a `file.py:Class` strategy are relative to the folder of the
+    job file; from Python and from the command line they are relative to the current directory, as
+    `results.store` always is. `s3://` URLs are left alone.
 
     Attributes
     ----------
@@ -404,6 +408,8 @@ class Job(Section):
     sizer: ClassTable | None = None
     signals: Signals = Field(default_factory=dict)
     market: MarketSection | None = None
+    # A factory, unlike the other sections: the path of the default store begins at the current
+    # directory when the job is made, not when this module is imported.
     results: Results = Field(default_factory=Results)
     validation: Validation = Validation()
     resources: Resources = Resources()
@@ -425,6 +431,7 @@ class Job(Section):
         """Read a job file, with what the command line changes in it. Raises JobError."""
         file = Path(path)
         raw = _read_toml(file)
+        # Before the overrides: paths of the command line start at the current directory.
         anchor(raw, file.absolute().parent)
         return cls(**overrides.apply(raw) if overrides else raw)
 
@@ -432,6 +439,7 @@ class Job(Section):
 def _flat(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
     """The keys of a job as they are named in its errors: `data.path`, `params.period`."""
     for name, item in value.items():
+        # The tables in `[params]` are specs, each of which is one value.
         if isinstance(item, Mapping) and not path.startswith("params"):
             yield from _flat(item, f"{path}{name}.")
         else:
@@ -445,6 +453,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise JobError(f"there is no job file {file}") from None
     except OSError as error:
         raise JobError(f"job file {file} cannot be read: {error.strerror}") from None
+    # A ValueError, too, so it comes before.
     except UnicodeDecodeError as error:
         raise JobError(f"job file {file} is not UTF-8: byte {error.start}") from None
     except ValueError as error:

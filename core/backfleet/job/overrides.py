@@ -42,6 +42,7 @@ class Overrides:
         they take such values, is for the validation to say.
         """
         changed = copy.deepcopy(dict(raw))
+        # The order decides what holds if two options set one key: -p and --symbols override --set.
         for text in self.sets:
             key, value = _split(text, "--set", "broker.cash=50000")
             _put(changed, key.split("."), _toml_or_text(value), f"--set {text}")
@@ -55,6 +56,7 @@ class Overrides:
 
 
 def _split(text: str, option: str, example: str) -> tuple[str, str]:
+    # Only the first "=" separates: `grid={low=1, high=3, count=2}` has more of them.
     key, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not all(part.strip() for part in key.split(".")):
         raise JobError(f"{option} {text}: must be a key and a value, such as {option} {example}")
@@ -74,14 +76,17 @@ def _spec(text: str, option: str) -> object:
     """A parameter's spec as the command line writes it."""
     if not text:
         raise JobError(f"{option}: has no value")
+    # A range only if all parts are numbers: a text may contain colons, too.
     parts = [_number(part) for part in text.split(":")]
     if len(parts) > 1 and None not in parts:
         if len(parts) != 3:
             raise JobError(f"{option}: a range is start:stop:step, text goes in quotes")
         return dict(zip(("start", "stop", "step"), parts, strict=True))
     value = _toml_or_text(text)
+    # No parameter takes a date, but a text may look like one. A datetime is a date to Python.
     if isinstance(value, (date, time)):
         return text
+    # Text in quotes differs from its TOML, so its comma is part of the value.
     if isinstance(value, str) and "," in text and value == text:
         return [_toml_or_text(item) for item in _items(text, option)]
     return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from enum import Enum
 from typing import Any, Literal
 
 from backfleet.job.job_errors import invalid_value
@@ -25,6 +26,7 @@ KINDS: Mapping[type, Kind] = {
     list: "list",
     tuple: "list",
 }
+# The columns of points and results are int64.
 MAX_INT = 2**63 - 1
 
 
@@ -43,7 +45,7 @@ class Parameter:
     has_default
         False where every job must set the parameter.
     describable
-        False where the default is no plain JSON (a class, a function): `default` is None then,
+        False where the default is no plain JSON (a class, an enum): `default` is None then,
         and a job that does not set the parameter leaves it out.
     doc
         One line for the user.
@@ -59,6 +61,7 @@ class Parameter:
     @classmethod
     def of(cls, name: str, default: object, doc: str = "") -> Parameter:
         """The parameter that takes the type of `default`."""
+        # None shows no type, so the parameter takes any scalar.
         if default is None:
             return cls(name, "any", doc=doc)
         kinds = (kind for plain, kind in KINDS.items() if isinstance(default, plain))
@@ -66,7 +69,7 @@ class Parameter:
         try:
             plain: Value = _plain_element(default)
         except ValueError:
-            # An infinite float or a list of objects still says which kind of value it takes.
+            # An infinite float, an enum or a list of objects still says which values it takes.
             return cls(name, kind, describable=False, doc=doc)
         return cls(name, kind, plain, doc=doc)
 
@@ -75,6 +78,7 @@ class Parameter:
 
         `key` is the path to name in the error, `params.<name>` if it is not given. Raises JobError.
         """
+        # Only a parameter whose default is None can be set to None.
         if value is None and self._may_be_none:
             return None
         try:
@@ -99,6 +103,7 @@ class Parameter:
 def _plain_int(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError("must be a whole number, as its default is")
+    # TOML and shells write whole numbers as 5.0, too. NaN and infinity are no integers either.
     if isinstance(value, float) and not value.is_integer():
         raise ValueError("must be a whole number, as its default is; it is not rounded")
     return _in_64_bits(int(value))
@@ -119,10 +124,14 @@ def _plain_bool(value: object) -> bool:
 def _plain_str(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("must be text in quotes, as its default is")
-    return str(value)
+    # str() of a text that is an enum gives the name of the member instead of the text.
+    return str.__str__(value)
 
 
 def _plain_scalar(value: object) -> Value:
+    # A strategy may ask for what only the member has, such as its name.
+    if isinstance(value, Enum):
+        raise ValueError("must be a number, text, true or false, not the member of an enum")
     if isinstance(value, bool):
         return value
     if isinstance(value, str):

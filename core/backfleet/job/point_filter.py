@@ -48,8 +48,11 @@ class PointFilter:
         count = len(points) if kept is None else len(kept)
         if not count:
             raise invalid_value(KEY, self.where, f"is true for none of {len(points):,} points")
+        # A sample that draws all is left out of the filter, so that equal points make one run.
         if self.sample is None or self.sample >= count:
             return kept, PointFilter(where)
+        # Drawn among those that `where` keeps, and sorted: the order of tasks does not depend on
+        # the draw.
         drawn = random.Random(self.seed).sample(range(count), self.sample)
         chosen = np.sort(np.array(drawn, dtype=np.int64))
         return chosen if kept is None else kept[chosen], PointFilter(where, self.sample, self.seed)
@@ -63,9 +66,11 @@ class PointFilter:
         for first in range(0, len(points), BLOCK_POINTS):
             block = np.arange(first, min(first + BLOCK_POINTS, len(points)), dtype=np.int64)
             columns = {name: points.column(name, block) for name in where.names}
+            # The last byte of a block is filled up with zeros, which select nothing.
             masks.append(np.packbits(where.mask(columns, len(block))))
         bits = np.concatenate(masks)
         count = int(np.bitwise_count(bits).sum())
+        # A condition that is always true is left out of the filter, as it changes nothing.
         if count == len(points):
             return None, None
         if count > MAX_SELECTED:

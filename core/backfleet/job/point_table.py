@@ -44,6 +44,7 @@ class TablePoints(Points):
         self, columns: Mapping[str, Column], point_filter: PointFilter = ALL_POINTS
     ) -> None:
         self.names = tuple(columns)
+        # The filter reads the columns of this object, which must be those of all points until then.
         self._columns = dict(columns)
         kept, _ = point_filter.apply(self)
         if kept is not None:
@@ -86,6 +87,8 @@ class TablePoints(Points):
             points = cls({name: _from_arrow(arrow.column(name)) for name in data["names"]})
         except (JobError, KeyError, TypeError, ValueError) as error:
             raise CorruptObject(f"the table of explicit points cannot be read: {error}") from error
+        # The name of the stored file vouches for its bytes, and this digest for its place in the
+        # identity.
         if points._digest() != data["digest"]:
             raise CorruptObject("the table of explicit points was altered")
         return points
@@ -94,6 +97,8 @@ class TablePoints(Points):
         """SHA-256 over names, types and values, whatever the file they came in."""
         sha = hashlib.sha256()
         for name, column in self._columns.items():
+            # The dtype and the length keep columns apart whose bytes alone could be those of other
+            # columns.
             sha.update(json.dumps([name, column.dtype.str, len(column)]).encode())
             if column.dtype == object:
                 sha.update(json.dumps(column.tolist()).encode())
@@ -138,6 +143,8 @@ def _parquet(table: bytes) -> pa.Table:
 def _coerced(parameter: Parameter, values: pa.ChunkedArray) -> Column:
     import pyarrow as pa
 
+    # The two common types are read as whole columns. All else, and all that is wrong, goes through
+    # `coerce` value by value, which names the row.
     is_number = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
     if parameter.kind == "float" and is_number and not values.null_count:
         # Whole numbers above 2^53 are rounded, as `float` does it, and -0.0 becomes 0.0, as in
@@ -157,13 +164,16 @@ def _to_arrow(column: Column) -> pa.Array:
     import pyarrow as pa
 
     if column.dtype == np.bool_:
+        # Arrow holds 8 bools in a byte, the first one in the lowest bit.
         bits = pa.py_buffer(np.packbits(column, bitorder="little"))
         return pa.Array.from_buffers(pa.bool_(), len(column), [None, bits])
     if column.dtype != object:
         kind = pa.int64() if column.dtype == np.int64 else pa.float64()
+        # A column can be a strided view, and Arrow reads the buffer from end to end.
         content = pa.py_buffer(np.ascontiguousarray(column))
         return pa.Array.from_buffers(kind, len(column), [None, content])
     texts = [json.dumps(value).encode() for value in column.tolist()]
+    # A large_string has 64-bit offsets: the texts can exceed 2 GB together.
     ends = np.cumsum([0, *map(len, texts)], dtype=np.int64)
     buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))]
     return pa.Array.from_buffers(pa.large_string(), len(texts), buffers)

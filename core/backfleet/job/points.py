@@ -94,6 +94,7 @@ class Points(ABC):
 
     def __getitem__(self, index: int) -> dict[str, Value]:
         """The point's values by name, plain Python objects of its own. Raises IndexError."""
+        # A range checks the bounds, and knows negative indices.
         at = np.array([range(len(self))[index]], dtype=np.int64)
         return {name: copy.deepcopy(self.column(name, at).tolist()[0]) for name in self.names}
 
@@ -104,6 +105,7 @@ class Points(ABC):
 def column_of(values: Sequence[Value]) -> Column:
     """Values as an array: int64, float64 or bool where all are of that type, else object."""
     types = {type(value) for value in values}
+    # The exact type counts: a bool among integers makes an object column, as it must stay a bool.
     for plain, dtype in ((int, np.int64), (float, np.float64), (bool, np.bool_)):
         if types == {plain}:
             return np.array(values, dtype=dtype)

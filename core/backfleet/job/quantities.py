@@ -37,6 +37,7 @@ BYTES: Mapping[str, int] = {
     "gb": 10**9,
     "tb": 10**12,
 }
+# Bytes below this number fit into an int64.
 MAX_AMOUNT = 10**18
 QUANTITY = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z]+)\s*")
 
@@ -77,6 +78,7 @@ def _parse(value: object, units: Mapping[str, int], expected: str) -> Decimal:
 def _bare(value: object, expected: str) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"must be {expected}")
+    # The shortest text of a float is what the user wrote; Decimal(0.1) is its binary neighbor.
     return Decimal(repr(value))
 
 
@@ -85,6 +87,7 @@ def _with_unit(text: str, units: Mapping[str, int], expected: str) -> Decimal:
     if match is None:
         raise ValueError(f"must be {expected}")
     number, unit = match.groups()
+    # Without case: people write MB, Mb and mb, and nobody means bits.
     if unit.lower() not in units:
         raise ValueError(f"has the unknown unit {unit!r}; write {expected}")
     return Decimal(number) * units[unit.lower()]

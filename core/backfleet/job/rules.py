@@ -76,12 +76,16 @@ def strategy_reference(strategy: object) -> object:
     """A class as the `pkg.module:Class` that a worker can import; all else is left alone."""
     if not isinstance(strategy, type):
         return strategy
+    # A worker imports the class by its name, and a local class has none.
     if "<locals>" in strategy.__qualname__:
         raise ValueError(f"is made within a function; {WRITE_TO_FILE}")
     reference = f"{strategy.__module__}:{strategy.__qualname__}"
+    # Refused by `strategy`, with a reason of its own.
     if strategy.__module__ == MAIN:
         return reference
     module = sys.modules.get(strategy.__module__)
+    # A module without a spec was not imported but executed, as a script is. And the name may lead
+    # to another class by now, if a decorator has replaced it.
     if getattr(module, "__spec__", None) is None or _within(module, strategy) is not strategy:
         raise ValueError(f"cannot be imported as {reference}; {WRITE_TO_FILE}")
     return reference
@@ -113,6 +117,7 @@ def strategy(reference: str) -> str:
 
 def symbol(name: str) -> str:
     """A symbol or glob; it names a file, and must not leave the source's folder."""
+    # Sources build a path from the name, and jobs may come from anybody.
     if any(separator in name for separator in ("/", "\\", "\0")):
         raise ValueError("must not contain a path separator; a symbol is a name below data.path")
     if ".." in name or name.startswith("."):
@@ -153,6 +158,7 @@ def feed_name(name: str) -> str:
             "the feed's name must have 1 to 64 letters, digits, '.', '_' or '-', and begin with a "
             "letter or digit"
         )
+    # `--data facts=PATH` gives the place of the facts, and `--data NAME=PATH` that of a feed.
     if name == "facts":
         raise ValueError("cannot be the name of a feed, since commands name data.facts so")
     return name
@@ -184,6 +190,7 @@ def day(value: object) -> date:
             return date.fromisoformat(value)
         except ValueError:
             raise ValueError("must be a date such as 2019-01-31") from None
+    # A datetime is a date to Python.
     if not isinstance(value, date) or isinstance(value, datetime):
         raise ValueError("must be a date such as 2019-01-31, without a time")
     return value
@@ -255,6 +262,7 @@ def plain_specs(params: object) -> object:
     if isinstance(params, dict):
         return {name: plain_specs(spec) for name, spec in params.items()}
     if isinstance(params, (np.ndarray, np.generic)):
+        # numpy's scalars are no Python numbers, and tolist() gives plain ones at any depth.
         return params.tolist()
     if isinstance(params, (range, tuple, list)):
         return [plain_specs(spec) for spec in params]
@@ -267,6 +275,8 @@ def _is_timezone(name: str) -> bool:
     This spares most jobs `available_timezones`, which opens the files of all time zones.
     """
     region, _, city = name.partition("/")
+    # Names of one or three words are left to the full list. "posix" and "right" are copies of the
+    # whole database that are no names of zones.
     if not city or "/" in city or region in ("posix", "right"):
         return False
     return any(_is_in(Path(folder), region, city) for folder in zoneinfo.TZPATH)
@@ -276,6 +286,7 @@ def _is_in(folder: Path, region: str, city: str) -> bool:
     """Whether a folder of time zones has one. Case counts, also if the file system ignores it."""
     try:
         with (folder / region / city).open("rb") as file:
+            # The magic number of compiled time zones; the folder has tables of text, too.
             is_zone = file.read(4) == b"TZif"
     except (OSError, ValueError):
         return False

@@ -44,6 +44,7 @@ class Section(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             problems = error.errors(include_url=False)
+            # `from None`, because pydantic's own text would repeat every problem in other words.
             raise combined_error(_explain(type(self), problem) for problem in problems) from None
 
     # Without this mark, pydantic validates a nested section by calling its __init__, and the
@@ -55,6 +56,7 @@ def _explain(section: type[Section], problem: Any) -> JobError:
     key, kind = _dotted(problem["loc"]), problem["type"]
     if kind == "extra_forbidden":
         name = str(problem["loc"][-1])
+        # The key itself is no field, so the section is the one that its path leads to.
         known = _section_at(section, problem["loc"][:-1]).model_fields
         tables = " or ".join(_tables_with(section, name))
         hint = f"; it belongs in {tables}" if tables else suggestion(name, known)
@@ -70,10 +72,12 @@ def _explain(section: type[Section], problem: Any) -> JobError:
 
 def _reason(problem: Any) -> str:
     context = problem.get("ctx", {})
+    # One of our rules raised it, and its text is the reason.
     if isinstance(context.get("error"), ValueError):
         return str(context["error"])
     reason = str(problem["msg"]).replace("Input should be", "must be")
     if problem["type"] == "literal_error" and isinstance(problem["input"], str):
+        # pydantic gives the options only as text: "'a', 'b' or 'c'".
         options = context["expected"].replace(" or ", ", ").replace("'", "").split(", ")
         reason += suggestion(problem["input"], options)
     return reason

@@ -27,6 +27,7 @@ def points_from_json(data: Mapping[str, Any], table: bytes | None = None) -> Poi
         case "table":
             raise CorruptObject("the table of explicit points is missing")
         case "windows":
+            # A stored plan may come from anybody: windows in windows could recurse without end.
             if data["points"]["kind"] == "windows":
                 raise CorruptObject("the windows hold windows")
             base = points_from_json(data["points"], table)

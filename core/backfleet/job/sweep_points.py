@@ -58,7 +58,9 @@ def plan_points(
         return GridPoints(axes, point_filter)
     count = len(next(iter(listed.values())))
     for name, values in axes.items():
+        # `_values` has made sure that an axis beside a table has one value.
         listed[name] = np.repeat(column_of(values), count)
+    # The digest of a table depends on the order of its columns, so it is that of the strategy.
     in_order = [parameter.name for parameter in parameters if parameter.name in listed]
     return TablePoints({name: listed[name] for name in in_order}, point_filter)
 
@@ -93,6 +95,7 @@ def _values(
     """All values of a parameter; None where the points do not have it or a table lists it."""
     key = f"params.{parameter.name}"
     if parameter.name not in params:
+        # A default that is no plain JSON stays with the strategy, which uses it when it is not set.
         if parameter.name in listed or (parameter.has_default and not parameter.describable):
             return None
         if not parameter.has_default:

@@ -21,6 +21,7 @@ def read_text_file(file: Path) -> str:
     # A FIFO that nothing writes to is empty. Without O_NONBLOCK, opening it would wait forever.
     descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
     with open(descriptor, "rb") as opened:
+        # From here on, a pipe that has a writer is waited for.
         os.set_blocking(descriptor, True)
         # A device such as /dev/zero has no end.
         content = opened.read(MAX_BYTES + 1)

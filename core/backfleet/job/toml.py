@@ -28,6 +28,7 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise ValueError(f"it has a key of more than {MAX_DEPTH} parts")
     try:
         content = tomllib.loads(text)
+    # It is a ValueError, too, and its own text says where the mistake is.
     except tomllib.TOMLDecodeError:
         raise
     except RecursionError:

@@ -121,6 +121,7 @@ class Validation(Section):
     @field_validator("prior_note")
     @classmethod
     def _about_prior_trials(cls, note: str | None, info: ValidationInfo) -> str | None:
+        # A wrong prior_trials is missing here and has an error of its own; 1 stands for it.
         if note is not None and info.data.get("prior_trials", 1) is None:
             raise ValueError("describes prior_trials, which is not set")
         return note
@@ -142,6 +143,7 @@ class Validation(Section):
             try:
                 return parse_condition(where).text
             except JobError as error:
+                # The error names the key and the value already, and `Section` will name them again.
                 raise ValueError(str(error).partition('": ')[2]) from None
         return where
 
@@ -160,10 +162,12 @@ class Validation(Section):
         if self.windows is None:
             idle = sorted(given & (RULES | ANY_KEYS))
             return f"{idle[0]} has no effect without windows" if idle else ""
+        # A flat account needs one contiguous range of sessions.
         if self.start == "flat" and self.windows == "groups":
             return (
                 'start = "flat" cannot be combined with windows = "groups", whose training has gaps'
             )
+        # "-" binds before "&": the given keys among those of other kinds of windows.
         idle = sorted(given & ANY_KEYS - KEYS[self.windows])
         if idle:
             fitting = " or ".join(f'"{kind}"' for kind, keys in KEYS.items() if idle[0] in keys)
@@ -201,6 +205,7 @@ class Validation(Section):
             if getattr(self, name) is None:
                 return f'windows = "{self.windows}" needs {name}, such as {name} = "1 year"'
         step, test = self.step, self.test
+        # The units are equal here; `_problem_of_units` comes first.
         if step and test and step.count < test.count:
             return f'test windows overlap: step is {step}, test is {test}; use step = "{test}"'
         return ""

@@ -74,9 +74,11 @@ class Where:
             result = _Rows(self.text, columns, count).evaluate(self._tree)
         except _Refused as error:
             raise invalid_value(self.key, self.text, str(error)) from None
+        # A condition such as `fast - slow` has a number for each point.
         if result.dtype != np.bool_:
             reason = "is a value, not a condition; compare it with something"
             raise invalid_value(self.key, self.text, reason)
+        # A copy, because a constant is a read-only view of one value.
         return np.array(result, dtype=np.bool_)
 
 
@@ -102,6 +104,7 @@ class _Rows:
         try:
             match node:
                 case ast.Constant(value=value):
+                    # A view with stride 0: a constant takes no memory for each row.
                     return np.broadcast_to(np.array(value, _dtype(value)), self.count)
                 case ast.Name(id=name):
                     return arithmetic.column(name, self.columns[name])
@@ -115,6 +118,8 @@ class _Rows:
                     return self._combined(values, stop_at=isinstance(op, ast.Or))
                 case ast.Compare():
                     return self._compared(node)
+        # Raised by the innermost part and turned into `_Refused`, which the outer parts let
+        # through. So the message names the smallest part that is wrong.
         except ValueError as error:
             part = ast.unparse(node)
             place = "" if part == self.text else f" in {part!r}"
@@ -126,6 +131,8 @@ class _Rows:
         result = np.full(self.count, not stop_at)
         for value in values:
             undecided = result != stop_at
+            # Rows that are decided are not evaluated: `a != 0 and b / a > 1` must not divide by
+            # zero.
             result[undecided] = arithmetic.condition(self.only(undecided).evaluate(value))
         return result
 
@@ -135,12 +142,14 @@ class _Rows:
         left, rows = self.evaluate(node.left), self
         for op, right in zip(node.ops, node.comparators, strict=True):
             if isinstance(right, ast.Tuple):
+                # The check allows a tuple only as the last comparator, so nothing follows.
                 options = [rows.evaluate(option) for option in right.elts]
                 holds = arithmetic.is_one_of(left, options)
                 result[result] = ~holds if isinstance(op, ast.NotIn) else holds
                 break
             value = rows.evaluate(right)
             holds = arithmetic.compare(op, left, value)
+            # `holds` has one value for each row that is still true: only those are looked at.
             result[result] = holds
             left, rows = value[holds], rows.only(holds)
         return result
@@ -155,6 +164,7 @@ class _Literals(ast.NodeTransformer):
         return node
 
     def visit_List(self, node: ast.List) -> ast.expr:
+        # The elements first: they may be `true` or further lists.
         self.generic_visit(node)
         return ast.copy_location(ast.Tuple(node.elts, ast.Load()), node)
 
@@ -163,12 +173,15 @@ def _read(text: str, known: list[str], noun: str) -> tuple[str, tuple[str, ...],
     """Return the canonical text of a condition, the names in it, and its tree."""
     _refuse_length(text)
     parsed = _parse(text)
+    # Everything below recurses, so the depth is bounded first.
     _refuse_depth(parsed)
     tree = _Literals().visit(parsed)
     used = tuple(sorted({name.id for name in _check(tree)}))
     for name in used:
         if name not in known:
             raise _Refused(f"no {noun} is called {name!r}{suggestion(name, known)}")
+    # The canonical text is stored and read again by workers, and it can be longer than the
+    # original.
     canonical = ast.unparse(tree)
     _refuse_length(canonical)
     return canonical, used, tree
@@ -179,6 +192,7 @@ def _parse(text: str) -> ast.expr:
         with warnings.catch_warnings():
             # Python warns of oddities in a text that it will never run.
             warnings.simplefilter("ignore")
+            # Spaces at the start would be an indentation, which is an error.
             return ast.parse(text.strip(), mode="eval").body
     except SyntaxError as error:
         place = _position(text, error)
@@ -202,6 +216,8 @@ def _refuse_length(text: str) -> None:
 
 
 def _refuse_depth(tree: ast.expr) -> None:
+    # Level by level: a recursive measure would overflow the stack on just the texts that it
+    # refuses.
     level: list[ast.AST] = [tree]
     for _ in range(MAX_DEPTH):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
@@ -217,6 +233,7 @@ def _check(node: ast.AST) -> Iterator[ast.Name]:
             yield node
             return
         case ast.Constant(value=bool() | int() | float() | str() as value):
+            # A literal is never negative: a minus sign is an operator of its own.
             too_large = isinstance(value, int) and value > MAX_INT
             if too_large or (isinstance(value, float) and math.isinf(value)):
                 raise _Refused("has a number that does not fit into 64 bits")
@@ -255,4 +272,5 @@ def _not_allowed(node: ast.AST) -> _Refused:
 
 
 def _dtype(value: object) -> type | None:
+    # numpy would give text a type of fixed width, and columns of text are of type object.
     return object if isinstance(value, str) else None

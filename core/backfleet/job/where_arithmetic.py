@@ -29,7 +29,9 @@ Column = NDArray[Any]
 Mask = NDArray[np.bool_]
 
 KINDS = {"b": "true or false", "i": "a number", "f": "a number", "O": "text"}
+# Half the range of int64: the estimate in floats is off by far less than the other half.
 MAX_WHOLE = 2.0**62
+# Every whole number up to this one is a float.
 MAX_EXACT_FLOAT = 2**53
 
 COMPARISONS: Mapping[type[ast.cmpop], Callable[[Column, Column], Column]] = {
@@ -68,7 +70,9 @@ def compare(op: ast.cmpop, left: Column, right: Column) -> Mask:
         kinds = f"{KINDS[left.dtype.kind]} with {KINDS[right.dtype.kind]}"
         raise ValueError(f"compares {kinds}")
     if left.dtype != right.dtype:
+        # An int64 beside a float64, or the other way around: numpy would round the int64 silently.
         left, right = _fractions(left), _fractions(right)
+    # Compared texts give an array of type object.
     return COMPARISONS[type(op)](left, right).astype(np.bool_)
 
 
@@ -85,6 +89,7 @@ def calculate(op: ast.operator, left: Column, right: Column) -> Column:
     for side in (left, right):
         if side.dtype.kind not in "if":
             raise ValueError(f"calculates with {KINDS[side.dtype.kind]}")
+    # np.all is false if any divisor is zero, where numpy would only warn.
     if isinstance(op, (ast.Div, ast.FloorDiv, ast.Mod)) and not np.all(right):
         raise ValueError("divides by zero")
     if left.dtype != right.dtype or isinstance(op, ast.Div):
@@ -92,6 +97,7 @@ def calculate(op: ast.operator, left: Column, right: Column) -> Column:
     operation = OPERATIONS[type(op)]
     with np.errstate(all="ignore"):
         if left.dtype.kind == "i":
+            # int64 wraps around without a sign, so the size is estimated in floats before.
             about = operation(left.astype(np.float64), right.astype(np.float64))
             if not np.all(np.abs(about) < MAX_WHOLE):
                 raise ValueError("has a value that does not fit into 64 bits")
@@ -103,6 +109,7 @@ def calculate(op: ast.operator, left: Column, right: Column) -> Column:
 
 def signed(op: ast.unaryop, value: Column) -> Column:
     """`-value` or `+value`."""
+    # Subtracted from zero, so that text and bools are refused and -0.0 does not appear.
     zero = np.zeros(len(value), value.dtype if value.dtype.kind == "f" else np.int64)
     return calculate(ast.Sub() if isinstance(op, ast.USub) else ast.Add(), zero, value)
 

@@ -39,6 +39,7 @@ def parse_length(value: object) -> WindowLength:
 
     Raises ValueError.
     """
+    # A job from Python may hold a length that is read already.
     if isinstance(value, WindowLength):
         return value
     if isinstance(value, str):

@@ -45,6 +45,7 @@ class WindowedPoints(Points):
     def column(self, name: str, indices: Indices) -> Column:
         if name != WINDOW:
             return self.base.column(name, indices % len(self.base))
+        # Points are numbered window by window: point i is point i % n in window i // n.
         texts = np.array([_text(window) for window in self.windows], dtype=object)
         column: Column = texts[indices // len(self.base)]
         return column
@@ -74,6 +75,7 @@ class WindowedPoints(Points):
         are_days = all(
             len(window) == 2 and all(isinstance(day, str) for day in window) for window in windows
         )
+        # Whether the days are dates is checked by the manifest, which knows the sessions.
         if not windows or not are_days or len(set(windows)) < len(windows):
             raise CorruptObject("the windows are not pairs of days, each of them once")
         gaps = data["gaps"]

@@ -18,7 +18,7 @@ from backfleet.metrics.segments import segments_of
 from backfleet.metrics.task_status import assess_outcome
 from backfleet.summary import Calendar, Metrics, Segments, Summary, TaskReturns
 
-__all__ = ["compute_metrics", "summary_of", "with_risk_free_rate"]
+__all__ = ["compute_metrics", "excess_sharpe", "summary_of", "with_risk_free_rate"]
 
 Days = NDArray[np.datetime64]
 Floats = NDArray[np.float64]
@@ -58,10 +58,23 @@ def compute_metrics(
 
 def with_risk_free_rate(metrics: Metrics, rate: float) -> Metrics:
     """Return metrics whose Sharpe ratio is that of the returns beyond an annual risk-free rate."""
-    if metrics.sharpe is None or not metrics.volatility:
-        return metrics
+    return metrics._replace(sharpe=excess_sharpe(metrics.sharpe, metrics.volatility, rate))
+
+
+def excess_sharpe(sharpe: float | None, volatility: float | None, rate: float) -> float | None:
+    """Return the Sharpe ratio of the returns beyond a risk-free rate, from that of the returns.
+
+    Parameters
+    ----------
+    sharpe, volatility
+        Per year; None if undefined.
+    rate
+        Per year, as a fraction.
+    """
+    if sharpe is None or not volatility:
+        return sharpe
     # (mean - rate / p) / s * sqrt(p), volatility being s * sqrt(p).
-    return metrics._replace(sharpe=metrics.sharpe - rate / metrics.volatility)
+    return sharpe - rate / volatility
 
 
 def _measured(

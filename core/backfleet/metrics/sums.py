@@ -65,6 +65,19 @@ class SegmentSums:
         chosen = [sorted(segments)]
         return SegmentSums(*(_joined(sums, chosen) for sums in self._arrays()))
 
+    def beyond(self, rate: float) -> SegmentSums:
+        """Return the sums of the returns less a rate per session."""
+        counts = self.counts.reshape((*self.counts.shape, *[1] * self._point_axes))
+        totals = self.totals - counts * rate
+        # Σ(r - f)² = Σr² - 2fΣr + nf²
+        squares = self.squares - 2 * rate * self.totals + counts * rate**2
+        return SegmentSums(self.counts, totals, squares)
+
+    @property
+    def _point_axes(self) -> int:
+        """Number of axes that the sums have and the counts have not: 1 for several points."""
+        return self.totals.ndim - self.counts.ndim
+
     def _arrays(self) -> tuple[Any, Any, Any]:
         return self.counts, self.totals, self.squares
 
@@ -89,6 +102,29 @@ class ReturnSums:
     def grouped(self, borders: Sequence[int]) -> ReturnSums:
         """Join the segments between each two consecutive borders into one."""
         return replace(self, segments=self.segments.grouped(borders))
+
+    def beyond(self, rate: float) -> ReturnSums:
+        """Return the sums of the returns less a rate per session, such as the risk-free one.
+
+        Binomial expansions of the powers. In the products of consecutive returns, the first and
+        the last return count as the mean, as they do in the autocorrelation that follows from them.
+        """
+        if not rate:
+            return self
+        segments = self.segments
+        n = segments.counts.sum()
+        total, square = segments.totals.sum(axis=0), segments.squares.sum(axis=0)
+        mean = total / max(n, 1)
+        return ReturnSums(
+            segments.beyond(rate),
+            self.cubes - 3 * rate * square + 3 * rate**2 * total - n * rate**3,
+            self.fourths
+            - 4 * rate * self.cubes
+            + 6 * rate**2 * square
+            - 4 * rate**3 * total
+            + n * rate**4,
+            self.lagged - 2 * rate * (total - mean) + (n - 1) * rate**2,
+        )
 
 
 def sum_returns(returns: Floats, borders: Ints) -> ReturnSums:

@@ -50,6 +50,7 @@ def describe_strategy(strategy: StrategyReference) -> StrategyDescription:
 
 
 def _file(strategy: StrategyReference) -> Path:
+    # The class `Parameter` decides what is read of a default.
     code = [strategy_hash(strategy), own_hash(["backfleet.job.parameter"])]
     facts = [SCHEMA, strategy.target, code, dict(library_versions())]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

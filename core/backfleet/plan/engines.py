@@ -37,7 +37,10 @@ def engine_candidates(job: Job, kind: StrategyKind) -> Sequence[str]:
     """
     has_tax = job.market is not None and job.market.dividend_tax
     if job.engine == AUTO:
+        # `auto` falls back on backtrader for everything that the compiled engine does not know.
         is_vector = kind == VECTOR and not has_tax and unknown_to_vector(job) is None
+        # Tasks run on the first one. Both are in the identity, so that a task can be compared on
+        # both.
         return (VECTOR, BACKTRADER) if is_vector else (BACKTRADER,)
     if job.engine == VECTOR and has_tax:
         raise JobError(

@@ -41,6 +41,8 @@ def _of_components(identity: Identity) -> Iterator[str]:
 def _of_strategy(strategy: StrategyReference) -> Iterator[str]:
     if strategy.distribution:
         yield canonical_name(strategy.distribution)
+    # Neither an entry point nor a folder: a module that can be imported may be installed, and then
+    # the files around it tell to which distribution it belongs.
     elif strategy.folder is None:
         unit = find_unit(strategy.target.partition(":")[0])
         for _, owner in find_owners([] if unit is None else [unit]):

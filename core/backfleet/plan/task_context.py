@@ -32,6 +32,7 @@ class TaskContext:
     data_path: str
     auxiliary_paths: Mapping[str, str] = field(default_factory=dict)
     facts_path: str | None = None
+    # For running a single task again, whose result is shown and never stored.
     engine: str | None = None
 
     @property

@@ -17,11 +17,11 @@ __all__ = ["ComparedMetric", "compare_accounts", "measure_benchmark"]
 
 COMPARED = ("total_return", "cagr", "volatility", "sharpe", "max_drawdown")
 RELATIVE = {
-    "alpha": ("Alpha per year", "{:.2%}"),
-    "beta": ("Beta", "{:.3f}"),
-    "correlation": ("Correlation", "{:.3f}"),
-    "tracking_error": ("Tracking error per year", "{:.2%}"),
-    "information_ratio": ("Information ratio", "{:.3f}"),
+    "alpha": ("Alpha per year", "{:z.2%}"),
+    "beta": ("Beta", "{:z.3f}"),
+    "correlation": ("Correlation", "{:z.3f}"),
+    "tracking_error": ("Tracking error per year", "{:z.2%}"),
+    "information_ratio": ("Information ratio", "{:z.3f}"),
 }
 """Label and form of the metrics of an account against its benchmark."""
 

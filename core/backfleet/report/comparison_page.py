@@ -32,6 +32,8 @@ LETTERS = ("A", "B")
 MAX_MARKERS = 5_000
 """Tasks in the scatter plot, evenly chosen."""
 
+ABSENT = "–"
+
 OWN = ("Run", "Store", "Planned", "Tasks", "Compute time")
 """What differs between any two runs, or follows from what differs."""
 
@@ -83,10 +85,10 @@ def _facts(
     first, second = (
         {**run_facts.details, **_made_of(run)} for run, run_facts in zip(runs, facts, strict=True)
     )
-    return [
-        (label, text, second[label], label not in OWN and text != second[label])
-        for label, text in first.items()
-    ]
+    # Some facts are those of certain runs only, such as a market and its prices.
+    labels = dict.fromkeys([*first, *second])
+    rows = [(label, first.get(label, ABSENT), second.get(label, ABSENT)) for label in labels]
+    return [(label, a, b, label not in OWN and a != b) for label, a, b in rows]
 
 
 def _verdicts(runs: tuple[Run, Run]) -> Sequence[tuple[str, str, str]]:

@@ -82,13 +82,14 @@ def format_value(name: str, value: float | int | None) -> str:
     if value is None or value != value:
         return "–"
     form = metric_label(name).form
+    # The `z` of a format writes a small loss that rounds to -0.00 as 0.00.
     if form == "percent":
-        return f"{value:,.2%}"
+        return f"{value:z,.2%}"
     if form == "count":
-        return f"{value:,.0f}"
+        return f"{value:z,.0f}"
     if form == "money":
-        return f"{value:,.2f}"
-    return f"{value:,.3f}" if form == "ratio" else f"{value:,.6g}"
+        return f"{value:z,.2f}"
+    return f"{value:z,.3f}" if form == "ratio" else f"{value:z,.6g}"
 
 
 @cache

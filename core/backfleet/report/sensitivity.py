@@ -117,8 +117,14 @@ def _alike(
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
     same = np.ones(len(points), np.bool_)
     for name in parameters:
-        same &= (points[name] == best[name]).to_numpy()
+        # A point can lack a parameter, and None and NaN equal nothing.
+        is_missing = points[name].isna()
+        same &= (is_missing if _is_missing(best[name]) else points[name] == best[name]).to_numpy()
     return same
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value != value
 
 
 def _marginal(

@@ -279,7 +279,8 @@ def _sensitivity(sweep: SweepPageData) -> Sensitivity | None:
         return None
     rows = sweep.measured if sweep.read.by_point is None else sweep.read.by_point
     board = sweep.read.points
-    leader = board.rows.to_pylist()[0] if board.by == "point" else None
+    # Of many points without the metric, the board shows none.
+    leader = board.rows.to_pylist()[0] if board.by == "point" and board.ranked else None
     return sensitivity(rows, parameters, sweep.metric, leader)
 
 

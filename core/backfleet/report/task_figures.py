@@ -52,14 +52,16 @@ def task_figures(
     """
     assert task.details is not None
     return {
-        **_account_figures(market, held),
+        **_account_figures(task, market, held),
         **_price_figures(task, task.details, market.prices),
         **_trade_figures(task.details),
         **(_portfolio_figures(task, task.details, market, holdings)),
     }
 
 
-def _account_figures(market: TaskMarketData, held: TaskAccount | None) -> Mapping[str, go.Figure]:
+def _account_figures(
+    task: Task, market: TaskMarketData, held: TaskAccount | None
+) -> Mapping[str, go.Figure]:
     from backfleet.report.figures import account as draw
 
     account, label = market.account, market.benchmark.label
@@ -75,7 +77,9 @@ def _account_figures(market: TaskMarketData, held: TaskAccount | None) -> Mappin
         ),
     }
     if account.window is not None:
-        sharpe = draw.rolling_sharpe(account.returns, account.periods_per_year, account.window)
+        periods = account.periods_per_year
+        risk_free = task.run.manifest.identity.results.risk_free_rate / periods
+        sharpe = draw.rolling_sharpe(account.returns - risk_free, periods, account.window)
         figures["rolling-sharpe"] = draw.rolling_sharpe_figure(sharpe, account.window)
     return figures
 

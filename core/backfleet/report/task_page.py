@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from backfleet.chunks.column_names import METRICS, parameter_column
+from backfleet.chunks.column_names import FIXED_COLUMNS, METRICS, parameter_column
 from backfleet.report.against_benchmark import ComparedMetric, compare_accounts
 from backfleet.report.metric_labels import MetricLabel, format_value, metric_label, notation
 from backfleet.report.page import Page
@@ -114,8 +114,7 @@ def _metrics(task: Task) -> Sequence[tuple[MetricLabel, str, Any]]:
 
 def _custom(task: Task) -> Sequence[tuple[str, str]]:
     """Return the metrics of the strategy and of plugins."""
-    names = {parameter_column(name) for name in task.key.params}
-    fixed = {"task", "symbol", "status", "error", "seconds", "engine", "origin", *METRICS, *names}
+    fixed = FIXED_COLUMNS | {parameter_column(name) for name in task.key.params}
     return [
         (name, f"{value:,.6g}" if isinstance(value, float) else str(value))
         for name, value in task.values.items()

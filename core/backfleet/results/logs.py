@@ -48,6 +48,8 @@ def _fresh(store: Store, prefix: str, task: int | None, seen: set[str]) -> Itera
 
 
 def _of_task(lines: list[str], task: int) -> Iterator[str]:
+    # The output of a chunk is one text. Before that of each task stands a line such as
+    # "== task 3: 600519, period=20 ==".
     mine = False
     for line in lines:
         if line.startswith("== task ") and line.endswith(" =="):

@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from backfleet.chunks.arrow import nullable_floats, task_numbers
 from backfleet.plan.manifest import Manifest
 
-__all__ = ["SCORE_COLUMNS", "TaskScores", "task_scores"]
+__all__ = ["TaskScores", "score_columns", "task_scores"]
 
-SCORE_COLUMNS = ("task", "sharpe", "trades", "orders_completed")
-"""The columns that `task_scores` reads."""
+
+def score_columns(manifest: Manifest) -> tuple[str, ...]:
+    """Return the columns that `task_scores` reads of the rows of a run."""
+    columns = ("task", "sharpe", "trades", "orders_completed")
+    # A column of a million rows takes memory, and only a portfolio needs this one.
+    return (*columns, "volatility") if manifest.is_portfolio else columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +30,9 @@ class TaskScores:
     ----------
     sharpe
         float64: the Sharpe ratio per year, NaN if there is none.
+    volatility
+        float64: per year, NaN for a failed task; None of a run with one task per symbol, which
+        needs none.
     trades
         int64: number of closed trades.
     failed, missing
@@ -35,6 +42,7 @@ class TaskScores:
     """
 
     sharpe: NDArray[np.float64]
+    volatility: NDArray[np.float64] | None
     trades: NDArray[np.int64]
     failed: NDArray[np.bool_]
     missing: NDArray[np.bool_]
@@ -46,8 +54,10 @@ def task_scores(manifest: Manifest, tables: Iterable[pa.Table]) -> TaskScores:
     shape = (manifest.tasks // len(manifest.points), len(manifest.points))
     scores = TaskScores(
         sharpe=np.full(shape, np.nan),
+        volatility=np.full(shape, np.nan) if manifest.is_portfolio else None,
         trades=np.zeros(shape, np.int64),
         failed=np.zeros(shape, np.bool_),
+        # Until a row is read.
         missing=np.ones(shape, np.bool_),
         idle=np.zeros(shape, np.bool_),
     )
@@ -56,9 +66,15 @@ def task_scores(manifest: Manifest, tables: Iterable[pa.Table]) -> TaskScores:
         orders = nullable_floats(rows["orders_completed"])
         # Only a failed task has no number of orders.
         failed = np.isnan(orders)
+        # Tasks are numbered symbol by symbol, as the elements of an array of the shape (symbols,
+        # points).
         scores.sharpe.flat[tasks] = nullable_floats(rows["sharpe"])
+        if scores.volatility is not None:
+            scores.volatility.flat[tasks] = nullable_floats(rows["volatility"])
         scores.trades.flat[tasks] = np.nan_to_num(nullable_floats(rows["trades"]))
         scores.failed.flat[tasks] = failed
         scores.missing.flat[tasks] = False
+        # Without a completed order an account is flat, and its Sharpe ratio says nothing about the
+        # strategy.
         scores.idle.flat[tasks] = ~failed & (orders == 0)
     return scores

@@ -27,10 +27,10 @@ CONVENTION = (
 
 SHOWN = {
     "total_return": "+.2%",
-    "sharpe": "+.3f",
-    "trades": "+,.0f",
-    "orders_rejected": "+,.0f",
-    "fees": "+,.2f",
+    "sharpe": "+z.3f",
+    "trades": "+z,.0f",
+    "orders_rejected": "+z,.0f",
+    "fees": "+z,.2f",
 }
 """The metrics of the table, and how it writes costs."""
 

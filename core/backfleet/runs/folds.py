@@ -48,7 +48,7 @@ from backfleet.validation.out_of_sample import (
 from backfleet.validation.selection import Neighbors, find_neighbors
 from backfleet.validation.trial_counts import count_looks
 from backfleet.validation.walk_forward import Folds
-from backfleet.validation.window_scores import window_metric
+from backfleet.validation.window_scores import AnnualBasis, window_metric
 
 __all__ = ["compute_folds"]
 
@@ -120,21 +120,21 @@ class _FoldReader:
 
     def _of_universe(self) -> Folds:
         windows, series = self._universe()
-        periods = self._periods(windows)
-        every = self._choices(windows, series, periods)
+        basis = self._basis(windows)
+        every = self._choices(windows, series, basis)
         choices = [choice for choice in every if choice.fold]
         paths, account, hindsight = None, None, None
         if self.rule.windows == "groups":
             returns = path_returns(
                 windows, series, choices, self.rule.groups, self.rule.test_groups
             )
-            paths = np.array([_sharpe(one, periods) for one in returns])
+            paths = np.array([_sharpe(one, basis) for one in returns])
         else:
             days, earned = stitched_returns(windows, series, choices)
-            account = _with_costs(measure_stitched(windows, days, earned, periods), choices)
-            best = self._in_hindsight(windows, series, choices, periods)
-            hindsight = None if best is None else measure_stitched(windows, days, best, periods)
-        return self._result(windows, every, account, hindsight, paths, periods)
+            account = _with_costs(measure_stitched(windows, days, earned, basis), choices)
+            best = self._in_hindsight(windows, series, choices, basis)
+            hindsight = None if best is None else measure_stitched(windows, days, best, basis)
+        return self._result(windows, every, account, hindsight, paths, basis)
 
     def _of_symbols(self) -> Folds:
         """Choose a point for each symbol. The account holds all symbols in equal weights."""
@@ -145,16 +145,16 @@ class _FoldReader:
             )
         self._need_details('per = "symbol"', "the returns of each task")
         windows, symbols = self._symbols()
-        periods = self._periods(windows)
+        basis = self._basis(windows)
         totals, counts = np.zeros((len(windows.days), 2)), np.zeros(len(windows.days), np.int64)
         every: list[FoldChoice] = []
         for series in symbols:
-            chosen = self._choices(windows, series, periods)
+            chosen = self._choices(windows, series, basis)
             every += chosen
             own = [choice for choice in chosen if choice.fold]
             if own:
                 days, earned = stitched_returns(windows, series, own)
-                best = self._in_hindsight(windows, series, own, periods)
+                best = self._in_hindsight(windows, series, own, basis)
                 at = np.searchsorted(windows.days, days)
                 totals[at] += np.stack([earned, earned if best is None else best], axis=1)
                 counts[at] += 1
@@ -166,12 +166,12 @@ class _FoldReader:
             )
         days = windows.days[counts > 0]
         account, hindsight = (
-            measure_stitched(windows, days, np.ascontiguousarray(earned), periods)
+            measure_stitched(windows, days, np.ascontiguousarray(earned), basis)
             for earned in equal_weight(totals, counts).T
         )
         account = _with_costs(account, choices)
         best_account = None if self._is_flat else hindsight
-        return self._result(windows, every, account, best_account, None, periods)
+        return self._result(windows, every, account, best_account, None, basis)
 
     def _result(
         self,
@@ -180,7 +180,7 @@ class _FoldReader:
         account: StitchedAccount | None,
         hindsight: StitchedAccount | None,
         paths: Floats | None,
-        periods: float,
+        basis: AnnualBasis,
     ) -> Folds:
         manifest, holdout = self.run.manifest, self.rule.holdout
         looks = None
@@ -196,13 +196,15 @@ class _FoldReader:
             account,
             hindsight,
             paths,
-            periods,
+            basis,
             tuple(choice for choice in choices if not choice.fold),
             looks,
         )
 
-    def _choices(self, windows: CutWindows, series: FoldSeries, periods: float) -> list[FoldChoice]:
-        return choose_points(windows, series, self._neighbors, self.rule, periods)
+    def _choices(
+        self, windows: CutWindows, series: FoldSeries, basis: AnnualBasis
+    ) -> list[FoldChoice]:
+        return choose_points(windows, series, self._neighbors, self.rule, basis)
 
     @cached_property
     def _neighbors(self) -> Neighbors | None:
@@ -214,13 +216,13 @@ class _FoldReader:
         windows: CutWindows,
         series: FoldSeries,
         choices: Sequence[FoldChoice],
-        periods: float,
+        basis: AnnualBasis,
     ) -> Floats | None:
         """Return what the best point over all sessions earns in the tests; None for flat windows,
         which have no account over all sessions."""
         if self._is_flat:
             return None
-        best = choose_in_hindsight(windows, series, self._neighbors, self.rule, periods)
+        best = choose_in_hindsight(windows, series, self._neighbors, self.rule, basis)
         alike = [replace(choice, point=best) for choice in choices]
         return stitched_returns(windows, series, alike)[1]
 
@@ -300,10 +302,11 @@ class _FoldReader:
         run = self.run
         return read_symbol_returns(run.store, run.manifest, run.chunk_index)
 
-    def _periods(self, windows: CutWindows) -> float:
-        """Return the number of sessions per year."""
-        given, days = self.run.manifest.periods_per_year, windows.days
-        return given or (sessions_per_year(days) if len(days) else 1.0)
+    def _basis(self, windows: CutWindows) -> AnnualBasis:
+        """Return what metrics per year are counted by."""
+        manifest, days = self.run.manifest, windows.days
+        periods = manifest.periods_per_year or (sessions_per_year(days) if len(days) else 1.0)
+        return AnnualBasis(periods, manifest.identity.results.risk_free_rate)
 
     # -- trades and fees ----------------------------------------------------------------------
 
@@ -347,5 +350,5 @@ def _with_costs(account: StitchedAccount, choices: Sequence[FoldChoice]) -> Stit
     return replace(account, trades=trades, fees=sum(choice.fees or 0.0 for choice in chosen))
 
 
-def _sharpe(returns: Floats, periods: float) -> float:
-    return float(window_metric("sharpe", returns[:, None], periods)[0])
+def _sharpe(returns: Floats, basis: AnnualBasis) -> float:
+    return float(window_metric("sharpe", returns[:, None], basis)[0])

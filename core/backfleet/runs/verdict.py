@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from backfleet.errors import BackfleetError, NoVerdict, UserError
 from backfleet.results.large_rows import LargeRows, has_large_rows
 from backfleet.results.read import read_results
-from backfleet.results.scores import SCORE_COLUMNS, task_scores
+from backfleet.results.scores import score_columns, task_scores
 from backfleet.runs.stored_run import StoredRun
 from backfleet.runs.validation_rule import read_rule
 from backfleet.validation.run_data import RunData
@@ -33,7 +33,7 @@ __all__ = [
 def quick_verdict(run: StoredRun, rows: pa.Table | None = None) -> Verdict:
     """Return the verdict on the best task, from the rows and one chunk of sums.
 
-    Rows that are already known have the columns of `SCORE_COLUMNS`. Raises CorruptObject,
+    Rows that are already known have the columns of `score_columns`. Raises CorruptObject,
     StoreError.
     """
     return best_task_verdict(run_data(run, rows))
@@ -82,12 +82,13 @@ def run_data_with(run: StoredRun, folds: Folds | None, rows: pa.Table | None = N
             f"windows. 'backfleet folds {run.store.url}' shows what they say."
         )
     tables: Iterable[pa.Table]
+    columns = score_columns(run.manifest)
     if rows is not None:
         tables = [rows]
     elif has_large_rows(run.chunk_index):
-        tables = LargeRows(run.store, run.chunk_index).batches(SCORE_COLUMNS)
+        tables = LargeRows(run.store, run.chunk_index).batches(columns)
     else:
-        tables = [read_results(run.store, run.chunk_index, SCORE_COLUMNS)]
+        tables = [read_results(run.store, run.chunk_index, columns)]
     scores = task_scores(run.manifest, tables)
     evidence = None if folds is None else folds.evidence()
     return RunData(run.store, run.manifest, run.chunk_index, scores, run.trials(), evidence)

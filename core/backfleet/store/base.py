@@ -62,6 +62,7 @@ class Store(ABC):
     url: str
     """The root as an absolute path or an `s3://` URL, without a slash at the end."""
 
+    # Listing a directory is free, so the default is no pause.
     seconds_per_key: float = 0.0
     """Seconds to pause after listing an object, so that a client that watches thousands of them
     neither costs much nor fills a line."""
@@ -81,6 +82,7 @@ class Store(ABC):
 
         Raises as `read` does.
         """
+        # A local file is read as fast as its beginning; only S3 overrides this and `read_range`.
         return Head(self.read(key), is_whole=True)
 
     def read_range(self, key: str, start: int, length: int, version: str) -> bytes:
@@ -136,6 +138,7 @@ class Store(ABC):
 
 def check_readable_size(name: str, size: int, max_bytes: int) -> None:
     """Raise CorruptObject if an object is larger than its reader accepts."""
+    # Readers call this with the size that the file system or S3 states, before they read a byte.
     if size > max_bytes:
         raise CorruptObject(
             f"{name} has {size:,} bytes; at most {max_bytes:,} are valid. Remove it or restore it"
@@ -144,6 +147,8 @@ def check_readable_size(name: str, size: int, max_bytes: int) -> None:
 
 def check_writable_size(name: str, content: bytes) -> None:
     """Raise StoreError for an object that no reader would accept."""
+    # Writing fails early, because an object that nobody reads would look like a damaged one
+    # forever.
     if len(content) > MAX_OBJECT_BYTES:
         raise StoreError(
             f"{name}: the object has {len(content):,} bytes; a store holds at most "

@@ -15,10 +15,12 @@ _FULL = {
     errno.EDQUOT: "the disk quota is used up",
 }
 _DENIED = (errno.EACCES, errno.EPERM)
+# EIO and EBADMSG come from damaged disks: one object is lost, and not the store.
 _UNREADABLE = (*_DENIED, errno.EIO, errno.EBADMSG)
 _FILE_IN_THE_WAY = "a file lies where the store needs a folder; move it or choose another store"
 _ADVICE = {
     errno.ENOTDIR: _FILE_IN_THE_WAY,
+    # `mkdir` answers so if a file has the folder's name.
     errno.EEXIST: _FILE_IN_THE_WAY,
     errno.EISDIR: "a folder lies where the store needs a file; move it or choose another store",
     errno.EROFS: "the file system is read-only; choose another store",
@@ -58,6 +60,7 @@ class read_errors(os_errors):
 
 
 def _explain(error: OSError, path: Path | str) -> StoreError:
+    # Python raises some OSErrors itself, without a number.
     number = error.errno or 0
     if number in _FULL:
         return StoreFull(

@@ -94,12 +94,15 @@ def s3_errors(url: str) -> Iterator[None]:
     except ClientError as error:
         raise _explain(error, url) from error
     except BotoCoreError as error:
+        # botocore's exceptions have subclasses for each case; the first base class with advice is
+        # used.
         names = (kind.__name__ for kind in type(error).__mro__)
         raise StoreError(_sentence(url, _advice(*names), error)) from error
 
 
 def is_taken(error: ClientError) -> bool:
     """The answer to a conditional write: the key is taken."""
+    # 412 is the answer to `IfNoneMatch` if there is an object.
     return _status(error) == 412
 
 
@@ -130,6 +133,7 @@ def broke_off(error: Exception) -> bool:
 
 def _explain(error: ClientError, url: str) -> StoreError:
     code = error.response["Error"]["Code"]
+    # Checked before the table, because a missing object is an ordinary answer for its caller.
     if code == "NoSuchKey":
         return ObjectMissing(f"{url}: there is no such object")
     if _status(error) == _INSUFFICIENT_STORAGE:

@@ -66,8 +66,8 @@ def summarize_folds(folds: Folds) -> list[str]:
 def _scores(folds: Folds) -> Iterator[str]:
     if folds.train_score is not None and folds.test_score is not None:
         yield (
-            f"Mean {folds.rule.select} of the chosen points: {folds.train_score:.2f} in training, "
-            f"{folds.test_score:.2f} in the tests."
+            f"Mean {folds.rule.select} of the chosen points: {folds.train_score:z.2f} in training, "
+            f"{folds.test_score:z.2f} in the tests."
         )
 
 
@@ -95,8 +95,8 @@ def _account(folds: Folds, account: StitchedAccount) -> str:
     if sharpe is not None:
         bounds = ""
         if isinstance(interval, Interval):
-            bounds = f" ({interval.level:.0%} between {interval.low:.2f} and {interval.high:.2f})"
-        parts.append(f"Sharpe {sharpe:.2f}{bounds}")
+            bounds = f" ({interval.level:.0%} between {interval.low:z.2f} and {interval.high:z.2f})"
+        parts.append(f"Sharpe {sharpe:z.2f}{bounds}")
     parts.append(f"drawdown {_percent(metrics['max_drawdown'])}")
     if account.trades is not None and account.fees is not None:
         parts.append(f"{count_of(account.trades, 'trade')}, {account.fees:,.2f} fees")
@@ -111,7 +111,7 @@ def _hindsight(folds: Folds) -> Iterator[str]:
         metrics = folds.hindsight.metrics
         yield (
             "The best point of all sessions, which nobody could know, in the same tests: return "
-            f"{_percent(metrics['total_return'])}, Sharpe {metrics['sharpe']:.2f}."
+            f"{_percent(metrics['total_return'])}, Sharpe {metrics['sharpe']:z.2f}."
         )
 
 
@@ -120,8 +120,8 @@ def _paths(folds: Folds) -> Iterator[str]:
     if quantiles is not None and folds.paths is not None:
         low, middle, high = (quantiles[level] for level in (0.05, 0.5, 0.95))
         yield (
-            f"Sharpe of {count_of(len(folds.paths), 'path')}: median {middle:.2f}, 90% between "
-            f"{low:.2f} and {high:.2f}. Paths share data, so their spread is not a standard error."
+            f"Sharpe of {count_of(len(folds.paths), 'path')}: median {middle:z.2f}, 90% between "
+            f"{low:z.2f} and {high:z.2f}. Paths share data, so their spread is no standard error."
         )
 
 
@@ -157,9 +157,9 @@ def _holdout(folds: Folds) -> Iterator[str]:
         rank = "" if choice.rank is None else f", at {choice.rank:.2f} among all points"
         yield (
             f"Point {choice.point}, chosen before the holdout, has {folds.rule.select} "
-            f"{choice.test_score:.2f} in it{rank}."
+            f"{choice.test_score:z.2f} in it{rank}."
         )
 
 
 def _percent(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.1%}"
+    return "unknown" if value is None else f"{value:z.1%}"

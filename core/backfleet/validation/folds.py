@@ -14,7 +14,7 @@ from backfleet.job.validation import TRADES, Validation, parse_condition
 from backfleet.plan.windows import CutWindows, Fold
 from backfleet.validation.fold_series import FoldSeries, WindowReturns
 from backfleet.validation.selection import Neighbors, choose_point, rank_among
-from backfleet.validation.window_scores import window_metric
+from backfleet.validation.window_scores import AnnualBasis, window_metric
 
 __all__ = [
     "MIN_SESSIONS",
@@ -96,7 +96,7 @@ def choose_points(
     series: FoldSeries,
     neighbors: Neighbors | None,
     rule: Validation,
-    periods: float,
+    basis: AnnualBasis,
 ) -> list[FoldChoice]:
     """Return the choice of every fold, and last that of the holdout, if there is one.
 
@@ -110,10 +110,10 @@ def choose_points(
         The neighbors of the points if they take part in the choice, `rule.plateau`; None otherwise.
     rule
         `select` and `where` count.
-    periods
-        Sessions per year.
+    basis
+        What metrics per year are counted by.
     """
-    chooser = _Chooser(windows, series, rule, periods, neighbors)
+    chooser = _Chooser(windows, series, rule, basis, neighbors)
     numbered = list(enumerate(windows.folds, start=1))
     if windows.holdout is not None:
         numbered.append((0, windows.holdout))
@@ -126,12 +126,12 @@ def choose_in_hindsight(
     series: FoldSeries,
     neighbors: Neighbors | None,
     rule: Validation,
-    periods: float,
+    basis: AnnualBasis,
 ) -> int | None:
     """Return the point that the rule chooses if it may see all sessions before the holdout."""
     holdout = windows.holdout
     end = len(windows.days) if holdout is None else holdout.test[0].start
-    chooser = _Chooser(windows, series, rule, periods, neighbors)
+    chooser = _Chooser(windows, series, rule, basis, neighbors)
     return chooser.point(series.window([range(end)]))
 
 
@@ -140,7 +140,7 @@ class _Chooser:
     windows: CutWindows
     series: FoldSeries
     rule: Validation
-    periods: float
+    basis: AnnualBasis
     neighbors: Neighbors | None
 
     def choice(self, number: int, fold: Fold) -> FoldChoice | None:
@@ -192,7 +192,7 @@ class _Chooser:
         )
 
     def _metric(self, name: str, window: WindowReturns) -> Floats:
-        return window_metric(name, window.returns, self.periods)
+        return window_metric(name, window.returns, self.basis)
 
     def _are_allowed(self, train: WindowReturns) -> Bools:
         """Return which points satisfy the condition in the training window."""

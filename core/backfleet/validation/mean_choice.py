@@ -97,17 +97,20 @@ def _read_block_sums(
 
     A symbol on which no point traded is left out, because it is the same to all points.
     """
+    manifest = data.manifest
     symbols = np.flatnonzero(~np.isnan(data.scores.sharpe).all(axis=1))
     rows = {symbol: row for row, symbol in enumerate(symbols.tolist())}
-    columns = np.full(len(data.manifest.points), -1)
+    columns = np.full(len(manifest.points), -1)
     columns[points] = np.arange(len(points))
     shape = (len(borders) - 1, len(symbols), len(points))
     counts, totals, squares = np.zeros(shape[:2], np.int64), np.zeros(shape), np.zeros(shape)
-    for block in read_sums(data.store, data.manifest, data.chunk_index):
-        row = rows.get(int(block.tasks[0]) // len(data.manifest.points))
+    for block in read_sums(data.store, manifest, data.chunk_index):
+        row = rows.get(int(block.tasks[0]) // len(manifest.points))
         if row is None:
             continue
-        segments = block.sums.segments
+        task = manifest.task(int(block.tasks[0]))
+        periods = manifest.periods_per_year or task.symbols[0].sessions_per_year
+        segments = data.excess(block.sums, periods).segments
         places = np.searchsorted(borders, shared.places(block), side="right") - 1
         counts[:, row] = np.bincount(places, segments.counts, len(counts))
         own = columns[block.points]

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.metrics.equity import measure_account
+from backfleet.metrics.summary import excess_sharpe
 from backfleet.plan.windows import CutWindows, Fold, group_paths
 from backfleet.validation.accounts import stitch
 from backfleet.validation.fold_series import FoldSeries
 from backfleet.validation.folds import FoldChoice
+from backfleet.validation.window_scores import AnnualBasis
 
 __all__ = ["StitchedAccount", "measure_stitched", "path_returns", "stitched_returns"]
 
@@ -88,7 +90,7 @@ def path_returns(
 
 
 def measure_stitched(
-    windows: CutWindows, days: Days, returns: Floats, periods: float
+    windows: CutWindows, days: Days, returns: Floats, basis: AnnualBasis
 ) -> StitchedAccount:
     """Return the account of the returns of ascending days."""
     values = np.concatenate([[1.0], stitch([returns])])
@@ -103,7 +105,7 @@ def measure_stitched(
         np.zeros(len(values)),
         sessions,
         1.0,
-        periods,
+        basis.periods,
         math.nan,
         borders,
         np.empty(len(returns)),
@@ -114,6 +116,9 @@ def measure_stitched(
         for name, value in zip(METRICS, columns, strict=False)
     }
     del metrics["final_value"]
+    metrics["sharpe"] = excess_sharpe(
+        metrics["sharpe"], metrics["volatility"], basis.risk_free_rate
+    )
     return StitchedAccount(days, returns, values[1:], metrics)
 
 

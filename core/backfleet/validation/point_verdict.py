@@ -15,6 +15,7 @@ from backfleet.operating_system import usable_cpus
 from backfleet.results.point_sums import PointSums
 from backfleet.sources.bar_cache import sessions_per_year
 from backfleet.validation.accounts import series_of
+from backfleet.validation.best_trial import choose_best
 from backfleet.validation.cscv import Cscv, overfitting_probability
 from backfleet.validation.missing import Missing, Undefined
 from backfleet.validation.moments import MIN_SESSIONS, sharpe_ratios
@@ -38,7 +39,7 @@ THREADS = usable_cpus()
 
 
 def point_verdict(data: RunData, points: PointSums, overfitting: Overfitting | Missing) -> Verdict:
-    """Return the verdict on the point whose series has the highest Sharpe ratio."""
+    """Return the verdict on the point that leads by the Sharpe ratio of its series."""
     scores = data.scores
     periods = _periods(data, points)
     sharpe = point_sharpe_ratios(data, points)
@@ -59,10 +60,9 @@ def point_verdict(data: RunData, points: PointSums, overfitting: Overfitting | M
     )
     if np.isnan(sharpe).all():
         return reach_verdict(evidence)
-    # The first of equals, which is the lowest point.
-    place = int(np.nanargmax(sharpe))
-    point = int(points.points[place])
-    series = _series(points, place, periods)
+    best = choose_best(sharpe, scores.trades[:, points.points].mean(axis=0))
+    point = int(points.points[best.place])
+    series = _series(data, points, best.place)
     return reach_verdict(
         replace(
             evidence,
@@ -70,6 +70,7 @@ def point_verdict(data: RunData, points: PointSums, overfitting: Overfitting | M
             dates=series.dates,
             trades=int(scores.trades[:, point].sum()),
             best=Trial(point, data.varying_params(point)),
+            min_trades=best.min_trades,
             interval=series.interval(data.manifest.run_id),
         )
     )
@@ -80,13 +81,15 @@ def point_sharpe_ratios(data: RunData, points: PointSums) -> NDArray[np.float64]
     segments = points.sums.segments
     if segments.counts.sum() < MIN_SESSIONS:
         return np.full(len(points.points), np.nan)
-    annual = sharpe_ratios(segments) * annualize(1.0, _periods(data, points))
+    periods = _periods(data, points)
+    annual = sharpe_ratios(data.excess(points.sums, periods).segments) * annualize(1.0, periods)
     return np.where(_is_idle(points), np.nan, annual)
 
 
-def choice_by_series(points: PointSums) -> Cscv | Missing:
+def choice_by_series(data: RunData, points: PointSums) -> Cscv | Missing:
     """Return the winners by halves of the sessions among the points that traded."""
-    segments, traded = points.sums.segments, ~_is_idle(points)
+    segments = data.excess(points.sums, _periods(data, points)).segments
+    traded = ~_is_idle(points)
     chosen = SegmentSums(segments.counts, segments.totals[:, traded], segments.squares[:, traded])
     return overfitting_probability(chosen, THREADS)
 
@@ -98,15 +101,19 @@ def _is_idle(points: PointSums) -> NDArray[np.bool_]:
 
 
 def _periods(data: RunData, points: PointSums) -> float:
-    if data.manifest.periods_per_year is not None:
-        return data.manifest.periods_per_year
+    manifest = data.manifest
+    if manifest.periods_per_year is not None:
+        return manifest.periods_per_year
+    # The points of one symbol are its tasks, whose rows have the year of the symbol's bars.
+    if len(manifest.symbols) == 1:
+        return manifest.symbols[0].sessions_per_year
     dates = points.dates
     return DEFAULT_PERIODS_PER_YEAR if dates is None or not len(dates) else sessions_per_year(dates)
 
 
-def _series(points: PointSums, place: int, periods: float) -> Series:
-    sums = series_of(points.sums, place)
+def _series(data: RunData, points: PointSums, place: int) -> Series:
+    sums, periods = series_of(points.sums, place), _periods(data, points)
     dates = points.dates
     if dates is None:
         dates = session_dates(points.starts, points.months, sums.segments.counts, periods)
-    return Series(sums, periods, dates)
+    return Series(data.excess(sums, periods), periods, dates)

@@ -8,12 +8,16 @@ from functools import cached_property
 from typing import Any
 
 from backfleet.errors import CorruptObject
+from backfleet.metrics.sums import ReturnSums
 from backfleet.plan.manifest import Manifest
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.leaderboard import swept_parameters
 from backfleet.results.scores import TaskScores
 from backfleet.results.sums import SymbolSums, read_task_sums
 from backfleet.store import Store
+from backfleet.validation.missing import Missing
+from backfleet.validation.moments import Moments
+from backfleet.validation.series import DEFAULT_PERIODS_PER_YEAR
 from backfleet.validation.trial_counts import RunTrials
 from backfleet.validation.verdict import FoldEvidence
 
@@ -63,6 +67,31 @@ class RunData:
                 f"{self.store.url} has a row of task {min(missing)} and not its sums, so its chunk "
                 f"is damaged. 'backfleet resume {self.store.url}' computes it again"
             )
+
+    def periods(self, task: int, moments: Moments | Missing) -> float:
+        """Return the sessions per year by which the row of a task was annualized.
+
+        Parameters
+        ----------
+        moments
+            Those of the task's returns.
+        """
+        manifest = self.manifest
+        if manifest.periods_per_year is not None:
+            return manifest.periods_per_year
+        if not manifest.is_portfolio:
+            return manifest.task(task).symbols[0].sessions_per_year
+        # The plan does not keep those of the union of the symbols' sessions. The row's volatility
+        # is the deviation times their root.
+        if self.scores.volatility is None or not isinstance(moments, Moments):
+            return DEFAULT_PERIODS_PER_YEAR
+        root = float(self.scores.volatility.flat[task]) / moments.deviation
+        return root * root or DEFAULT_PERIODS_PER_YEAR
+
+    def excess(self, sums: ReturnSums, periods: float) -> ReturnSums:
+        """Return the sums of the returns beyond the job's risk-free rate, which the rows' Sharpe
+        ratios are of, too."""
+        return sums.beyond(self.manifest.identity.results.risk_free_rate / periods)
 
     def varying_params(self, point: int) -> Mapping[str, Any]:
         """Return those of a point's parameters that vary in the sweep."""

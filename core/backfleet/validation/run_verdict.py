@@ -46,9 +46,9 @@ class RunVerdict:
     run_id
         The run.
     best_task
-        On the task with the highest Sharpe ratio; its trials are all tasks.
+        On the task that leads by its Sharpe ratio; its trials are all tasks.
     best_point
-        On the point with the highest Sharpe ratio of its mean return over the symbols; its trials
+        On the point that leads by the Sharpe ratio of its mean return over the symbols; its trials
         are the points. With one symbol or a portfolio it is `best_task`.
     symbols
         On the best point of each symbol; None for one symbol or a portfolio.
@@ -121,7 +121,7 @@ def reach_run_verdict(data: RunData, max_compared: int = MAX_TASKS) -> RunVerdic
     if data.manifest.tasks > max_compared or len(data.manifest.points) > MAX_POINTS:
         choice = Undefined(f"{data.manifest.tasks:,} tasks are too many to compare here")
     elif not isinstance(points, NoPointSums):
-        choice = choice_by_series(points)
+        choice = choice_by_series(data, points)
     elif symbols is not None:
         choice = choice_by_mean(data, symbols.blocks)
     else:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from backfleet.results.scores import TaskScores
 from backfleet.results.sums import SymbolSums
 from backfleet.validation.accounts import series_of
+from backfleet.validation.best_trial import choose_best
 from backfleet.validation.missing import Missing, TooLittle, Undefined
-from backfleet.validation.moments import Moments, moments_of
+from backfleet.validation.moments import moments_of
 from backfleet.validation.multiple_testing import Discoveries, benjamini_hochberg, discoveries
 from backfleet.validation.run_data import RunData
 from backfleet.validation.series import DEFAULT_PERIODS_PER_YEAR, Series, spread_of
@@ -59,7 +60,7 @@ class SymbolVerdicts:
 
 
 def best_task_verdict(data: RunData) -> Verdict:
-    """Return the verdict on the task with the highest Sharpe ratio per year.
+    """Return the verdict on the task that leads by its Sharpe ratio per year.
 
     Its trials are all tasks that may have traded. Raises CorruptObject, StoreError.
     """
@@ -80,10 +81,10 @@ def best_task_verdict(data: RunData) -> Verdict:
     )
     if np.isnan(scores.sharpe).all():
         return reach_verdict(evidence)
-    # The first of equals, which is the lowest task.
-    task = int(np.nanargmax(scores.sharpe))
-    series = _series_of_task(data, next(data.task_sums([task])))
-    measured = _with_series(data, evidence, task, series, scores.sharpe)
+    best = choose_best(scores.sharpe.ravel(), scores.trades.ravel())
+    series = _series_of_task(data, next(data.task_sums([best.place])))
+    evidence = replace(evidence, min_trades=best.min_trades)
+    measured = _with_series(data, evidence, best.place, series, scores.sharpe)
     return reach_verdict(replace(measured, interval=series.interval(data.manifest.run_id)))
 
 
@@ -91,7 +92,8 @@ def symbol_verdicts(data: RunData) -> SymbolVerdicts:
     """Return the verdicts on the best point of each symbol. Raises CorruptObject, StoreError."""
     sharpe, points = data.scores.sharpe, len(data.manifest.points)
     scored = np.flatnonzero(~np.isnan(sharpe).all(axis=1))
-    best = np.nanargmax(sharpe[scored], axis=1)
+    trades = data.scores.trades
+    best = [choose_best(sharpe[symbol], trades[symbol]).place for symbol in scored]
     blocks = list(data.task_sums((scored * points + best).tolist()))
     verdicts = [_symbol_verdict(data, block) for block in blocks]
     p_values = np.array([_p_value(verdict) for verdict in verdicts])
@@ -151,22 +153,9 @@ def _with_series(
 def _series_of_task(data: RunData, block: SymbolSums) -> Series:
     """Return the returns of the one task of a block."""
     sums = series_of(block.sums, 0)
-    periods = _periods(data, int(block.tasks[0]), moments_of(sums))
+    periods = data.periods(int(block.tasks[0]), moments_of(sums))
     dates = session_dates(block.starts, block.months, sums.segments.counts, periods)
-    return Series(sums, periods, dates)
-
-
-def _periods(data: RunData, task: int, moments: Moments | Missing) -> float:
-    """Return the sessions per year by which the row of a task was annualized."""
-    manifest = data.manifest
-    if manifest.periods_per_year is not None:
-        return manifest.periods_per_year
-    if not manifest.is_portfolio:
-        return manifest.task(task).symbols[0].sessions_per_year
-    # The plan does not keep those of the union of the symbols' sessions.
-    annual = float(data.scores.sharpe.flat[task])
-    ratio = annual / moments.sharpe if isinstance(moments, Moments) and moments.sharpe else 0.0
-    return ratio * ratio or DEFAULT_PERIODS_PER_YEAR
+    return Series(data.excess(sums, periods), periods, dates)
 
 
 def _no_score(scores: TaskScores) -> Missing:

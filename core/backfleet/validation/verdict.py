@@ -151,6 +151,8 @@ class Evidence:
         Sessions per year.
     trades
         Closed trades of the best trial.
+    min_trades
+        Trades per task that the best trial had to have; None if no trial with fewer is better.
     overfitting, interval, folds
         Further statistics; None if they were not asked for. The interval is per year.
     ledger
@@ -168,6 +170,7 @@ class Evidence:
     trades: int
     symbols: int = 1
     best: Trial | None = None
+    min_trades: int | None = None
     overfitting: Overfitting | Missing | None = None
     interval: Interval | Missing | None = None
     folds: FoldEvidence | None = None

@@ -21,7 +21,7 @@ def verdict_facts(verdict: Verdict) -> Mapping[str, str]:
     interval, folds = evidence.interval, evidence.folds
     bounds = NONE
     if isinstance(interval, Interval):
-        bounds = f"{interval.low:.2f} to {interval.high:.2f}"
+        bounds = f"{interval.low:z.2f} to {interval.high:z.2f}"
     return {
         "Verdict": str(verdict.level),
         "Best": str(evidence.best or NONE),
@@ -31,7 +31,7 @@ def verdict_facts(verdict: Verdict) -> Mapping[str, str]:
         "Trials in the run": f"{evidence.trials:,}",
         "Trials with the ledger": f"{counted_trials(evidence):,}",
         "Trades": f"{evidence.trades:,}",
-        "Sharpe ratio of the test windows": f"{folds.test_sharpe:.2f}" if folds else NONE,
+        "Sharpe ratio of the test windows": f"{folds.test_sharpe:z.2f}" if folds else NONE,
     }
 
 
@@ -39,7 +39,7 @@ def _sharpe(verdict: Verdict) -> Mapping[str, str]:
     evidence, moments = verdict.evidence, verdict.evidence.moments
     sharpe, years = NONE, NONE
     if isinstance(moments, Moments):
-        sharpe = f"{annualize(moments.sharpe, evidence.periods):.2f}"
+        sharpe = f"{annualize(moments.sharpe, evidence.periods):z.2f}"
         years = f"{moments.n / evidence.periods:.1f}"
     return {"Years of data": years, "Sharpe ratio per year": sharpe}
 
@@ -50,8 +50,8 @@ def _luck(verdict: Verdict) -> Mapping[str, str]:
     if isinstance(counted, Deflated):
         probability = probability_text(counted.probability)
         if counted.luck.trials > 1:
-            mean = f"{annualize(counted.luck.mean, periods):.2f}"
-            mark = f"{annualize(counted.luck.mark, periods):.2f}"
+            mean = f"{annualize(counted.luck.mean, periods):z.2f}"
+            mark = f"{annualize(counted.luck.mark, periods):z.2f}"
     return {
         "Luck's average": mean,
         "Luck in 19 of 20 sweeps is below": mark,

@@ -35,6 +35,7 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         "ledger": None if ledger is None else asdict(ledger),
         "symbols": evidence.symbols,
         "best": None if evidence.best is None else to_plain(evidence.best),
+        "min_trades": evidence.min_trades,
         "sharpe": _sharpe(evidence),
         "sessions": moments.n if isinstance(moments, Moments) else 0,
         "sessions_per_year": evidence.periods,

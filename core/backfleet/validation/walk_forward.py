@@ -22,6 +22,7 @@ from backfleet.validation.out_of_sample import StitchedAccount
 from backfleet.validation.selection import count_steps
 from backfleet.validation.sharpe import annualize
 from backfleet.validation.verdict import FoldEvidence
+from backfleet.validation.window_scores import AnnualBasis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,8 +57,8 @@ class Folds:
     paths
         float64 of shape (paths,): annual Sharpe ratio of each path of groups; None for other
         windows.
-    periods
-        Sessions per year.
+    basis
+        What metrics per year are counted by.
     holdout
         The choices before the holdout, tested in it; for `per = "symbol"` of every symbol. Empty
         without sessions in the holdout.
@@ -73,7 +74,7 @@ class Folds:
     account: StitchedAccount | None
     hindsight: StitchedAccount | None
     paths: Floats | None
-    periods: float
+    basis: AnnualBasis
     holdout: tuple[FoldChoice, ...] = ()
     looks: int | None = None
 
@@ -144,10 +145,12 @@ class Folds:
         if self.account is None:
             return None
         generator = generator_of(self.run_id, "folds")
-        interval = sharpe_interval(self.account.returns, generator)
+        interval = sharpe_interval(self.basis.excess(self.account.returns), generator)
         if not isinstance(interval, Interval):
             return interval
-        low, high = (annualize(bound, self.periods) for bound in (interval.low, interval.high))
+        low, high = (
+            annualize(bound, self.basis.periods) for bound in (interval.low, interval.high)
+        )
         return Interval(low, high, interval.level)
 
     def evidence(self) -> FoldEvidence | None:

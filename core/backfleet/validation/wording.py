@@ -72,7 +72,7 @@ def _luck(verdict: Verdict) -> Iterator[str]:
     yield from _ledger(verdict)
     if isinstance(moments, Moments) and moments.is_autocorrelated:
         yield (
-            f"Consecutive returns correlate ({moments.autocorrelation:.2f}), which the error of "
+            f"Consecutive returns correlate ({moments.autocorrelation:z.2f}), which the error of "
             "the ratio takes into account."
         )
     yield level_sentence(verdict)
@@ -100,6 +100,10 @@ def _subject(evidence: Evidence) -> str:
         subject = f"The only {evidence.noun}"
     if evidence.noun != TASK and evidence.symbols > 1:
         subject += f" over {evidence.symbols:,} symbols with equal weight"
+    if evidence.min_trades is not None:
+        per = " per symbol" if evidence.noun != TASK and evidence.symbols > 1 else ""
+        those = f"Among those with at least {evidence.min_trades} trades{per}"
+        subject = f"{those}, {subject[:1].lower()}{subject[1:]}"
     return f"{subject} ({evidence.best})" if evidence.best and evidence.trials > 1 else subject
 
 
@@ -123,7 +127,7 @@ def _interval(verdict: Verdict) -> Iterator[str]:
     if isinstance(interval, Interval):
         yield (
             f"By resampling blocks of sessions, the {interval.level:.0%} interval of the Sharpe "
-            f"ratio per year is {interval.low:.2f} to {interval.high:.2f}."
+            f"ratio per year is {interval.low:z.2f} to {interval.high:z.2f}."
         )
 
 
@@ -192,14 +196,14 @@ def _folds(verdict: Verdict) -> Iterator[str]:
         return
     yield (
         f"Walk-forward, {count_of(folds.folds, 'fold')}: the chosen points have a Sharpe ratio of "
-        f"{folds.train_sharpe:.2f} per year in training and {folds.test_sharpe:.2f} in the test "
+        f"{folds.train_sharpe:z.2f} per year in training and {folds.test_sharpe:z.2f} in the test "
         "windows that follow."
     )
     if isinstance(folds.test_interval, Interval):
         interval = folds.test_interval
         yield (
-            f"The {interval.level:.0%} interval of the latter is {interval.low:.2f} to "
-            f"{interval.high:.2f}."
+            f"The {interval.level:.0%} interval of the latter is {interval.low:z.2f} to "
+            f"{interval.high:z.2f}."
         )
     if folds.folds > 1:
         yield f"The chosen point changed in {folds.changes:,} of {folds.folds - 1:,} steps."
@@ -214,7 +218,7 @@ def _tasks(verdict: Verdict) -> Iterator[str]:
 
 
 def _annual(verdict: Verdict, sharpe: float) -> str:
-    return f"{annualize(sharpe, verdict.evidence.periods):.2f}"
+    return f"{annualize(sharpe, verdict.evidence.periods):z.2f}"
 
 
 def _years(years: float) -> str:

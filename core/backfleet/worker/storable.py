@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import traceback
+from bdb import BdbQuit
 from pathlib import Path
 from types import TracebackType
 
@@ -34,10 +35,22 @@ def describe_error(error: BaseException, package: str) -> str:
     except Exception:
         message = "(its message cannot be shown)"
     text = f"{type(error).__name__}: {message[:MAX_ERROR_CHARS]}".rstrip(": ")
-    if isinstance(error, ValueError) and "read-only" in message:
-        # What numpy does not say of an array that a strategy must not change.
-        text += "; bars cannot be changed, only copies of them"
+    if hint := _hint(error, message):
+        text += f"; {hint}"
     return storable(_ADDRESS.sub("0x...", text) + _place(error.__traceback__, package))
+
+
+def _hint(error: BaseException, message: str) -> str:
+    """Return what the exception itself does not say about a task in a worker, or ""."""
+    # numpy does not say which array it is that a strategy must not change.
+    if isinstance(error, ValueError) and "read-only" in message:
+        return "bars cannot be changed, only copies of them"
+    # A worker reads an empty standard input: a debugger quits there at its first prompt.
+    if isinstance(error, BdbQuit):
+        return "a worker has no terminal for breakpoint(): run 'backfleet debug RUN TASK'"
+    if isinstance(error, EOFError) and message.startswith("EOF when reading"):
+        return "a worker has no terminal for input(): give the value as a parameter"
+    return ""
 
 
 def _place(trace: TracebackType | None, package: str) -> str:

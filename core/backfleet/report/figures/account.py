@@ -62,7 +62,10 @@ def drawdown_figure(drawdown: pd.Series) -> go.Figure:
 
 
 def rolling_sharpe(returns: pd.Series, periods_per_year: float, window: int) -> pd.Series:
-    """mean(r) / standard deviation(r) * sqrt(p) over the last `window` sessions."""
+    """mean(r) / standard deviation(r) * sqrt(p) over the last `window` sessions.
+
+    The returns are those beyond the risk-free rate.
+    """
     rolling = returns.rolling(window)
     spread = rolling.std().replace(0.0, np.nan)
     sharpe: pd.Series = rolling.mean() / spread * np.sqrt(periods_per_year)

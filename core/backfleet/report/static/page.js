@@ -18,18 +18,18 @@
   };
 
   // A cell's text, by the form of its column.
-  const fixed = (digits) =>
-    new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  const percent = new Intl.NumberFormat("en-US", {
-    style: "percent", minimumFractionDigits: 2, maximumFractionDigits: 2,
-  });
+  // "negative" gives a small loss that rounds to -0.00 no sign.
+  const numbers = (options) =>
+    new Intl.NumberFormat("en-US", { signDisplay: "negative", ...options });
+  const fixed = (digits, most = digits, options = {}) =>
+    numbers({ minimumFractionDigits: digits, maximumFractionDigits: most, ...options });
   const forms = {
     money: fixed(2),
     ratio: fixed(3),
     count: fixed(0),
-    percent,
-    price: new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 4 }),
-    number: new Intl.NumberFormat("en-US", { maximumSignificantDigits: 6 }),
+    percent: fixed(2, 2, { style: "percent" }),
+    price: fixed(2, 4),
+    number: numbers({ maximumSignificantDigits: 6 }),
   };
   page.format = (form, value) => {
     if (value === null || Number.isNaN(value)) return "–";

@@ -20,7 +20,6 @@ __all__ = ["RECORD", "ImportRecord", "Inputs", "known_import", "open_target", "w
 
 RECORD = "import.json"
 FORMAT = "backfleet-import/1"
-BLOCK_BYTES = 2**20
 
 
 @dataclass(frozen=True)
