@@ -111,7 +111,7 @@ class Recorder(bt.Analyzer):
 
     def notify_order(self, order: Any) -> None:
         if self._is_market:
-            # The strategy is told about a copy in seen shares. The books are in traded ones.
+            # The strategy gets a copy in seen shares. The books are in traded ones.
             order = order.traded
         status = order.status
         # Created, submitted or accepted: nothing is final yet.
