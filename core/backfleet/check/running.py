@@ -27,6 +27,7 @@ def check_signals(subjects: Sequence[CheckCase]) -> CheckResult:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
+            # Also `SystemExit`, which a strategy may raise.
             message = f"{subject.name}: raises {describe_error(error)}"
             return CheckResult(CHECK, Status.FAILED, message)
     if not orders:
@@ -42,6 +43,9 @@ def check_signals(subjects: Sequence[CheckCase]) -> CheckResult:
 def describe_error(error: BaseException) -> str:
     """Return the error with the line that raised it, or that called Python's library."""
     frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        # The cause of an error need not have been raised itself.
+        return error_line(error)
     outside = [frame for frame in frames if not _is_of_library(frame.filename)]
     frame = (outside or frames)[-1]
     return f"{error_line(error)} ({frame.filename}, line {frame.lineno})"
