@@ -26,6 +26,7 @@ def check_signals(subjects: Sequence[CheckCase]) -> CheckResult:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
+            # Also `SystemExit`, which a strategy may raise.
             message = f"{subject.name}: raises {describe_error(error)}"
             return CheckResult(CHECK, Status.FAILED, message)
     if not orders:
@@ -39,6 +40,9 @@ def check_signals(subjects: Sequence[CheckCase]) -> CheckResult:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return the error with the line that raised it."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{error_line(error)} ({frame.filename}, line {frame.lineno})"
+    """Return the error with the line that raised it, if it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        # The cause of an error need not have been raised itself.
+        return error_line(error)
+    return f"{error_line(error)} ({frames[-1].filename}, line {frames[-1].lineno})"
