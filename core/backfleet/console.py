@@ -38,13 +38,16 @@ def count_of(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def split_names(text: str | None) -> Sequence[str] | None:
-    """Return the names between the commas of `--symbols`. Raises UsageError for an empty name."""
+def split_names(text: str | None, option: str = "--symbols") -> Sequence[str] | None:
+    """Return the names between the commas of an option; None if it is not given.
+
+    Raises UsageError for an empty name.
+    """
     if text is None:
         return None
     names = [name.strip() for name in text.split(",")]
     if "" in names:
-        raise click.UsageError("--symbols has an empty name between its commas")
+        raise click.UsageError(f"{option} has an empty name between its commas")
     return names
 
 

@@ -82,12 +82,12 @@ def read_pages(content: bytes, place: ColumnPlace) -> Iterator[PageHeader]:
         raise ValueError("a column lies outside the file")
     try:
         while start < end:
-            usual = _COMMON_HEADER.match(content, start)
-            if usual:
-                size, packed, values = (_integer(it, 0)[0] for it in usual.group(1, 2, 3))
-                start = usual.end() + packed
+            common = _COMMON_HEADER.match(content, start)
+            if common:
+                size, packed, values = (_integer(it, 0)[0] for it in common.group(1, 2, 3))
+                start = common.end() + packed
                 # The encoding is one byte, zigzag-encoded: the low bit is the sign.
-                yield PageHeader(*_natural(size, packed, values), usual[4][0] >> 1)
+                yield PageHeader(*_natural(size, packed, values), common[4][0] >> 1)
                 continue
             fields, body = _read_struct(content, start, 0)
             start = body + fields[3]

@@ -34,7 +34,7 @@ class SourceSettings:
     timezone
         IANA name of the zone that the source's times are in.
     columns
-        Extra columns wanted in `Bars.extra`.
+        Additional columns to read into `Bars.extra`.
     options
         The job's `[data.options]`, not yet checked.
     """
@@ -51,7 +51,7 @@ class Source(ABC):
     `parse` must depend on nothing but its arguments and the settings: its result is cached under
     the input's digest, the hash of the source's code, the options, the time zone and the columns.
 
-    Making a source raises JobError where its options are not right.
+    Creating a source raises JobError if its options are invalid.
     """
 
     name: ClassVar[str]
@@ -64,26 +64,28 @@ class Source(ABC):
         self.expected = 1
 
     def expect(self, inputs: int) -> None:
-        """Know beforehand how many inputs this process will parse; a source may prepare itself."""
+        """Set how many inputs this process will parse, so that the source can prepare itself."""
         self.expected = max(inputs, 1)
 
     @abstractmethod
     def symbols(self) -> Sequence[str]:
-        """All symbols there are, sorted. Raises DataError where the place cannot be listed."""
+        """Return all symbols, sorted. Raises DataError if the location cannot be listed."""
 
     @abstractmethod
     def fingerprint(self, symbol: str) -> str | None:
-        """A cheap text that changes whenever the symbol's input may have changed; None if there is
-        none. Raises DataError where the symbol has no input."""
+        """Return a text that is cheap to get and changes whenever the symbol's input may have
+        changed; None if there is none. Raises DataError if the symbol has no input."""
 
     @abstractmethod
     def read(self, symbol: str) -> bytes:
-        """The symbol's input. Raises DataError where there is none."""
+        """Return the symbol's input. Raises DataError if there is none."""
 
     @abstractmethod
     def parse(self, symbol: str, content: bytes) -> Bars:
-        """All bars in `content`, unadjusted: `prices` is `raw`, and `factor` holds the adjustment.
-        Raises DataError with the file, the row and the reason."""
+        """Return all bars in `content`, unadjusted: `prices` is `raw`, and `factor` has the factor.
+
+        Raises DataError with the file, the row and the reason.
+        """
 
     @abstractmethod
     def describe(self, symbol: str) -> str:

@@ -93,6 +93,7 @@ BAD: list[tuple[str, int, tuple[str, ...]]] = [
     ("results {run} --columns nope", 2, ("--columns", "no column 'nope'")),
     ("results {run} --columns ,", 2, ("--columns", "no column ''")),
     ("results {run} --limit -1", 2, ("--limit", "-1")),
+    ("results {run} --limit 9223372036854775808", 2, ("--limit", "not in the range")),
     ("results {run} --format xml", 2, ("'xml'", "'csv', 'json', 'parquet'")),
     ("results {run} -o absent/rows.csv", 2, ("absent/rows.csv", "No such file")),
     ("results {run} -o empty", 2, ("--output empty", "Is a directory")),

@@ -1,4 +1,4 @@
-"""Which commands there are, and where each one's code lies."""
+"""The commands, and the modules of their code."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ COMMANDS = {
     "doctor": ("backfleet.cli.doctor:doctor", "Diagnose the installation and the executors."),
     "worker": ("backfleet.cli.worker:worker", "Run a shard of a submission; executors call it."),
 }
-"""Name to where its command lies, and the line that `--help` shows of it."""
+"""Name to the `module:attribute` of the command, and its line in `--help`."""
 
 GROUP = "backfleet.commands"
 OWN = "backfleet"
@@ -159,17 +159,15 @@ def load_command(name: str) -> click.Command:
 
 @dataclass(frozen=True, order=True)
 class Origin:
-    """The distribution that brings a command, and the `module:attribute` where it lies."""
+    """The distribution that brings a command, and the `module:attribute` of the command."""
 
     distribution: str
     target: str
 
 
 def _commands_of_plugins() -> dict[str, set[Origin]]:
-    """Command to where it comes from, other than backfleet's own commands.
-
-    importlib.metadata would make `--help` take several times as long, so the files are read here.
-    """
+    """Return the origins of the plugins' commands by name."""
+    # importlib.metadata would make `--help` take several times as long, so the files are read here.
     origins_by_name: dict[str, set[Origin]] = {}
     for folder in map(Path, installed_path()):
         for file in folder.glob("*.dist-info/entry_points.txt"):
@@ -180,7 +178,7 @@ def _commands_of_plugins() -> dict[str, set[Origin]]:
 
 
 def _commands_in(entry_points: Path) -> Iterator[tuple[str, Origin]]:
-    """The commands in the metadata of a distribution, which the folder is named after."""
+    """Yield the commands in the metadata of a distribution, after which the folder is named."""
     text = entry_points.read_text(encoding="utf-8", errors="replace")
     # An ini file. Splitting its lines suffices for what packaging tools write, and takes less time
     # than configparser.
@@ -209,7 +207,7 @@ def _line_of(origins: set[Origin]) -> str:
 
 
 def _first_line(target: str) -> str:
-    """The first line of a command's docstring, read without importing its module."""
+    """Return the first line of a command's docstring, read without importing its module."""
     module, _, name = target.partition(":")
     path = module.replace(".", "/") + ".py"
     # A package that is installed in another way, such as by an import hook, gets no description.

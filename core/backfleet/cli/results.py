@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from backfleet.cli.options import echo_damage, open_output_option, sql_limits, store_option
+from backfleet.cli.options import COUNT, echo_damage, open_output_option, sql_limits, store_option
 from backfleet.cli.run_summary import short_name
 from backfleet.cli.verdict import verdict_lines
 from backfleet.results.export import FORMATS, export_rows
@@ -85,7 +85,7 @@ class Output:
 )
 @click.option(
     "--min-trades",
-    type=click.IntRange(min=0),
+    type=COUNT,
     metavar="N",
     help=f"With --by: trades that a leader has per task. Default: {MIN_TRADES}.",
 )
@@ -100,7 +100,7 @@ class Output:
 @sql_limits
 @click.option(
     "--limit",
-    type=click.IntRange(min=0),
+    type=COUNT,
     metavar="N",
     help=f"At most this number of rows. A leaderboard has {DEFAULT_LEADERS} in a table by default.",
 )

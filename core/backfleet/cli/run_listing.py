@@ -43,7 +43,7 @@ LEFT_OUT_FIRST = (
 
 FORMS = {"best": ".3g", "median": ".3g", "seconds": ".1f"}
 MAX_CELL_CHARS = 48
-"""Longer texts are cut in the table; JSON has the whole."""
+"""Longer texts are cut in the table; JSON has the whole text."""
 
 
 @click.group(invoke_without_command=True)

@@ -62,7 +62,7 @@ class PlannedData:
     symbols
         Sorted: in which order a job names them decides nothing.
     auxiliary
-        The symbol of each further feed, by the feed's name, sorted too.
+        The symbol of each auxiliary feed, by the feed's name, sorted too.
     notes
         What the data left open.
     benchmark_digest
@@ -291,7 +291,7 @@ def _without(data: Data, symbols: Sequence[str]) -> list[str]:
 
 
 def _refusal(data: Data, described: _Described) -> DataError:
-    """One error about all bad symbols, each reason once."""
+    """Return one error about all bad symbols, with each reason once."""
     bad = described.bad
     reasons = list(dict.fromkeys(map(str, bad.values())))
     # With nothing to leave out, advice to leave symbols out would not help.
@@ -359,7 +359,7 @@ def _planned(name: str, data: SymbolData) -> PlannedSymbol:
 def choose_symbols(source: Source, names: Sequence[str]) -> list[str]:
     """Names as they are, globs replaced by what they match; each symbol once.
 
-    Raises DataError where a glob matches none.
+    Raises DataError if a glob matches none.
     """
     if not any(_is_glob(name) for name in names):
         return list(names)

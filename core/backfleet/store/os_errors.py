@@ -1,4 +1,4 @@
-"""Errors of the operating system, told in the words of the store."""
+"""Translation of errors of the operating system into errors of the store."""
 
 from __future__ import annotations
 
@@ -45,10 +45,9 @@ class os_errors:
 
 
 class read_errors(os_errors):
-    """As `os_errors`; but what may not or cannot be read is a CorruptObject.
+    """As `os_errors`, but a file or folder that cannot be read is a CorruptObject."""
 
-    One such file or folder must not hide the rest of a store.
-    """
+    # One such file or folder must not hide the rest of a store.
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError) and error.errno in _UNREADABLE:
