@@ -31,6 +31,7 @@ def new() -> None:
 def strategy(name: str, kind: str) -> None:
     """Make a package with a strategy, its tests, a sweep and sample data, in the folder NAME."""
     package = PackageName.of(name)
+    # click has checked the kind, which mypy cannot know.
     folder = make_strategy_package(package, cast(StrategyKind, kind), Path.cwd())
     click.echo(
         f"created {folder.name}/, with the strategy in src/{package.module}/strategy.py. Next:\n"
