@@ -71,7 +71,7 @@ def test_runs_are_listed_newest_first(
 
 
 def test_an_empty_store_has_no_runs(ask: Ask) -> None:
-    assert ask("runs --store nothing").out == "no runs in nothing\n"
+    assert ask("runs --store nothing").out == "no runs in nothing: there is no such directory\n"
     assert ask("runs --store nothing --json").out == "[]\n"
 
 
