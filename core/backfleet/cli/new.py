@@ -34,6 +34,7 @@ def strategy(name: str, kind: str) -> None:
     It holds the strategy, its tests, a sweep and sample data.
     """
     package = PackageName.of(name)
+    # click has checked the kind, which mypy cannot know.
     folder = make_strategy_package(package, cast(StrategyKind, kind), Path.cwd())
     click.echo(
         f"created {folder.name}/, with the strategy in src/{package.module}/strategy.py. Next:\n"

@@ -1,4 +1,4 @@
-"""Errors of the operating system as errors of the store."""
+"""Translation of errors of the operating system into errors of the store."""
 
 from __future__ import annotations
 
