@@ -117,9 +117,12 @@ class OpenEvents:
     def _move_order(
         self, broker: Any, order: Any, event: BookEvent, before: Account, after: Account
     ) -> None:
-        """Let a waiting order follow: a market order the price, and one with a price of its own the
-        seen price, or the mean entry price of the position that it closes. If no share is left, the
-        latter are canceled."""
+        """Change the size and the prices of a waiting order by an event.
+
+        A market order follows the reference price. An order with a price of its own keeps the price
+        that the strategy sees, or its distance from the position's mean entry price. It is canceled
+        if the event leaves no share.
+        """
         if before.size and not after.size and order.exectype != bt.Order.Market:
             broker.cancel(order)
             return
@@ -144,7 +147,7 @@ class OpenEvents:
     def _move_trades(
         self, broker: Any, data: Any, before: Account, after: Account, basis: float
     ) -> None:
-        """Let the open trades of a position follow. With several trade ids, each has its part."""
+        """Change the open trades of a position by an event, each trade id by its part."""
         for trades in broker.cerebro.runningstrats[0]._trades[data].values():
             # Only the last trade of an id can be open.
             trade = trades[-1]

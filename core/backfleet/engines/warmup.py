@@ -16,14 +16,14 @@ __all__ = ["Warmup", "after_warmup"]
 
 @dataclass(frozen=True)
 class Warmup:
-    """Until when a strategy waits: the start has come with the first bar of one of its feeds.
+    """The end of a strategy's warm-up, which is the first bar from the job's start on of any feed.
 
     Attributes
     ----------
     feed
-        The strategy's position of the feed whose first bar from the start on is the earliest.
+        Position, among the strategy's feeds, of the feed that has this bar.
     bars
-        How many bars that feed has before it.
+        Number of bars that this feed has before it.
     """
 
     feed: int
@@ -31,7 +31,7 @@ class Warmup:
 
     @classmethod
     def of(cls, columns: Sequence[FeedColumns], order: Sequence[int]) -> Warmup | None:
-        """The warm-up of a task's symbols; None where no bar lies before the start.
+        """Return the warm-up of a task's symbols; None if no bar lies before the start.
 
         `order` has the number of each of the strategy's feeds.
         """
@@ -50,7 +50,7 @@ class Warmup:
         return cls(order.index(feed), before[feed])
 
     def is_over(self, datas: Sequence[Any]) -> bool:
-        """Whether the start has come."""
+        """Whether the first bar after the warm-up has come."""
         # `len` of a feed counts the bars that it has delivered, the current one included.
         return len(datas[self.feed]) > self.bars
 
@@ -58,7 +58,7 @@ class Warmup:
 def after_warmup(
     strategy: Any, params: Mapping[str, Any], warmup: Warmup | None
 ) -> tuple[Any, Mapping[str, Any]]:
-    """A strategy that begins after the warm-up, and its arguments."""
+    """Return a strategy that begins after the warm-up, and its arguments."""
     if warmup is None:
         return strategy, params
     return _waiting(strategy), {**params, "_warmup": warmup}
@@ -67,12 +67,14 @@ def after_warmup(
 # Cached, since backtrader keeps every class that has been made
 @cache
 def _waiting(strategy: Any) -> Any:
-    """A strategy that is still before its minimum period in the warm-up, and deaf there.
+    """Return a subclass of a strategy that does nothing in the warm-up.
 
-    The period is raised rather than `_getminperstatus` replaced: the fast `Cerebro` takes a
-    strategy with a `_getminperstatus` of its own bar by bar.
+    Its minimum period ends with the warm-up or later, and what backtrader calls before that does
+    not reach the strategy.
     """
 
+    # A raised period, and not a `_getminperstatus` of its own, with which the fast `Cerebro` would
+    # take the strategy bar by bar.
     class Waiting(strategy):
         def __init__(self, *args: Any, _warmup: Warmup, **kwargs: Any) -> None:
             # Python puts the class name into a name with two underscores, so that it cannot collide
