@@ -61,11 +61,13 @@ class OpenEvents:
         """Book the events until the current session, and pay what is due."""
         if self._booked == len(self._events) and not self._due:
             return
+        begun = [feed for feed in self._feeds if len(feed)]
+        # An auxiliary feed may have bars before any symbol has one.
+        if not begun:
+            return
         # The clock of a portfolio: the latest session of any feed. A feed that is halted stays
         # behind.
-        today = max(
-            self._rules[feed].terms[len(feed) - 1].session for feed in self._feeds if len(feed)
-        )
+        today = max(self._rules[feed].terms[len(feed) - 1].session for feed in begun)
         # Events are sorted by their days, so that each is booked once and none is looked at before
         # its day.
         while self._booked < len(self._events) and self._events[self._booked].day <= today:
