@@ -20,7 +20,7 @@ from backfleet.engines.market_broker import has_market, set_up_market
 from backfleet.engines.recorder import Recorder
 from backfleet.engines.shown_feed import ShownFeed, as_shown
 from backfleet.engines.vector.backtrader_adapter import backtrader_strategy
-from backfleet.engines.warmup import Warmup, after_warmup
+from backfleet.engines.warmup import Warmup, after_warmup, analyzer_after_warmup
 from backfleet.vector_strategy import VectorStrategy
 
 __all__ = ["simulate"]
@@ -61,7 +61,8 @@ def simulate(
         )
     else:
         apply_settings(cerebro.broker, simulation.broker, names[: len(traded)])
-    strategy, params = after_warmup(*backtrader_strategy(simulation), Warmup.of(traded, order))
+    warmup = Warmup.of(traded, order)
+    strategy, params = after_warmup(*backtrader_strategy(simulation), warmup)
     cerebro.addstrategy(strategy, **{**params, **_signals(simulation)})
     sizer = simulation.broker.sizer
     if sizer is not None:
@@ -70,7 +71,8 @@ def simulate(
         # Some read the account from it: AnnualReturn, and SharpeRatio with `legacyannual`.
         cerebro.addobserver(bt.observers.Broker)
     for name, call in simulation.analyzers:
-        cerebro.addanalyzer(load_class(call, "analyzer"), _name=name, **dict(call.arguments))
+        analyzer, more = analyzer_after_warmup(load_class(call, "analyzer"), warmup)
+        cerebro.addanalyzer(analyzer, _name=name, **dict(call.arguments), **more)
     cerebro.addanalyzer(Recorder, _name=Recorder.NAME, numbers=order)
     strategies = cerebro.run()
     if not strategies:

@@ -1,4 +1,7 @@
-"""The warm-up on backtrader: a strategy sees the bars before the start, and is idle on them."""
+"""The warm-up on backtrader: a strategy sees the bars before the start, and is idle on them.
+
+So are the job's analyzers, whose numbers are metrics.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import numpy as np
 
 from backfleet.engines.feed import FeedColumns
 
-__all__ = ["Warmup", "after_warmup"]
+__all__ = ["Warmup", "after_warmup", "analyzer_after_warmup"]
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,35 @@ def _waiting(strategy: Any) -> Any:
             if self.__warmup.is_over(self.datas):
                 super().notify_timer(*args, **kwargs)
 
-    # The class is seen in messages, in pickles and in `type(self).__name__` of the strategy's code.
-    Waiting.__name__ = strategy.__name__
-    Waiting.__qualname__ = strategy.__qualname__
-    Waiting.__module__ = strategy.__module__
-    Waiting.__doc__ = strategy.__doc__
-    return Waiting
+    return _named_as(strategy, Waiting)
+
+
+def analyzer_after_warmup(analyzer: Any, warmup: Warmup | None) -> tuple[Any, Mapping[str, Any]]:
+    """Return an analyzer that begins after the warm-up, and its additional arguments."""
+    if warmup is None:
+        return analyzer, {}
+    return _waiting_analyzer(analyzer), {"_warmup": warmup}
+
+
+@cache
+def _waiting_analyzer(analyzer: Any) -> Any:
+    class Waiting(analyzer):
+        params = (("_warmup", None),)
+
+        # backtrader calls it on the bars of the warm-up, which are before the strategy's minimum
+        # period. It calls those of the children, and most analyzers do in it what they do in
+        # `next`.
+        def _prenext(self) -> None:
+            if self.p._warmup.is_over(self.strategy.datas):
+                super()._prenext()
+
+    return _named_as(analyzer, Waiting)
+
+
+def _named_as(original: Any, cls: Any) -> Any:
+    """Return a class with the name of another one, which messages and a script's code show."""
+    cls.__name__ = original.__name__
+    cls.__qualname__ = original.__qualname__
+    cls.__module__ = original.__module__
+    cls.__doc__ = original.__doc__
+    return cls
