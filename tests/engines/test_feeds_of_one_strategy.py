@@ -234,6 +234,8 @@ def test_feeds_of_two_lengths_are_refused(folder: Path) -> None:
     ("data", "problem"),
     [
         ({"symbols": "A"}, "data: has both feeds and symbols"),
+        ({"symbols": 5}, "data: has both feeds and symbols"),
+        ({"symbols": [["A"]]}, "data: has both feeds and symbols"),
         ({"universe": "each"}, "data: has feeds, which belong to one task"),
         ({"exclude": ["B"]}, "data: has feeds, whose symbols are all needed; remove exclude"),
         ({"on_bad_symbol": "skip"}, "all needed; remove on_bad_symbol"),

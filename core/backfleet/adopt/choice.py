@@ -1,4 +1,4 @@
-"""Which of a script's runs becomes the job."""
+"""Choosing the run of a script that becomes the job."""
 
 from __future__ import annotations
 

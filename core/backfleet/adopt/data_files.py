@@ -1,5 +1,5 @@
-"""The data of an adopted script: CSV files as they are where a job reads the same bars out of them,
-and else the bars that the strategy saw, as Parquet."""
+"""The data of an adopted script: its CSV files if a job reads the same bars out of them, otherwise
+the bars that the strategy saw, as Parquet."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class AuxiliaryFeed:
     Attributes
     ----------
     options
-        The source's options, where they are not those of the symbols.
+        The source's options, if they are not those of the symbols; otherwise None.
     """
 
     name: str

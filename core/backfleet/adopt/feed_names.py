@@ -1,4 +1,4 @@
-"""Which of a script's feeds a job can trade, and the names that the job gives to all of them."""
+"""The feeds of a script that a job can trade, and the names that the job gives to all feeds."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ from backfleet.store.records import decode_record
 
 __all__ = ["Ending", "Script", "read_observation", "run_in_child"]
 
-MAX_OUTPUT_CHARS = 100_000
+MAX_OUTPUT_BYTES = 100_000
+"""The end of a script's output that is searched for a traceback."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,14 @@ def run_in_child(script: Script, folder: Path) -> Ending:
 
 def _failure(output: Path, code: int) -> str:
     """The last line of what the script printed, which of a traceback is the error."""
-    text = output.read_text("utf-8", "replace")[-MAX_OUTPUT_CHARS:].strip()
+    with output.open("rb") as stream:
+        # Only the end is read: a script that prints on every bar can fill gigabytes.
+        stream.seek(max(0, output.stat().st_size - MAX_OUTPUT_BYTES))
+        text = stream.read().decode("utf-8", "replace").strip()
     last = printable_line(text.rpartition("\n")[2])
-    # A prompt has no end of a line before it.
     if code < 0:
         return f"it was ended by signal {-code}"
+    # Not at the start of a line only: a prompt leaves no end of line before the traceback.
     if "Traceback (most recent call last):" not in text:
         return f"it ended with exit code {code}" + (f" after printing {last!r}" if last else "")
     if last.startswith("EOFError"):

@@ -122,7 +122,7 @@ class ScriptSource:
         kept.setdefault(first, []).append(self._literal(name, self._body[first], value))
 
     def _literal(self, name: str, statement: ast.stmt, value: PythonCode) -> str:
-        """The script's own line, with its comment, where it says the same."""
+        """Return the code that assigns a value: the script's own line, if it says the same."""
         text = f"{name} = {value.text}"
         if isinstance(statement, ast.Assign) and len(self._binders[name]) == 1:
             segment = self._segment(statement)
@@ -196,7 +196,7 @@ def _is_definition(statement: ast.stmt) -> bool:
 
 
 def _reason_against(statement: ast.stmt, name: str) -> str | None:
-    """Why an assignment cannot be repeated in another file; None if it can."""
+    """Return why an assignment cannot be repeated in another file; None if it can."""
     place = f"which line {statement.lineno} of the script sets"
     if not isinstance(statement, ASSIGNMENTS):
         return f"{place} while the script runs"

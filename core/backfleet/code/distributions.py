@@ -63,7 +63,7 @@ class InstalledDistribution:
 
     @cached_property
     def entry_points(self) -> tuple[EntryPoint, ...]:
-        """All of them, sorted."""
+        """The entry points, sorted."""
         points = {
             (point.group, point.name, point.value) for point in self._distribution.entry_points
         }
@@ -87,7 +87,7 @@ class InstalledDistribution:
     @cached_property
     def recorded(self) -> Mapping[str, str | None]:
         """Path, from where an import begins, to SHA-256 of the importable files that its RECORD
-        lists; None where RECORD has no such hash. Empty for an editable install."""
+        lists; None if RECORD has no such hash. Empty for an editable install."""
         if self.project is not None:
             return {}
         files = {str(file): file.hash for file in self._distribution.files or ()}

@@ -1,4 +1,4 @@
-"""Hashes of code: what a strategy or plugin is, whichever way it was installed.
+"""Hashes of code, which are the same whichever way a strategy or plugin was installed.
 
 The hash of a strategy or plugin is over the sorted (relative path, SHA-256) of the modules that it
 reaches, backfleet's among them, so that a wheel, site-packages and an editable checkout agree;

@@ -68,8 +68,8 @@ class ImportCache:
 
 
 def file_stamp(file: Path) -> Stamp:
-    """Changes when the file does: times of change, also the one that no tool can set back; size,
-    inode."""
+    """Return numbers that change with the file: the time of modification, the time of change, which
+    no tool can set back, the size and the inode."""
     stat = os.stat(file)
     return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino
 

@@ -85,7 +85,7 @@ def import_closure(
 
 
 def missing_modules(modules: Sequence[str], folder: Path | None = None) -> list[str]:
-    """Those of the modules that cannot be imported from a file here."""
+    """Return the modules that cannot be imported from a file here."""
     search = ModuleSearch(folder)
     return [module for module in modules if not _is_module(module, search)]
 

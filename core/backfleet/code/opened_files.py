@@ -1,4 +1,4 @@
-"""Which of the files that a process opens are inputs of its strategy that no job declares."""
+"""Finding, among the files that a process opens, inputs of its strategy that no job declares."""
 
 from __future__ import annotations
 

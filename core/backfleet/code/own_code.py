@@ -18,8 +18,8 @@ from backfleet.code.search import prefixes
 __all__ = ["NO_NUMBERS", "OWN", "TASK_MODULES", "own_files"]
 
 TASK_MODULES = ("backfleet.worker.task", "backfleet.worker.chunk_encoder")
-"""They run a task and encode its row. A source, an engine and the indicators that a strategy uses
-are imported by name, so each is part of the hash of the component that uses it."""
+"""Modules that run a task and encode its row. A source, an engine and the indicators that a
+strategy uses are imported by name, so each is part of the hash of the component that uses it."""
 
 NO_NUMBERS = frozenset(
     {
@@ -49,7 +49,7 @@ NO_NUMBERS = frozenset(
 """Modules, and rooms with all modules in them, that tasks use and that cannot change a number."""
 
 LAZY_PACKAGES = frozenset({"backfleet", "backfleet.job"})
-"""Of these, only the package itself is in `NO_NUMBERS`, not the modules in it."""
+"""Packages that are in `NO_NUMBERS` without the modules in them."""
 
 ROOT = Path(__file__).parents[2]
 

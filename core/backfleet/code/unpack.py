@@ -20,13 +20,13 @@ MAX_METADATA_BYTES = 2**20
 
 
 def unpack(wheel: bytes, digest: str) -> Path:
-    """The folder, under the wheel's digest, that holds what it holds.
+    """Unpack a wheel into a folder that is named by its digest, and return the folder.
 
-    The folder stays for other workers of this machine: compiled code is cached by path. One that
-    somebody has written to since is left alone, and another is made.
+    The folder stays for other workers of this machine, because compiled code is cached by path. If
+    somebody has written to it since, it is left alone, and the wheel goes into another folder.
 
-    Raises PluginError where the wheel is not one of backfleet's, ExecutorError where there is no
-    place for it.
+    Raises PluginError if the wheel is not one of backfleet's, ExecutorError if the folder cannot be
+    written.
     """
     # Checked in memory before anything is written.
     files = read_wheel(wheel)
@@ -107,13 +107,13 @@ def check_case(names: Iterable[str]) -> None:
 
 def _holds(folder: Path, files: Mapping[str, bytes]) -> bool:
     """Whether a folder holds these files and no other code."""
-    there = {
+    existing = {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
         # numba and Python keep compiled code there.
         if path.is_file() and path.parent.name != "__pycache__"
     }
-    return there == set(files) and all(
+    return existing == set(files) and all(
         (folder / name).read_bytes() == content for name, content in files.items()
     )
 

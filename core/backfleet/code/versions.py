@@ -33,7 +33,7 @@ def platform_tag() -> str:
 
 
 def check_versions(planned: Mapping[str, str]) -> None:
-    """Raise PlatformMismatch where this process has other versions than the run's plan."""
+    """Raise PlatformMismatch if this process has other versions than the run's plan."""
     here = library_versions()
     differing = [
         f"{name} {here.get(name, 'missing')} instead of {version}"

@@ -80,7 +80,7 @@ class _Table:
 
 
 def _form(spec: Mapping[str, Any], key: str) -> str:
-    """Which form a table has, by the keys it shares with each."""
+    """Return the form of a table, by the keys that it shares with each form. Raises JobError."""
     # The likeliest form, so that a wrong or missing key is reported against what was meant.
     form = max(_KEYS, key=lambda name: len(spec.keys() & set(_KEYS[name])))
     known = _KEYS[form]

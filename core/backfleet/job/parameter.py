@@ -13,7 +13,7 @@ from backfleet.job.job_errors import invalid_value
 __all__ = ["Kind", "Parameter", "Value"]
 
 Value = bool | int | float | str | list[Any] | None
-"""What a parameter can be set to: plain JSON. A list holds scalars and lists."""
+"""A value of a parameter: plain JSON. A list holds scalars and lists."""
 
 Kind = Literal["int", "float", "bool", "str", "any", "list"]
 
@@ -43,9 +43,9 @@ class Parameter:
     default
         A JSON scalar, a list, or None.
     has_default
-        False where every job must set the parameter.
+        False if every job must set the parameter.
     describable
-        False where the default is no plain JSON (a class, an enum): `default` is None then,
+        False if the default is no plain JSON (a class, an enum): `default` is None then,
         and a job that does not set the parameter leaves it out.
     doc
         One line for the user.

@@ -1,4 +1,4 @@
-"""Which engines know which keys of a job's broker.
+"""Checks whether the engines of a job know the keys of its broker.
 
 Workers import this before their strategy, so it stays light.
 """

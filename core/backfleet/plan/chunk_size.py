@@ -25,13 +25,13 @@ the run, and a run of up to 16 tasks has a chunk for each task."""
 
 MIN_PARALLEL_CHUNKS = 32
 """With this number of chunks, the cores of one machine have work; smaller chunks would only cost
-commits, which take a few milliseconds each where details are kept."""
+commits, which take a few milliseconds each if details are kept."""
 
 DEFAULT_SIZE = 100
 """Tasks of a chunk that make its commit cheap: it takes about as long as one task on backtrader."""
 
 SHORT_SIZE = 1000
-"""The same where tasks are compiled: a commit takes as long as dozens of them."""
+"""The same if tasks are compiled: a commit takes as long as dozens of them."""
 
 SUMMED_POINTS = 1000
 """Number of points up to which a chunk holds whole symbols, so that it can hold sums over them."""
@@ -40,7 +40,7 @@ SUM_BYTES = 256 * 10**6
 """Bound of the returns by date, or their sums over symbols, in all chunks of a run."""
 
 SHORT_RETURN_BYTES = 20 * 10**6
-"""Bound of the tasks' own returns by date where tasks are compiled: storing those of one task takes
+"""Bound of the tasks' own returns by date if tasks are compiled: storing those of one task takes
 as long as computing it."""
 
 SHORT_TASK_BYTES = 1_600

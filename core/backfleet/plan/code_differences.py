@@ -90,7 +90,7 @@ def component_differences(
 def identity_here(identity: Identity, strategy: StrategyReference) -> Identity:
     """Return the identity with the code and the versions that this process finds.
 
-    Workers accept it where they would reject the run's own. Raises PluginError or JobError if a
+    Workers accept it even if they would reject the run's own. Raises PluginError or JobError if a
     component or a declared file is missing here.
     """
     data = identity.data

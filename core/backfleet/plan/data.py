@@ -62,7 +62,7 @@ class PlannedData:
     symbols
         Sorted: in which order a job names them decides nothing.
     auxiliary
-        The symbol of each further feed, by the feed's name, sorted too.
+        The symbol of each auxiliary feed, by the feed's name, sorted too.
     notes
         What the data left open.
     benchmark_digest
@@ -291,7 +291,7 @@ def _without(data: Data, symbols: Sequence[str]) -> list[str]:
 
 
 def _refusal(data: Data, described: _Described) -> DataError:
-    """One error about all bad symbols, each reason once."""
+    """Return one error about all bad symbols, with each reason once."""
     bad = described.bad
     reasons = list(dict.fromkeys(map(str, bad.values())))
     # With nothing to leave out, advice to leave symbols out would not help.
@@ -300,12 +300,13 @@ def _refusal(data: Data, described: _Described) -> DataError:
     lines = reasons[:MAX_REASONS]
     if len(reasons) > MAX_REASONS:
         lines.append(f"... and {len(reasons) - MAX_REASONS:,} more")
-    return DataError(
-        "\n".join(lines)
-        + f"\n{len(bad):,} of {len(bad) + len(described.symbols):,} symbols of {data.path} have "
-        "bad data. Correct the files, name the symbols in data.exclude, or set "
+    total = len(bad) + len(described.symbols)
+    lines.append(
+        f"{len(bad):,} of {total:,} symbols of {data.path} cannot be used. Correct the files or "
+        "the keys of [data], name the symbols in data.exclude, or set "
         'data.on_bad_symbol = "skip"'
     )
+    return DataError("\n".join(lines))
 
 
 def _notes(
@@ -359,7 +360,7 @@ def _planned(name: str, data: SymbolData) -> PlannedSymbol:
 def choose_symbols(source: Source, names: Sequence[str]) -> list[str]:
     """Names as they are, globs replaced by what they match; each symbol once.
 
-    Raises DataError where a glob matches none.
+    Raises DataError if a glob matches none.
     """
     if not any(_is_glob(name) for name in names):
         return list(names)

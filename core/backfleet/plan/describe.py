@@ -22,11 +22,11 @@ from backfleet.strategy_reference import StrategyReference
 __all__ = ["describe_strategy"]
 
 SCHEMA = 2
-"""Of what is read of a strategy's class, and how; `backfleet.strategy` is in no hash."""
+"""Version of the description. A change of `backfleet.strategy`, which is in no hash, raises it."""
 
 
 def describe_strategy(strategy: StrategyReference) -> StrategyDescription:
-    """The strategy's parameters and doc, imported only where its code is new here.
+    """Return the strategy's parameters and doc. It is imported only if its code is new here.
 
     Raises PluginError, JobError.
     """

@@ -1,4 +1,4 @@
-"""Which engines a job's tasks may run on."""
+"""The engines that a job's tasks may run on."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_market(job: Job, engines: Sequence[str]) -> None:
 def engine_candidates(job: Job, kind: StrategyKind) -> Sequence[str]:
     """Names of engines, the one to run on first; all of them agree to the last bit.
 
-    Raises JobError where the engine that the job names cannot run it.
+    Raises JobError if the engine that the job names cannot run it.
     """
     has_tax = job.market is not None and job.market.dividend_tax
     if job.engine == AUTO:

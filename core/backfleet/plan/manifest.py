@@ -95,7 +95,7 @@ class TaskKey:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A planned run. Task i is symbol i // points at point i % points; where all symbols are one
+    """A planned run. Task i is symbol i // points at point i % points. If all symbols are one
     portfolio, it is point i.
 
     Attributes
@@ -115,8 +115,8 @@ class Manifest:
     kept_returns
         The returns by date that chunks keep; see `plan.chunk_size`.
     distributions
-        Those that the plugins come from, where the run was planned; what of them decides numbers is
-        in the identity.
+        The distributions of the plugins on the machine that planned the run. The identity has the
+        part of them that decides numbers.
     family, logic
         For the trial ledger, not part of the id: the family of the strategy, and the hash of the
         logic of its code.

@@ -18,8 +18,8 @@ __all__ = ["planned_distributions"]
 def planned_distributions(
     identity: Identity, strategy: StrategyReference
 ) -> list[PlannedDistribution]:
-    """Those of the strategy, the sources, the engines and the named plugins, sorted by name; code
-    in a file or folder has none.
+    """Return the distributions of the strategy, the sources, the engines and the named plugins,
+    sorted by name. Code in a file or folder has none.
 
     Raises UnknownPlugin, PluginError.
     """

@@ -20,7 +20,7 @@ class TaskContext:
     data_path
         The data's directory or URL, as this process sees it.
     auxiliary_paths
-        The same of each further feed, by its name.
+        The same of each auxiliary feed, by its name.
     facts_path
         The same of the facts about the symbols; None for a run without facts.
     engine
