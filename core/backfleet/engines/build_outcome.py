@@ -101,7 +101,6 @@ def _records(
 ) -> Records:
     """Return columns as records, with their times in nanoseconds."""
     names = dtype.names or ()
-    # The last field, since a mapping of several tables need not begin with one of the dtype.
     records = np.empty(len(columns[names[-1]]), dtype)
     for name in names:
         values = columns[name]

@@ -205,7 +205,6 @@ class MarketBroker(bt.brokers.BackBroker):
             if reason:
                 self.submitted.remove(order)
                 self._reject(order, reason)
-        # The others go through backtrader's check of the cash.
         super().check_submitted()
 
     def _try_exec(self, order: Any) -> None:
