@@ -148,10 +148,9 @@ class Positions(defaultdict[Any, Any]):
         super().__init__(Position)
         self.changed = changed
 
-    # A defaultdict calls it, too. Here it passes by `__setitem__`, which reports a change by a
-    # script.
     def __missing__(self, data: Any) -> HeldPosition:
         position = HeldPosition(self.changed)
+        # Past the `__setitem__` of this class, which would report a change by a script.
         super().__setitem__(data, position)
         return position
 
