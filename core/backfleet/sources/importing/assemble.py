@@ -299,7 +299,7 @@ def _tell_suspended(
 ) -> None:
     if supplements.suspended is None:
         return
-    # Vendors leave out such days or write them as rows; only the missing ones are told.
+    # Vendors leave out such days or write them as rows; only missing ones are reported.
     absent = np.setdiff1d(supplements.suspended, sessions)
     if len(absent):
         first = f"{absent[0].astype('M8[D]')} of {table.symbol}"

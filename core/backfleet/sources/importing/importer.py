@@ -196,8 +196,7 @@ class Import:
                 continue
             if imported is not None:
                 lengths.append(imported.assembled.length)
-                # Only files are downloaded twice. Symbols of one table are told apart by their
-                # column.
+                # Only files are downloaded twice: a table has a column that names its symbols.
                 if name in by_path:
                     copies.compare(symbol, imported.assembled.bars)
                 yield imported
