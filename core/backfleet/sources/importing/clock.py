@@ -134,7 +134,7 @@ def _sessions(wall: Integers, offset: Integers, stamp: Stamp | None, notes: Note
     # 0 is Monday: 1970-01-01 was a Thursday.
     weekday = (np.unique(days) + 3) % 7
     clock = _clock_words(int(clocks[0]))
-    # Forex and futures begin their week on Sunday evening, which is Monday's session.
+    # Bars that begin on the evening before their session, as those of forex and futures do.
     if np.mean(weekday == 6) >= MIN_SUNDAYS and np.mean(weekday == 4) < MAX_FRIDAYS:
         notes.tell(
             f"daily bars have the time {clock} on Sundays to Thursdays, which is the midnight "

@@ -145,7 +145,7 @@ def import_files(
     if isinstance(choices.preset, str):
         load_preset(choices.preset)
     inputs = Inputs.of(root, choices)
-    # Before any file is opened: an import of the same files does nothing.
+    # Before any file is parsed: an import of the same files does nothing.
     known = known_import(target, inputs)
     if known is not None:
         return ImportOutcome(known, unchanged=True)
