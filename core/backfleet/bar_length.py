@@ -79,15 +79,15 @@ def find_length(time: Times, session: Days, timezone: str) -> np.timedelta64:
     steps = np.diff(time)
     # A step from the middle of the data is a cheap guess at the most frequent one. The next line
     # proves it or falls through to the exact way.
-    usual = steps[len(steps) // 2]
+    candidate = steps[len(steps) // 2]
     # If most steps are equal, none is more frequent, and to sort them takes long.
-    if 2 * int(np.count_nonzero(steps == usual)) > len(steps):
-        return np.timedelta64(int(usual), "ns")
+    if 2 * int(np.count_nonzero(steps == candidate)) > len(steps):
+        return np.timedelta64(int(candidate), "ns")
     distances, counts = np.unique(steps, return_counts=True)
-    most = int(np.argmax(counts))
-    if counts[most] < MIN_SHARE * (len(time) - 1):
+    mode = int(np.argmax(counts))
+    if counts[mode] < MIN_SHARE * (len(time) - 1):
         return UNKNOWN_LENGTH
-    return np.timedelta64(int(distances[most]), "ns")
+    return np.timedelta64(int(distances[mode]), "ns")
 
 
 def bar_ends(

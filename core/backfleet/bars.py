@@ -43,8 +43,8 @@ class Prices:
         return Prices(self.open[key], self.high[key], self.low[key], self.close[key])
 
     def column(self, name: str) -> Floats:
-        """Return the prices of this name. What has to be computed for them is not kept, which
-        matters for the prices of thousands of symbols."""
+        """Return the open, high, low or close. Prices that are computed for this are not kept."""
+        # A portfolio asks thousands of symbols for one column and copies it into a matrix.
         column: Floats = getattr(self, name)
         return column
 
@@ -60,9 +60,9 @@ class Prices:
 
 
 class _AdjustedPrices(Prices):
-    """Adjusted prices, which are computed when they are first read: the books of a market need only
-    raw prices, and most strategies only closes."""
+    """Adjusted prices. Each column is computed when it is first read."""
 
+    # Not earlier: the books of a market need only raw prices, and most strategies only closes.
     _raw: Prices
     _factor: Floats
 
@@ -140,17 +140,17 @@ class Bars:
         as `open`, `high`, `low`, `close`. Their level depends on later splits and dividends: use
         them for ratios, `returns` for returns, and `raw` for a level.
     raw
-        float64, as traded. The same object as `prices` where the source knows no adjustment.
+        float64, as traded. The same object as `prices` if the source knows no adjustment.
     volume
         float64.
     factor
-        float64, the cumulative adjustment factor; ones where the source knows none.
+        float64, the cumulative adjustment factor; ones if the source knows none.
     tradable
-        bool; false where the symbol was suspended. Engines skip such bars.
+        bool; false if the symbol was suspended. Engines skip such bars.
     extra
-        Further float64 columns by name.
+        Additional float64 columns by name.
     auxiliary
-        Further feeds by name.
+        Auxiliary feeds by name.
     warmup
         How many of the first bars lie before the job's start.
     timezone
@@ -325,7 +325,7 @@ class Bars:
         """The bars of `window`, adjusted to its last bar, with the facts known at its end, so that
         what comes later changes nothing.
 
-        The result is empty where no bar lies between start and end.
+        The result is empty if there is no bar between start and end.
         """
         first = _position(self.session, window.start, "left") if window.start else 0
         stop = _position(self.session, window.end, "right") if window.end else len(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -188,6 +189,12 @@ class BrokerSettings:
         commission = self.commission
         table = Commission(rate=commission) if isinstance(commission, (int, float)) else commission
         return SymbolCosts("", table, self.minimum_commission)
+
+    def multiplier_of(self, symbol: str) -> float:
+        """Return the profit of one share of a symbol if its price rises by 1; NaN if a commission
+        scheme computes it."""
+        commission = self.costs_of(symbol).commission
+        return commission.multiplier if isinstance(commission, Commission) else math.nan
 
     def changed_keys(self) -> Iterator[str]:
         """Return the job's keys of the settings that are not the defaults, other than the cash and

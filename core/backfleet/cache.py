@@ -82,7 +82,7 @@ def scratch_folder() -> Path:
 def write_quietly(path: str | Path, *content: bytes | memoryview) -> None:
     """Write a file whole or not at all; if that fails, the next process computes it again."""
     # In the same folder, because a rename is atomic only within one file system. There is no fsync:
-    # readers check what they load, and a lost file is computed again.
+    # a file that a power failure cuts short cannot be read, and is computed again.
     temporary = os.path.join(os.path.dirname(path), f".{os.urandom(8).hex()}")
     try:
         try:

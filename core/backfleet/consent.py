@@ -90,9 +90,7 @@ def without_consent(
     prefixes = tuple(prefix.lower() for prefix in accepted)
     listed = _listed()
     return [
-        item
-        for item in items
-        if item.sha256 not in listed and not item.sha256.startswith(prefixes or "-")
+        item for item in items if item.sha256 not in listed and not item.sha256.startswith(prefixes)
     ]
 
 

@@ -18,8 +18,8 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """Corporate actions in the order of their days. Every array has shape (events,) and is
-    read-only, except `unexplained`.
+    """Corporate actions in the order of their days. Every array is read-only, and has
+    shape (events,) unless stated otherwise.
 
     An event happens before the open of the first bar on its day or after it, whether or not the
     symbol is halted on its day.
@@ -87,7 +87,7 @@ class Events:
         # An event on the first session happens before its open, when no position can be held yet.
         keep = (self.day > first) & (self.day <= last)
         doubtful = (self.unexplained > first) & (self.unexplained <= last)
-        # The same object, so that what is cached by it stays valid.
+        # The same object, by which `Bars` sees that nothing was cut off.
         if keep.all() and doubtful.all():
             return self
         arrays: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""`Facts`: what is known of instruments and their bars do not say, dated."""
+"""`Facts`: dated facts about instruments that their bars do not contain."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from backfleet.errors import DataError
 __all__ = ["INDEX", "Action", "Facts", "Span", "SymbolFacts", "members"]
 
 INDEX = "index:"
-"""Begins the state of a member of an index."""
+"""Prefix of the state of being a member of an index."""
 
 Span = tuple[date, date | None]
 """First day and the day after the last one; None if the span lasts."""
@@ -54,7 +54,7 @@ class Action:
 
 @dataclass(frozen=True)
 class SymbolFacts:
-    """Facts about one symbol that its bars do not say.
+    """Facts about one symbol that its bars do not contain.
 
     Attributes
     ----------

@@ -230,7 +230,7 @@ def inlined(function: Callable[P, R]) -> Compiled[P, R]:
 
 
 def plan_work(seconds: float) -> None:
-    """Tell how much CPU time the work of this process would take if all of it was interpreted.
+    """Set the CPU time that the work of this process would take if all of it was interpreted.
 
     Functions are compiled at their first call if that is worth it for so much work. `math.inf`
     compiles every function, to fill a cache. Without a plan, a process compiles when it has spent
@@ -240,10 +240,10 @@ def plan_work(seconds: float) -> None:
 
 
 def watch_compiling(notify: Callable[[bool], None]) -> None:
-    """Have a function called with True when numba begins to compile, or to load machine code, and
+    """Call a function with True when numba begins to compile, or to load machine code, and
     with False when it has ended.
 
-    LLVM ends the process where it fails, so that who watches the process has to know.
+    LLVM ends the process if it fails, so whoever watches the process has to know.
     """
     _WATCHERS.append(notify)
     if "numba" in sys.modules:
@@ -306,7 +306,7 @@ def _notify_watchers() -> None:
 
 
 def _tolerate_full_disk(dispatcher: Any) -> None:
-    """Have a function run although its machine code cannot be kept."""
+    """Let a function run even if its machine code cannot be saved."""
     # Private to numba; it has no public way to go on without saving.
     cache = getattr(dispatcher, "_cache", None)
     if cache is None:  # NUMBA_DISABLE_JIT
@@ -321,7 +321,7 @@ def _tolerate_full_disk(dispatcher: Any) -> None:
 
 
 def _teach_pow() -> None:
-    """Have compiled code call the C library for `c_pow`."""
+    """Make compiled code call the C library for `c_pow`."""
     from llvmlite import ir
     from numba.core import types
     from numba.extending import intrinsic, overload

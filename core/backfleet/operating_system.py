@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 O_PATH: int = getattr(os, "O_PATH", 0)
-"""The flag of `os.open` for a descriptor without content; 0 where there is none."""
+"""The flag of `os.open` for a descriptor without content; 0 on systems without it."""
 
 MAX_PATH_BYTES = 1024
 """Bytes of a path on macOS, with the zero at its end."""
@@ -47,7 +47,7 @@ def anonymous_file(name: str) -> int:
 
 
 def sync(descriptor: int) -> None:
-    """Have a file on its disk when this returns, on macOS too. Raises OSError."""
+    """Write a file through to its disk, on macOS too. Raises OSError."""
     full = getattr(fcntl, "F_FULLFSYNC", None)
     if full is not None:
         try:
@@ -75,7 +75,7 @@ def path_of_descriptor(descriptor: int) -> str:
 
 
 def data_bytes() -> int | None:
-    """Return the private memory of this process, as `RLIMIT_DATA` counts it; None where the kernel
+    """Return the private memory of this process, as `RLIMIT_DATA` counts it; None if the kernel
     does not bound it."""
     try:
         # The sixth number of statm is data plus stack, in pages.

@@ -1,4 +1,4 @@
-"""Files that a command writes for the user: they appear whole, or what was there before stays."""
+"""Files that a command writes for the user: they appear whole, or the earlier file stays."""
 
 from __future__ import annotations
 

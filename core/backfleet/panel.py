@@ -26,7 +26,7 @@ class Panel:
 
     A step is a moment at which one symbol or more has a bar. Symbols that are not listed yet, are
     listed no more, or are halted have none. `open`, `high`, `low`, `close` and `volume` are float64
-    of shape (steps, symbols), NaN where there is no bar, and made when they are first asked for.
+    of shape (steps, symbols), NaN where there is no bar, and computed when first asked for.
     Prices are adjusted, and their levels depend on later splits and dividends: compare symbols by
     `returns`, by ratios of a symbol's own prices, or by `raw` prices.
 
@@ -132,7 +132,7 @@ class Panel:
         Raises
         ------
         ValueError
-            Where a column has another length than its symbol has bars.
+            If a column does not have one number per bar of its symbol.
         """
         stacked = np.empty((len(self), len(self.bars)))
         # Columns that are written one by one miss the processor's cache at every step.
@@ -164,7 +164,7 @@ class PanelPrices:
     """Prices of all symbols of a panel, such as the raw ones.
 
     `open`, `high`, `low` and `close` are float64 of shape (steps, symbols), NaN where there is no
-    bar, and made when they are first asked for.
+    bar, and computed when first asked for.
     """
 
     panel: Panel

@@ -47,10 +47,15 @@ class PageHeader:
 
 @dataclass(frozen=True)
 class ColumnPlace:
-    """The first and last byte of the pages of a column of a row group."""
+    """The first byte of the pages of a column of a row group, and the byte behind the last one."""
 
     start: int
     end: int
+
+    @property
+    def size(self) -> int:
+        """The number of bytes from the first to the last; negative in a damaged file."""
+        return self.end - self.start
 
 
 def read_column_places(content: bytes) -> list[list[ColumnPlace]]:
@@ -82,12 +87,12 @@ def read_pages(content: bytes, place: ColumnPlace) -> Iterator[PageHeader]:
         raise ValueError("a column lies outside the file")
     try:
         while start < end:
-            usual = _COMMON_HEADER.match(content, start)
-            if usual:
-                size, packed, values = (_integer(it, 0)[0] for it in usual.group(1, 2, 3))
-                start = usual.end() + packed
+            common = _COMMON_HEADER.match(content, start)
+            if common:
+                size, packed, values = (_integer(it, 0)[0] for it in common.group(1, 2, 3))
+                start = common.end() + packed
                 # The encoding is one byte, zigzag-encoded: the low bit is the sign.
-                yield PageHeader(*_natural(size, packed, values), usual[4][0] >> 1)
+                yield PageHeader(*_natural(size, packed, values), common[4][0] >> 1)
                 continue
             fields, body = _read_struct(content, start, 0)
             start = body + fields[3]

@@ -67,7 +67,7 @@ class Plugin:
     version: str
 
     def load(self) -> Any:
-        """Import it. Raises PluginError, chained to what went wrong."""
+        """Import the plugin. Raises PluginError, whose cause is the error of the import."""
         from importlib import import_module
 
         module, _, attribute = self.target.partition(":")
@@ -140,13 +140,16 @@ def _name_and_version(distribution: Distribution | None) -> tuple[str, str]:
 
 
 def list_plugins(kind: str | None = None) -> Sequence[Plugin]:
-    """All plugins of one kind, or of every kind; nothing is imported."""
+    """Return all plugins of one kind, or of every kind; nothing is imported."""
     kinds = [kind] if kind else list(KINDS)
     return [plugin for name in kinds for plugin in _plugins_by_kind()[name]]
 
 
 def find_plugin(kind: str, name: str) -> Plugin:
-    """The plugin of this name. Raises UnknownPlugin, or PluginError where two packages claim it."""
+    """Return the plugin of this name.
+
+    Raises UnknownPlugin, and PluginError if two packages claim the name.
+    """
     plugins = list_plugins(kind)
     claims = [plugin for plugin in plugins if plugin.name == name]
     if len(claims) > 1:
@@ -158,7 +161,7 @@ def find_plugin(kind: str, name: str) -> Plugin:
 
 
 def unknown_plugin(kind: str, name: str, plugins: Sequence[Plugin]) -> UnknownPlugin:
-    """The error for a name that none of `plugins` has."""
+    """Return the error for a name that none of `plugins` has."""
     from backfleet.job.job_errors import suggestion
 
     names = {plugin.name for plugin in plugins}
@@ -185,7 +188,7 @@ def load_plugin(kind: str, name: str, base: type | None = None) -> Any:
 
 
 def hook_manager() -> pluggy.PluginManager:
-    """A manager that knows backfleet's hooks and no plugin yet."""
+    """Return a manager that knows backfleet's hooks and no plugin yet."""
     import pluggy
 
     from backfleet import hookspecs
@@ -197,7 +200,7 @@ def hook_manager() -> pluggy.PluginManager:
 
 
 def row_hooks(names: Sequence[str]) -> Sequence[pluggy.PluginManager]:
-    """The hooks of the plugins that a job names, a manager each, in the job's order.
+    """Return the hooks of the plugins that a job names, one manager per plugin, in the job's order.
 
     Raises UnknownPlugin, PluginError.
     """
@@ -206,10 +209,10 @@ def row_hooks(names: Sequence[str]) -> Sequence[pluggy.PluginManager]:
 
 
 def register(plugin: Plugin) -> pluggy.PluginManager:
-    """A manager of one plugin's hooks.
+    """Return a manager of one plugin's hooks.
 
-    Raises PluginError where the plugin cannot be imported, misnames a hook, or asks for what a
-    hook is not given.
+    Raises PluginError if the plugin cannot be imported, misnames a hook, or has an argument that
+    the hook does not get.
     """
     import pluggy
 
@@ -221,16 +224,19 @@ def register(plugin: Plugin) -> pluggy.PluginManager:
         # pluggy ignores a method that is no known hook unless it is asked to check.
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        raise PluginError(f"{owner}: {error}{_nearest_hook(manager)}") from error
+        raise PluginError(f"{owner}: {error}{_hook_hint(manager, str(error))}") from error
     if not manager.get_hookcallers(value):
         raise PluginError(f"{owner}: {plugin.target} has no hook; mark one with backfleet.hookimpl")
     return manager
 
 
-def _nearest_hook(manager: pluggy.PluginManager) -> str:
-    """A hint where a plugin has a hook that backfleet does not know."""
+def _hook_hint(manager: pluggy.PluginManager, message: str) -> str:
+    """Return the arguments of the hook that a message names, or the name nearest to an unknown."""
     from backfleet.job.job_errors import suggestion
 
     hooks = vars(manager.hook)
     known = [name for name, hook in hooks.items() if hook.has_spec()]
-    return next((suggestion(name, known) for name in hooks if name not in known), "")
+    if unknown := [name for name in hooks if name not in known]:
+        return suggestion(unknown[0], known)
+    named = [name for name in known if repr(name) in message]
+    return "".join(f"; {name} has {', '.join(hooks[name].spec.argnames)}" for name in named)

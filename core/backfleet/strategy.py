@@ -59,11 +59,11 @@ def load_strategy(strategy: StrategyReference) -> type:
     for part in name.split("."):
         value = getattr(value, part, None)
     if not isinstance(value, type):
-        raise PluginError(f"{_named(strategy)}: {place} has no class {name!r}{_classes(module)}")
+        raise PluginError(f"{_label(strategy)}: {place} has no class {name!r}{_classes(module)}")
     # By base class and not by duck typing: the engine is chosen by it.
     if not (issubclass(value, VectorStrategy) or _is_backtraders(value)):
         raise PluginError(
-            f"{_named(strategy)} is not a subclass of backtrader.Strategy "
+            f"{_label(strategy)} is not a subclass of backtrader.Strategy "
             "or of backfleet.VectorStrategy"
         )
     return value
@@ -84,12 +84,12 @@ def _import(strategy: StrategyReference, place: str) -> ModuleType:
     except BaseException as error:
         more = f"; 'backfleet plugins show {strategy.plugin}' has the traceback"
         raise PluginError(
-            f"{_named(strategy)} cannot be imported: {error_line(error)}"
-            f"{_where(error)}{more if strategy.plugin else ''}"
+            f"{_label(strategy)} cannot be imported: {error_line(error)}"
+            f"{_raised_at(error)}{more if strategy.plugin else ''}"
         ) from error
 
 
-def _named(strategy: StrategyReference) -> str:
+def _label(strategy: StrategyReference) -> str:
     """Return the reference, and the package of a plugin, for messages."""
     if not strategy.plugin:
         return f"strategy {strategy.reference}"
@@ -115,6 +115,8 @@ def locate_strategy(reference: str) -> StrategyReference:
         )
     # The last colon, because the path of a file may contain others.
     place, colon, name = reference.rpartition(":")
+    if not colon and reference.endswith(".py"):
+        raise JobError(f"strategy: name the class in the file: {reference}:MyStrategy")
     if not colon:
         plugin = find_plugin("strategy", reference)
         return StrategyReference(
@@ -176,7 +178,7 @@ def _classes(module: ModuleType) -> str:
     return f"; it has {', '.join(sorted(names))}" if names else ""
 
 
-def _where(error: BaseException) -> str:
+def _raised_at(error: BaseException) -> str:
     """The line that raised; a syntax error says so itself."""
     frames = traceback.extract_tb(error.__traceback__)
     if isinstance(error, SyntaxError) or not frames or frames[-1].filename.startswith("<"):

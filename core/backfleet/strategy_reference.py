@@ -43,6 +43,5 @@ class StrategyReference:
 
 def is_module_reference(reference: str) -> bool:
     """Whether a job names its strategy by module: `pkg.module:Class`."""
-    # As `locate_strategy` splits it.
     place, colon, _ = reference.rpartition(":")
     return bool(colon) and not place.endswith(".py")

@@ -109,7 +109,7 @@ class Submission:
         The packages that workers fetch; None if they run with what is installed here.
     inventory
         SHA-256 of the inventory of the workers' image, by which the packages were chosen; empty if
-        the executor tells of none.
+        the executor names none.
     is_large
         The run has more than a million tasks, so an executor may start a job that compacts its
         results.

@@ -27,7 +27,7 @@ class UnitedTimes:
     time
         Ascending, without duplicates.
     steps
-        One element per symbol: where `time` has each of its times, intp.
+        One element per symbol, intp: the positions of its times in `time`.
     """
 
     time: Times
@@ -41,14 +41,15 @@ class UnitedTimes:
         missing = [part for own in times for part in _missing(own, calendar)]
         if missing:
             calendar = np.unique(np.concatenate([calendar, *missing]))
-        every = np.arange(len(calendar))
+        all_steps = np.arange(len(calendar))
         steps = (
-            every if _are_same(own, calendar) else np.searchsorted(calendar, own) for own in times
+            all_steps if _are_same(own, calendar) else np.searchsorted(calendar, own)
+            for own in times
         )
         return cls(calendar, tuple(steps))
 
     def first(self, columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        """Return what the first symbol that has a time has at it.
+        """Return the value at each time of the first symbol that has this time.
 
         `columns` has one element per symbol, with one value per time of the symbol.
         """

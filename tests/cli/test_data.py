@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -76,7 +77,8 @@ def test_check_of_sound_files_ends_well_and_says_so_in_json(
         (("--option", "delimiter"), "--option delimiter: must be KEY=VALUE"),
         (("--timezone", "Mars/North"), "Mars/North"),
         (("--symbols", "XYZ*"), "'XYZ*' matches none of the 3 symbols"),
-        (("--symbols", "AAA,,BBB"), "an empty name between its commas"),
+        (("--symbols", "AAA,,BBB"), "--symbols has an empty name between its commas"),
+        (("--columns", "volume,"), "--columns has an empty name between its commas"),
     ],
 )
 def test_a_bad_request_is_one_error_and_exit_code_2(
@@ -91,12 +93,14 @@ def test_a_bad_request_is_one_error_and_exit_code_2(
 def test_import_leaves_out_bad_symbols_and_says_what_to_write_into_the_job(
     in_process: InProcess, vendor: Path, tmp_path: Path
 ) -> None:
-    done = in_process("data", "import", vendor, "prepared", "--on-bad-symbol", "skip")
+    done = in_process("data", "import", vendor, 'prepared "1"', "--on-bad-symbol", "skip")
     assert done.returncode == 1
+    job = tomllib.loads(done.stdout.partition("in the job file:\n")[2])
+    assert job["data"]["path"] == 'prepared "1"'
     assert f"{vendor}/CCC.csv: row 2: close is 0, not a positive number" in done.stderr
-    assert "2 symbols, 60 bars of 1d in prepared; 1 left out" in done.stdout
+    assert '2 symbols, 60 bars of 1d in prepared "1"; 1 left out' in done.stdout
     assert 'options = { factor = "factor", tradable = "tradable" }' in done.stdout
-    assert sorted(path.name for path in (tmp_path / "prepared").iterdir()) == [
+    assert sorted(path.name for path in (tmp_path / 'prepared "1"').iterdir()) == [
         "AAA.parquet",
         "BBB.parquet",
         "import.json",

@@ -99,6 +99,17 @@ def test_fills_are_marked_in_the_price(sweep: bf.Run) -> None:
     assert list(sold.y) == fills[fills["size"] < 0]["price"].tolist()
 
 
+def test_a_long_price_keeps_its_highest_and_its_lowest_close(
+    sweep: bf.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = task_page(sweep, TASK).figures["price-0"].data[2]
+    monkeypatch.setattr("backfleet.report.task_figures.MAX_POINTS", 20)
+    drawn = task_page(sweep, TASK).figures["price-0"].data[2]
+    assert drawn.name == "close"
+    assert len(drawn.y) <= 20 < len(whole.y)
+    assert (min(drawn.y), max(drawn.y)) == (min(whole.y), max(whole.y))
+
+
 def test_the_deepest_drawdown_of_the_figure_is_the_metric(sweep: bf.Run) -> None:
     figure = task_page(sweep, TASK).figures["drawdown"]
     assert min(figure.data[0].y) == sweep.results()["max_drawdown"][TASK]

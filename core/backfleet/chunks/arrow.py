@@ -31,7 +31,7 @@ _TYPES = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "str": p
 
 
 def array_of(kind: Kind, values: Sequence[Any]) -> pa.Array:
-    """A column of Python values, None where there is none."""
+    """Return a column of Python values; None becomes null."""
     mask = _present(values)
     if kind == "str":
         return _strings(values, mask)
@@ -46,7 +46,7 @@ def array_of(kind: Kind, values: Sequence[Any]) -> pa.Array:
 
 
 def float_array(values: NDArray[Any]) -> pa.Array:
-    """A column of numbers as they are; NaN stays NaN."""
+    """Return a column of numbers; NaN stays NaN."""
     # Small integer types, such as the i4 of a record's symbol, are stored as int64.
     kind = pa.int64() if values.dtype.kind == "i" else pa.float64()
     dense = np.ascontiguousarray(values, dtype=kind.to_pandas_dtype())
@@ -104,7 +104,7 @@ def _validity(column: pa.ChunkedArray) -> NDArray[np.bool_]:
 
 
 def time_array(values: NDArray[np.int64], missing: int) -> pa.Array:
-    """Nanoseconds since the epoch as UTC timestamps; `missing` becomes null."""
+    """Return nanoseconds since the epoch as UTC timestamps; `missing` becomes null."""
     valid = values != missing
     mask = None if valid.all() else _bits(valid)
     data = pa.py_buffer(np.ascontiguousarray(values))
@@ -112,7 +112,7 @@ def time_array(values: NDArray[np.int64], missing: int) -> pa.Array:
 
 
 def code_array(codes: NDArray[np.int8], words: Sequence[str]) -> pa.Array:
-    """Small numbers as the words they stand for."""
+    """Return small numbers as the words that they stand for."""
     # The numbers of the enumerations serve as positions in the dictionary; nothing is looked up.
     indices = pa.py_buffer(np.ascontiguousarray(codes))
     return pa.DictionaryArray.from_arrays(
@@ -150,7 +150,7 @@ _DTYPES = {"bool": np.int8, "int": np.int64, "float": np.float64}
 
 
 def _present(values: Sequence[Any]) -> pa.Buffer | None:
-    """The validity of a column; None where every value is there, which is quicker to see."""
+    """Return the validity of a column; None if no value is null."""
     if None not in values:
         return None
     return _bits(np.array([value is not None for value in values], dtype=np.bool_))
@@ -167,8 +167,7 @@ def _strings(values: Sequence[str | None], mask: pa.Buffer | None) -> pa.Array:
 
 
 def _distinct(values: Sequence[str | None]) -> tuple[Sequence[str | None], int]:
-    """Return values and how often all of them are repeated: once, unless they are all the same, as
-    those of most columns are."""
+    """Return values and how often all of them are repeated: once, unless all are equal."""
     # `count` compares in C, which is much faster than encoding thousands of equal texts.
     if len(values) > 1 and values.count(values[0]) == len(values):
         return values[:1], len(values)
@@ -176,7 +175,7 @@ def _distinct(values: Sequence[str | None]) -> tuple[Sequence[str | None], int]:
 
 
 def _joined(values: Sequence[bytes]) -> list[pa.Buffer]:
-    """Return where each value ends, and all values one after the other."""
+    """Return two buffers: the offsets of the values, and the values one after the other."""
     # int32, as Arrow's `string` and `binary` have it; an object's size limit is far below 2 GiB.
     offsets = np.zeros(len(values) + 1, dtype=np.int32)
     np.cumsum([len(value) for value in values], out=offsets[1:])

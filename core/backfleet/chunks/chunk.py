@@ -145,7 +145,7 @@ class Chunk:
 
 
 def _read_head(content: bytes, label: str) -> tuple[ChunkHeader, bytes, int]:
-    """Return the header, the hash of the body and where the body begins. Raises CorruptObject."""
+    """Return the header, the hash of the body and its first position. Raises CorruptObject."""
     # A bound, since an object without line breaks would otherwise be searched to its end.
     first = content.find(b"\n", 0, _MAX_FIRST_LINE_BYTES)
     end = content.find(b"\n", first + 1)
@@ -170,13 +170,13 @@ def chunk_key(chunk: int, generation: int) -> str:
 
 
 def parse_chunk_key(key: str) -> tuple[int, int] | None:
-    """Chunk and generation of a key; None for a key of something else."""
+    """Return the chunk and generation of a key; None for a key of something else."""
     match = _KEY.fullmatch(key)
     return (int(match[1]), int(match[2])) if match else None
 
 
 def read_chunk(store: Store, chunk: int, generation: int) -> Chunk:
-    """Raises ObjectMissing, CorruptObject; also where another chunk lies under this key."""
+    """Return a chunk. Raises ObjectMissing, CorruptObject; also if the key holds another chunk."""
     key = chunk_key(chunk, generation)
     try:
         content = Chunk.from_bytes(read_sealed(store, key))
@@ -194,7 +194,7 @@ def read_chunk(store: Store, chunk: int, generation: int) -> Chunk:
 def read_header(store: Store, chunk: int, generation: int) -> ChunkHeader:
     """Return the header of a chunk. A store on S3 sends only the head of the object.
 
-    Where a store sends all of it, the body is checked, too. Raises ObjectMissing, CorruptObject.
+    If a store sends all of it, the body is checked, too. Raises ObjectMissing, CorruptObject.
     """
     key = chunk_key(chunk, generation)
     try:
@@ -213,7 +213,7 @@ def read_header(store: Store, chunk: int, generation: int) -> ChunkHeader:
 
 
 def latest_chunk(store: Store, chunk: int, generation: int) -> Chunk | None:
-    """The valid chunk of the highest generation from `generation` on; None where there is none."""
+    """Return the valid chunk of the highest generation from `generation` on; None without any."""
     latest = None
     while True:
         try:

@@ -68,15 +68,15 @@ def encode_chunk(content: ChunkContent) -> EncodedChunk:
 
 
 def commit_chunk(store: Store, encoded: EncodedChunk) -> ChunkHeader:
-    """Put a chunk into a run's store and return the header of the one that is there now.
+    """Put a chunk into a run's store and return the header of the chunk that is stored now.
 
-    Where the key is taken, an equal chunk is success. A corrupt one, or one that holds retryable
-    errors where this one has none, is superseded by the next generation.
+    If the key is taken by an equal chunk, that is success. A corrupt chunk, or one with retryable
+    errors if this one has none, is superseded by the next generation.
 
     Raises
     ------
     NondeterministicResult
-        The chunk there has other rows; PlatformMismatch if it was computed on another platform.
+        The stored chunk has other rows; PlatformMismatch if it was computed on another platform.
     StoreError
         It cannot be written.
     """
@@ -87,9 +87,9 @@ def commit_chunk(store: Store, encoded: EncodedChunk) -> ChunkHeader:
     chunk = encoded.chunk
     while not put_sealed(store, chunk.header.key, chunk.to_bytes()):
         # The key is taken by another worker, by an earlier try whose answer was lost, or by damage.
-        there = _read_or_none(store, chunk.header.key)
-        if there is not None and not _supersedes(chunk.header, there.header):
-            return there.header
+        existing = _read_or_none(store, chunk.header.key)
+        if existing is not None and not _supersedes(chunk.header, existing.header):
+            return existing.header
         chunk = replace(chunk, header=replace(chunk.header, generation=chunk.header.generation + 1))
     return chunk.header
 
@@ -138,8 +138,11 @@ def _read_or_none(store: Store, key: str) -> Chunk | None:
 
 
 def _supersedes(mine: ChunkHeader, theirs: ChunkHeader) -> bool:
-    """Whether a second commit should go on top of the first; raises where the two contradict."""
-    # A result with retryable errors never replaces or contradicts one that is there already.
+    """Whether a second commit supersedes the first one.
+
+    Raises NondeterministicResult if they contradict each other.
+    """
+    # A result with retryable errors never replaces or contradicts one that is stored already.
     if mine.logical == theirs.logical or mine.retryable > 0:
         return False
     if theirs.retryable:

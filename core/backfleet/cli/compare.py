@@ -78,12 +78,12 @@ def _show_source(source: SourceComparison) -> None:
         click.echo(line)
 
 
-def _show_diff(lines: Sequence[str], most: int) -> None:
-    for line in printable_lines(lines[:most]):
+def _show_diff(lines: Sequence[str], max_lines: int) -> None:
+    for line in printable_lines(lines[:max_lines]):
         # A generated source can have lines of megabytes.
         click.echo(line if len(line) <= MAX_LINE_CHARS else f"{line[: MAX_LINE_CHARS - 3]}...")
-    if len(lines) > most:
-        click.echo(f"... {len(lines) - most:,} more lines; --json has all")
+    if len(lines) > max_lines:
+        click.echo(f"... {len(lines) - max_lines:,} more lines; --json has all")
 
 
 def _shortened(digest: re.Match[str]) -> str:

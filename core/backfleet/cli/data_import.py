@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import sys
@@ -139,7 +140,7 @@ def _import_facts(place: str, target: str, as_json: bool, reading: dict[str, Any
         click.echo(f"{target} holds this import already; nothing was done")
     for sentence in outcome.record.facts:
         click.echo(sentence)
-    click.echo(f'\nin the job file:\n  [data]\n  facts = "{target}"')
+    click.echo(f"\nin the job file:\n  [data]\n  facts = {_toml(target)}")
 
 
 def _check_target(place: str, target: str) -> None:
@@ -265,11 +266,16 @@ def _show(outcome: ImportOutcome, target: str) -> None:
 
 
 def _job_lines(target: str, record: ImportRecord) -> str:
-    options = ", ".join(f'{key} = "{name}"' for key, name in record.options.items())
-    lines = [f'{key} = "{value}"' for key, value in record.data.items()]
+    options = ", ".join(f"{key} = {_toml(name)}" for key, name in record.options.items())
+    lines = [f"{key} = {_toml(value)}" for key, value in record.data.items()]
     # After `source`, which is the first key.
-    lines.insert(1, f'path = "{target}"')
+    lines.insert(1, f"path = {_toml(target)}")
     return "\n".join(f"  {line}" for line in ("[data]", *lines, f"options = {{ {options} }}"))
+
+
+def _toml(text: str) -> str:
+    # A string of JSON is one of TOML, too: both escape quotes and backslashes in the same way.
+    return json.dumps(text, ensure_ascii=False)
 
 
 @click.command("presets")

@@ -62,7 +62,7 @@ def doctor(
 ) -> None:
     """Look at this machine, the store, the plugins and the executors.
 
-    Exits with 1 where something fails. What is wrong with an executor that is neither named nor
+    Exits with 1 if something fails. What is wrong with an executor that is neither named nor
     set up in backfleet.toml is only a warning.
     """
     from backfleet.plugins import find_plugin

@@ -16,6 +16,7 @@ from backfleet.output_file import open_output
 from backfleet.store import DEFAULT_STORE
 
 __all__ = [
+    "COUNT",
     "as_json",
     "check_labels",
     "detach_option",
@@ -34,6 +35,10 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+# Arrow and numpy raise OverflowError for counts of more than 64 bits.
+COUNT = click.IntRange(0, 2**63 - 1)
+"""The type of an option that counts rows, tasks or trades."""
 
 store_option = click.option(
     "--store",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from backfleet.cli.options import open_output_option, store_option
+from backfleet.cli.options import COUNT, open_output_option, store_option
 from backfleet.errors import UserError
 from backfleet.job.rules import symbol_name
 from backfleet.output_file import is_stream
@@ -46,7 +46,7 @@ def _symbol_name(_: click.Context, __: click.Parameter, name: str | None) -> str
 @click.option("--metric", metavar="COLUMN", help="Rank by this column. Default: sharpe.")
 @click.option(
     "--min-trades",
-    type=click.IntRange(min=0),
+    type=COUNT,
     default=MIN_TRADES,
     show_default=True,
     metavar="N",

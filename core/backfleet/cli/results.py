@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from backfleet.cli.options import echo_damage, open_output_option, sql_limits, store_option
+from backfleet.cli.options import COUNT, echo_damage, open_output_option, sql_limits, store_option
 from backfleet.cli.run_summary import short_name
 from backfleet.cli.verdict import verdict_lines
 from backfleet.results.export import FORMATS, export_rows
@@ -85,7 +85,7 @@ class Output:
 )
 @click.option(
     "--min-trades",
-    type=click.IntRange(min=0),
+    type=COUNT,
     metavar="N",
     help=f"With --by: trades that a leader has per task. Default: {MIN_TRADES}.",
 )
@@ -100,7 +100,7 @@ class Output:
 @sql_limits
 @click.option(
     "--limit",
-    type=click.IntRange(min=0),
+    type=COUNT,
     metavar="N",
     help=f"At most this number of rows. A leaderboard has {DEFAULT_LEADERS} in a table by default.",
 )
@@ -159,7 +159,9 @@ def results(
         _write_some(rows, replace(to, columns=rows.column_names))
         return
     if run is None:
-        raise click.UsageError("name a RUN; only --sql works without one, over all runs")
+        raise click.UsageError(
+            "name a RUN ('backfleet runs' lists them), or pass --sql for a query over all runs"
+        )
     opened = open_run(run, store)
     to = replace(to, swept=swept_columns(opened.manifest), sort=sort)
     # A complete run has compacted files, from which the first rows in an order are read without all

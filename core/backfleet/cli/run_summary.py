@@ -86,7 +86,7 @@ def short_name(run: Run) -> str:
 
 
 def run_argument(run: Run) -> str:
-    """Return the run's path relative to the current directory if it is below it, else its URL."""
+    """Return the run's path relative to the current directory; its URL if it is not below it."""
     try:
         # ValueError for another folder and for S3 URLs alike.
         return str(Path(run.url).relative_to(Path.cwd()))
@@ -120,7 +120,7 @@ def _show_leaders(run: Run, rows: pa.Table) -> None:
 
 
 def _leaders_by_sql(run: Run) -> str:
-    """The command for the best tasks of a run whose rows are too many to be ranked here."""
+    """Return the command for the best tasks of a run that is too large to be ranked here."""
     query = "select task, symbol, sharpe from results order by sharpe desc limit 10"
     return f'leaders: backfleet results {short_name(run)} --sql "{query}"'
 
@@ -165,7 +165,7 @@ def _code_not_kept(summary: RunSummary) -> list[str]:
 
 
 def _worker_failure_warning(control: RunControl, summary: RunSummary) -> list[str]:
-    """A warning where workers are said to have failed, and yet all their work is there."""
+    """Return a warning if the executor reports failed workers although every task has a result."""
     failed = [status for status in control.worker_statuses if status.state is ShardState.FAILED]
     if summary.missing or not failed:
         return []
@@ -220,7 +220,7 @@ def _excess(cost: Cost | None) -> list[str]:
 
 
 def _reasons(control: RunControl) -> Sequence[str]:
-    """Return why workers gave up: their own records if there are any, else the executor's word."""
+    """Return why workers failed: their own records if there are any, otherwise the executor's."""
     # Records in the store are exact; an executor often knows no more than an exit code.
     words = [f"{failure.kind}: {failure.message}" for failure in control.run.failures()]
     if not words:
@@ -236,7 +236,7 @@ def _reasons(control: RunControl) -> Sequence[str]:
 
 
 def _end(reason: str) -> str:
-    """The last line, which of a traceback is the one that says what happened."""
+    """Return the last line, which is the one with the exception in a traceback."""
     return reason.strip().rpartition("\n")[2]
 
 

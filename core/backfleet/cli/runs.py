@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 import click
 
@@ -31,7 +32,9 @@ from backfleet.results.part_index import PartIndex
 from backfleet.runs.control import RunControl
 from backfleet.runs.labels import add_labels
 from backfleet.runs.open import open_run
+from backfleet.runs.run import Run
 from backfleet.runs.spending import cost_so_far
+from backfleet.runs.summary import RunSummary
 
 __all__ = ["cancel", "logs", "resume", "status", "wait"]
 
@@ -44,20 +47,7 @@ def status(run: str, store: str, as_json: bool) -> None:
     """Show the state and progress of a run."""
     opened = open_run(run, store)
     summary = opened.summary()
-    facts = summary.to_json() | {
-        "state": opened.state(),
-        "name": opened.manifest.name,
-        "created": opened.manifest.created,
-        "failures": list(dict.fromkeys(f"{e.kind}: {e.message}" for e in opened.failures())),
-    }
-    facts["in_parts"] = PartIndex(opened.store, opened.chunk_index).counts().in_parts
-    labels = opened.labels()
-    facts |= {"tags": ", ".join(labels.tags), "note": "; ".join(labels.notes)}
-    # Asking the executor can take seconds, so only if workers may be active.
-    workers = opened.workers.statuses() if facts["state"] == "running" else []
-    facts["workers"] = dict(Counter(str(worker.state) for worker in workers))
-    # Each reason once, in the order of the workers.
-    facts["waiting"] = list(dict.fromkeys(filter(None, map(_why_waiting, workers))))
+    facts = _status_facts(opened, summary)
     cost = cost_so_far(opened, opened.workers)
     facts["cost"] = None if cost is None else asdict(cost)
     if as_json:
@@ -72,13 +62,8 @@ def status(run: str, store: str, as_json: bool) -> None:
     for key in filter(facts.get, ("tags", "note")):
         click.echo(f"{key:<12}{facts[key]}")
     if has_quick_verdict(summary):
-        from backfleet.runs.verdict import quick_verdict
-
-        first, *more = verdict_lines(partial(quick_verdict, opened.stored))
-        click.echo(f"{'verdict':<12}{first}")
-        for line in more:
-            click.echo(f"{'':<12}{line}")
-    if workers:
+        _echo_verdict(opened)
+    if facts["workers"]:
         counts = ", ".join(f"{number:,} {state}" for state, number in facts["workers"].items())
         click.echo(f"{'workers':<12}{counts}")
     if cost is not None:
@@ -88,6 +73,34 @@ def status(run: str, store: str, as_json: bool) -> None:
     # Failures of earlier submissions no longer matter once all tasks have a row.
     for failure in facts["failures"] if facts["missing"] else []:
         click.echo(f"{'failure':<12}{failure}")
+
+
+def _status_facts(opened: Run, summary: RunSummary) -> dict[str, Any]:
+    """Return the state of a run as JSON shows it, without the cost and the verdict."""
+    labels = opened.labels()
+    facts = summary.to_json() | {
+        "state": opened.state(),
+        "name": opened.manifest.name,
+        "created": opened.manifest.created,
+        "failures": list(dict.fromkeys(f"{e.kind}: {e.message}" for e in opened.failures())),
+    }
+    facts["in_parts"] = PartIndex(opened.store, opened.chunk_index).counts().in_parts
+    facts |= {"tags": ", ".join(labels.tags), "note": "; ".join(labels.notes)}
+    # Asking the executor can take seconds, so only if workers may be active.
+    workers = opened.workers.statuses() if facts["state"] == "running" else []
+    facts["workers"] = dict(Counter(str(worker.state) for worker in workers))
+    # Each reason once, in the order of the workers.
+    facts["waiting"] = list(dict.fromkeys(filter(None, map(_why_waiting, workers))))
+    return facts
+
+
+def _echo_verdict(opened: Run) -> None:
+    from backfleet.runs.verdict import quick_verdict
+
+    first, *more = verdict_lines(partial(quick_verdict, opened.stored))
+    click.echo(f"{'verdict':<12}{first}")
+    for line in more:
+        click.echo(f"{'':<12}{line}")
 
 
 @click.command()
@@ -222,8 +235,8 @@ def _why_waiting(worker: ShardStatus) -> str:
 def _print_lines(lines: Iterator[str]) -> bool:
     """Print lines, and say whether there were any."""
     # A generator cannot say beforehand whether it is empty.
-    some = False
+    has_lines = False
     for line in lines:
-        some = True
+        has_lines = True
         click.echo(line)
-    return some
+    return has_lines

@@ -41,7 +41,7 @@ class SymbolSelection:
             path=location,
             symbols=tuple(names),
             timezone=reading["timezone"],
-            columns=tuple(split_names(reading["columns"]) or ()),
+            columns=tuple(split_names(reading["columns"], "--columns") or ()),
             options=dict(map(_key_and_value, reading["options"])),
         )
         source = source_of(section)

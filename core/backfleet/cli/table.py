@@ -41,7 +41,7 @@ MAX_UNSWEPT = 4
 """Parameters that are shown of a run in which none has several values."""
 
 MAX_CELL_CHARS = 60
-"""Longer texts are cut; the other formats have the whole."""
+"""Longer texts are cut; the other formats have the whole text."""
 
 
 def print_table(
@@ -112,7 +112,7 @@ def _left_out(
     left_out_first: Sequence[str],
     room: int,
 ) -> list[str]:
-    """Columns to leave out so that the others fit, as far as that goes."""
+    """Return the columns to leave out so that the others fit, as far as possible."""
     widths = {
         name: column_width([name, *column]) + len(GAP)
         for name, column in zip(names, cells, strict=True)
@@ -132,7 +132,7 @@ def _left_out(
 
 
 def _default_columns(rows: pa.Table, swept: Sequence[str], sort: str | None) -> list[str]:
-    """Return what is worth reading of the rows of tasks, or of a leaderboard."""
+    """Return the columns to show by default of the rows of tasks, or of a leaderboard."""
     names = list(rows.column_names)
     if "status" not in names:
         # A leaderboard by point or symbol.
@@ -168,7 +168,7 @@ def _cell(name: str, value: Any) -> str:
 
 
 def _one_line(text: str) -> str:
-    """The first line, without what would move the cursor, cut to a readable length."""
+    """Return the first line without control characters, cut to a readable length."""
     line = text.split("\n", 1)[0]
     clean = "".join(character if character.isprintable() else "?" for character in line)
     return clean if len(clean) <= MAX_CELL_CHARS else f"{clean[: MAX_CELL_CHARS - 3]}..."

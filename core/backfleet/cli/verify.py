@@ -134,7 +134,7 @@ def _cell(side: Any, name: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """JSON has no times."""
+    """Return a value as JSON can hold it: times become texts."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return value if isinstance(value, (str, int, float, type(None))) else str(value)

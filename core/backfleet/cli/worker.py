@@ -20,7 +20,7 @@ def worker(submission: str, shards: tuple[int, ...]) -> None:
     """Run shards of a submission; executors call it.
 
     SUBMISSION is the path or URL of the submission's record. SHARD is taken from
-    AWS_BATCH_JOB_ARRAY_INDEX, JOB_COMPLETION_INDEX or SLURM_ARRAY_TASK_ID where it is not given.
+    AWS_BATCH_JOB_ARRAY_INDEX, JOB_COMPLETION_INDEX or SLURM_ARRAY_TASK_ID if it is not given.
     With '-' as SUBMISSION the worker prepares itself and waits for both on standard input.
     """
     # What a worker prints is taken for the reason of its failure.

@@ -45,7 +45,7 @@ class Task:
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """The row's columns."""
+        """The values of the row by column."""
         values: Mapping[str, Any] = self.row.to_pylist()[0]
         return values
 
@@ -72,6 +72,7 @@ def read_task(run: Run, index: int) -> Task:
             f"task {index} has no result yet; 'backfleet resume {shlex.quote(run.url)}' computes it"
         )
     failed = row["status"][0].as_py() == "error"
+    # A failed task has no details, whatever the run keeps.
     if failed or not run.manifest.keeps_detail:
         return Task(run, key, row, None)
     analyzers = run.analyzers(index) if ANALYZERS in run.manifest.details else None

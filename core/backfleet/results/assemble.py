@@ -41,9 +41,9 @@ class OtherColumns(Exception):
 
 
 def assemble(chunk_index: ChunkIndex) -> pa.Table:
-    """All rows there are, in the order of the tasks.
+    """Return all rows of a run so far, in the order of the tasks.
 
-    Where there are none yet, the table has the columns that they will have.
+    If there are none yet, the table has the columns that they will have.
     """
     # `stack` needs the columns of all chunks before it can lay out the first one.
     tables = list(tables_of(chunk_index))
@@ -51,14 +51,14 @@ def assemble(chunk_index: ChunkIndex) -> pa.Table:
 
 
 def no_rows(manifest: Manifest) -> pa.Table:
-    """An empty table with the columns that the rows of a run have at least."""
+    """Return an empty table with the columns that the rows of a run have at least."""
     # The columns of metrics and parameters follow from the plan; those that a strategy adds are
     # only known from rows.
     return RowLayout(manifest).rows([]).to_arrow().drop_columns([DIGEST])
 
 
 def tables_of(chunk_index: ChunkIndex) -> Iterator[pa.Table]:
-    """The rows of each chunk, in the order of the tasks; few are in memory at a time."""
+    """Yield the rows of each chunk, in the order of the tasks; few are in memory at a time."""
     run_id = chunk_index.manifest.run_id
     return (_rows_of(chunk, run_id) for chunk in chunk_index.chunks())
 
@@ -88,7 +88,7 @@ def _rows_of(chunk: Chunk, run_id: str) -> pa.Table:
 
 
 def common_columns(schemas: Iterable[pa.Schema]) -> pa.Schema:
-    """Columns that rows of all these schemas fit into.
+    """Return columns that rows of all these schemas fit into.
 
     Columns whose names differ only in case are one column, with the first spelling.
     """
@@ -108,9 +108,9 @@ def common_columns(schemas: Iterable[pa.Schema]) -> pa.Schema:
 
 
 def row_groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
-    """The rows of all tables in these columns, `ROWS_A_GROUP` or a few more at a time.
+    """Yield the rows of all tables in these columns, `ROWS_A_GROUP` or a few more at a time.
 
-    Raises OtherColumns where a table has further columns, or wider ones.
+    Raises OtherColumns if a table has additional columns, or wider ones.
     """
     group: list[pa.Table] = []
     for table in tables:
@@ -127,7 +127,7 @@ def row_groups(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Tab
 
 
 def stack(tables: Sequence[pa.Table]) -> pa.Table:
-    """One table of tables that need not have the same columns; one at least.
+    """Join tables, at least one, that need not have the same columns.
 
     A column that only some have is null in the others; one that holds numbers here and text there
     becomes text.

@@ -149,11 +149,11 @@ class ChunkIndex:
         return self._headers
 
     def __getitem__(self, chunk: int) -> ChunkHeader | None:
-        """The header of a chunk; None while it is missing."""
+        """Return the header of a chunk; None while it is missing."""
         return self._valid.get(chunk)
 
     def headers(self) -> list[ChunkHeader]:
-        """Of all chunks there are, in their order."""
+        """Return the headers of all chunks that the run has so far, in the order of the tasks."""
         return [self._valid[chunk] for chunk in sorted(self._valid)]
 
     def undeclared_files(self) -> list[UndeclaredFile]:
@@ -182,17 +182,20 @@ class ChunkIndex:
         return len(self._valid) == len(self.manifest.chunks)
 
     def missing(self) -> list[tuple[int, int]]:
-        """(chunk, generation to write) of all chunks without a valid one."""
+        """Return the missing chunks, each as (chunk, generation to write)."""
         chunks = range(len(self.manifest.chunks))
         return self._next([chunk for chunk in chunks if chunk not in self._valid])
 
     def retryable(self) -> list[tuple[int, int]]:
-        """(chunk, generation to write) of all chunks that hold errors worth another try."""
+        """Return the chunks with retryable errors, each as (chunk, generation to write)."""
         return self._next([header.chunk for header in self.headers() if header.retryable])
 
     def damaged(self) -> list[tuple[int, int]]:
-        """(chunk, generation to write) of all chunks that are altered, or of which a detail is
-        missing or altered; to know it, all chunks and details are read."""
+        """Return the damaged chunks, each as (chunk, generation to write).
+
+        Damaged means that the chunk is altered, or a detail of it is altered or missing. All chunks
+        and details are read.
+        """
         headers = self.headers()
         with ThreadPoolExecutor(READERS) as readers:
             sound = list(readers.map(self._is_sound, headers))
@@ -242,7 +245,10 @@ class ChunkIndex:
         return header
 
     def chunks(self) -> Iterator[Chunk]:
-        """Of all chunks there are, header and rows, in their order. Raises CorruptObject."""
+        """Yield all chunks that the run has so far, in the order of the tasks.
+
+        Raises CorruptObject.
+        """
         ahead: deque[Future[Chunk]] = deque()
         # A bounded number of chunks is in flight, so memory does not grow with the run.
         with ThreadPoolExecutor(READERS) as readers:

@@ -102,8 +102,11 @@ def is_current(store: Store, listing: str) -> bool:
 def read_compacted(
     store: Store, listing: str, columns: Sequence[str] | None = None
 ) -> pa.Table | None:
-    """The table of the file or files, or some of its columns; None where they are missing, damaged,
-    or made from other chunks than those of this `ChunkIndex.listing()`."""
+    """Return the table of the file or files, or some of its columns.
+
+    None if they are missing, damaged, or made from other chunks than those of this
+    `ChunkIndex.listing()`.
+    """
     names = None if columns is None else list(columns)
     try:
         file = _opened(store, listing)
@@ -214,7 +217,7 @@ _UNREADABLE = (ObjectMissing, CorruptObject, OSError, ValueError, pa.ArrowExcept
 
 
 def _opened(store: Store, listing: str) -> BoundedParquet | None:
-    """The file; None where it was altered, or made from other chunks. Raises `_UNREADABLE`."""
+    """Return the file; None if it was altered, or made from other chunks. Raises `_UNREADABLE`."""
     content = store.read(RESULTS)
     start = _find_mark(content)
     mark = content[start : start + len(_BLANK)]

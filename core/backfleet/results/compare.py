@@ -183,7 +183,7 @@ def _config_differences(
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of nested objects by their dotted paths; components of a list by their names."""
+    """Yield the leaves of nested objects by their dotted paths; those in lists by their names."""
     if path == "points.axes":
         # A list of pairs, which keeps their order. A parameter with one value reads as in a job.
         for name, values in value:

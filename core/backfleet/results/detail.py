@@ -40,7 +40,7 @@ LOCAL_NAMES = {
 def read_detail(
     store: Store, manifest: Manifest, chunk_index: ChunkIndex, name: str, task: int
 ) -> pd.DataFrame:
-    """The table `name` of a task; empty for a task that failed.
+    """Return the table `name` of a task; empty for a task that failed.
 
     Raises IndexError, RunNotFound, CorruptObject.
     """
@@ -67,9 +67,10 @@ def read_detail(
 def read_all_details(
     store: Store, manifest: Manifest, chunk_index: ChunkIndex, name: str
 ) -> pa.Table:
-    """The table `name` of all tasks that have a result, with a column `task` and symbols' names.
+    """Return the table `name` of all tasks that have a result.
 
-    Raises RunNotFound where the run keeps no details, CorruptObject.
+    It has a column `task`, and names of symbols instead of their positions. Raises RunNotFound if
+    the run keeps no details, CorruptObject.
     """
     headers = chunk_index.headers()
     if any(name not in header.blobs for header in headers):

@@ -45,12 +45,12 @@ class RunRows:
 
     @property
     def params(self) -> list[str]:
-        """The columns of its parameters."""
+        """The columns of the run's parameters."""
         return [parameter_column(name) for name in self.manifest.points.names]
 
     @property
     def varying(self) -> list[str]:
-        """Those of them that have several values."""
+        """The columns of the parameters that have several values."""
         return swept_columns(self.manifest)
 
 
@@ -107,7 +107,7 @@ def _sampled(store: Store, chunk_index: ChunkIndex, names: Sequence[str], tasks:
 def match_tasks(first: RunRows, second: RunRows) -> MatchedTasks:
     """Find each task of one run in the other.
 
-    Raises UserError where a parameter varies that only one of them has.
+    Raises UserError if a parameter varies that only one of them has.
     """
     varying = {*first.varying, *second.varying}
     shared = [name for name in first.params if name in second.params]

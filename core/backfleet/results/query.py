@@ -42,10 +42,10 @@ def query_rows(
     ascending: bool = False,
     limits: SqlLimits | None = None,
 ) -> pa.Table:
-    """The rows for which the SQL expression `where` holds, ordered by the column `sort`.
+    """Return the rows for which the SQL expression `where` holds, ordered by the column `sort`.
 
-    Rows without a value come last. Raises UserError for an expression that DuckDB refuses, that
-    wants anything but these rows or exceeds the limits, and for an unknown column.
+    Rows without a value come last. Raises UserError for an unknown column, and for an expression
+    that DuckDB rejects, that refers to anything but these rows, or that exceeds the limits.
     """
     if sort is not None:
         check_columns("--sort", [sort], table.column_names)
@@ -106,7 +106,7 @@ def join_tables(sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
 
 
 def select_columns(table: pa.Table, names: Sequence[str]) -> pa.Table:
-    """These columns in this order. Raises UserError for an unknown one."""
+    """Return some columns in the given order. Raises UserError for an unknown one."""
     check_columns("--columns", names, table.column_names)
     return table.select(list(names))
 

@@ -58,7 +58,7 @@ class _Tally:
 
 
 def describe_problems(rows: pa.Table) -> list[str]:
-    """A sentence for each kind of suspicious or failed row; empty where all are fine."""
+    """Return a sentence for each kind of suspicious or failed rows; none if all are fine."""
     idle, unfilled, refused, fine = _tallies(rows)
     lines = []
     if idle.tasks:
@@ -103,7 +103,8 @@ def _fallbacks(rows: pa.Table) -> list[str]:
 
 
 def _tallies(rows: pa.Table) -> tuple[_Tally, _Tally, _Tally, _Tally]:
-    """Suspicious tasks without orders, without fills, with many rejections; ok ones with some."""
+    """Count suspicious tasks without orders, without fills and with many rejections, in this order,
+    and ok tasks with some rejections."""
     idle, unfilled, refused, fine = _Tally(), _Tally(), _Tally(), _Tally()
     for status, turnover, margin, completed, rejected, *others in _lines_of(rows, TALLIED):
         # Errors are described by `_failures`.
@@ -122,13 +123,13 @@ def _tallies(rows: pa.Table) -> tuple[_Tally, _Tally, _Tally, _Tally]:
 
 
 def _lines_of(rows: pa.Table, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """The values of these columns, row by row; few of them are Python objects at a time."""
+    """Yield the values of these columns, row by row; few of them are Python objects at a time."""
     for batch in rows.select(list(names)).to_batches(max_chunksize=ROWS_AT_A_TIME):
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
 def _failures(rows: pa.Table) -> list[str]:
-    """Failed tasks by the type of their error, the commonest first."""
+    """Return a sentence for each type of error, the most frequent one first."""
     failures: dict[str, list[tuple[int, str]]] = {}
     for task, error in _lines_of(rows, FAILED):
         if error is not None:
@@ -155,6 +156,6 @@ def _failure(kind: str, cases: Sequence[tuple[int, str]]) -> str:
 
 
 def _line(message: str) -> str:
-    """The first line of a message, cut to a readable length."""
+    """Return the first line of a message, cut to a readable length."""
     line = message.split("\n", 1)[0]
     return line if len(line) <= MAX_MESSAGE_CHARS else f"{line[: MAX_MESSAGE_CHARS - 3]}..."

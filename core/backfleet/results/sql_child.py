@@ -115,7 +115,7 @@ def _answer(request: SqlRequest, answer: IO[bytes]) -> None:
 
 
 def _mapped(descriptor: int) -> pa.Table:
-    """A table in a file that has no path."""
+    """Map the table in an anonymous file into memory."""
     # A read-only mapping is shared with the parent, and `RLIMIT_DATA` does not count it.
     content = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
     return pa.ipc.open_file(pa.py_buffer(content)).read_all()

@@ -166,7 +166,7 @@ class _Query:
 
 @contextmanager
 def _files(tables: Mapping[str, Any]) -> Iterator[dict[str, int]]:
-    """Files in memory, one per table; a table is written to its file when the query needs it."""
+    """Make an empty file in memory for each table, to be filled when the query needs the table."""
     files = {name: anonymous_file(f"backfleet-{name}") for name in tables}
     try:
         yield files

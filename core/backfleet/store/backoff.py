@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 def retry(call: Callable[[], Result], again: Callable[[Exception], bool]) -> Result:
-    """The result of `call`, which is repeated while it raises what `again` accepts.
+    """Return the result of `call`, which is repeated while it raises an error that `again` accepts.
 
     Between attempts it waits a random part of a pause that doubles up to MAX_PAUSE_SECONDS.
     The error of the last attempt is raised as it is.

@@ -78,7 +78,7 @@ class Store(ABC):
         """
 
     def read_head(self, key: str, size: int) -> Head:
-        """Return at least the first `size` bytes of an object, or all of it where that is as cheap.
+        """Return at least the first `size` bytes of an object, or all of it if that is as cheap.
 
         Raises as `read` does.
         """
@@ -86,7 +86,7 @@ class Store(ABC):
         return Head(self.read(key), is_whole=True)
 
     def read_range(self, key: str, start: int, length: int, version: str) -> bytes:
-        """Return bytes of an object. A store on S3 refuses if its version is another one.
+        """Return bytes of an object. A store on S3 raises StoreError if its version is another one.
 
         Raises as `read` does, StoreError.
         """
@@ -96,7 +96,7 @@ class Store(ABC):
     def put_if_absent(self, key: str, content: bytes) -> bool:
         """Write the object unless the key is taken, atomically and durably.
 
-        Returns False, having changed nothing, where the key is taken, also by an equal object.
+        Returns False, having changed nothing, if the key is taken, also by an equal object.
         Raises StoreFull, StoreError.
         """
 
@@ -110,11 +110,11 @@ class Store(ABC):
 
     @abstractmethod
     def list(self, prefix: str = "") -> Iterator[Entry]:
-        """Objects whose key begins with `prefix`, sorted by key. Empty where there are none."""
+        """Yield the objects whose key begins with `prefix`, sorted by key."""
 
     @abstractmethod
     def folders(self, prefix: str = "") -> Iterator[str]:
-        """Names of the folders directly below the folder `prefix`, sorted."""
+        """Yield the names of the folders directly below the folder `prefix`, sorted."""
 
     @abstractmethod
     def exists(self, key: str) -> bool:
@@ -133,7 +133,7 @@ class Store(ABC):
 
     @abstractmethod
     def at(self, folder: str) -> Store:
-        """The store whose root is a folder of this one."""
+        """Return the store whose root is a folder of this one."""
 
 
 def check_readable_size(name: str, size: int, max_bytes: int) -> None:

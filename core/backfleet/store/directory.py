@@ -38,7 +38,7 @@ _CANNOT_LINK = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno
 
 
 class DirectoryStore(Store):
-    """A directory; an object is a file. The directory is made when the first object is written.
+    """A directory; an object is a file. The directory is created when the first object is written.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ class DirectoryStore(Store):
             # Only spares the writing: the link decides who is first.
             absent = not os.path.lexists(path)
             if absent:
-                with _temporary(path.parent, content) as made:
-                    absent = _link(made, path)
+                with _temporary(path.parent, content) as hidden:
+                    absent = _link(hidden, path)
             # A folder can never become this object, so "somebody else has written it" would be
             # wrong.
             if not absent and path.is_dir():
@@ -84,10 +84,10 @@ class DirectoryStore(Store):
         check_writable_size(str(path), content)
         with os_errors(path):
             _make_folder(path.parent)
-            with _temporary(path.parent, content) as made:
+            with _temporary(path.parent, content) as hidden:
                 # A rename replaces the object in one step, so a reader sees the old content or the
                 # new one.
-                made.replace(path)
+                hidden.replace(path)
             _sync_folder(path.parent)
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
@@ -256,7 +256,7 @@ def _read_file(path: str, max_bytes: int) -> bytes:
             f"{path} is {_KINDS.get(stat.S_IFMT(mode), 'no regular file')}; a store holds regular "
             "files only. Replace it by the file itself"
         )
-    # What lies there may have been exchanged since.
+    # The file may have been exchanged since.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     with os.fdopen(os.open(path, flags), "rb") as file:
         status = os.fstat(file.fileno())
@@ -285,12 +285,12 @@ def _temporary(folder: Path, content: bytes) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _link(made: Path, path: Path) -> bool:
+def _link(hidden: Path, path: Path) -> bool:
     """Give the file its name, unless the name is taken."""
     try:
         # Unlike a rename, a link fails if the name is taken, which gives each key one winner.
         # Unlike O_EXCL, it never shows a file that is half written.
-        os.link(made, path)
+        os.link(hidden, path)
     except FileExistsError:
         return False
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Errors of the operating system, told in the words of the store."""
+"""Translation of errors of the operating system into errors of the store."""
 
 from __future__ import annotations
 
@@ -45,10 +45,9 @@ class os_errors:
 
 
 class read_errors(os_errors):
-    """As `os_errors`; but what may not or cannot be read is a CorruptObject.
+    """As `os_errors`, but a file or folder that cannot be read is a CorruptObject."""
 
-    One such file or folder must not hide the rest of a store.
-    """
+    # One such file or folder must not hide the rest of a store.
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError) and error.errno in _UNREADABLE:
@@ -69,8 +68,8 @@ def _explain(error: OSError, path: Path | str) -> StoreError:
         )
     if number in _DENIED:
         return StoreError(
-            f"{path}: user {os.geteuid()} may not do this ({error.strerror}); "
-            "change the permissions or choose another store"
+            f"{path} cannot be accessed by user {os.geteuid()} ({error.strerror}). "
+            "Change the permissions, or choose another store"
         )
     kind = NoSuchStore if _ADVICE.get(number) == _FILE_IN_THE_WAY else StoreError
     return kind(f"{path}: {_ADVICE.get(number) or error.strerror or error}")

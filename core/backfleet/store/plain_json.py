@@ -14,7 +14,7 @@ from backfleet.errors import CorruptObject
 __all__ = ["UNSTORED", "from_plain", "shown", "to_plain"]
 
 _Path = Union[str, "tuple[_Path, str | int]"]
-"""Where a value lies in a record: it becomes a text only in an error."""
+"""Position of a value in a record, which becomes a text only in an error."""
 
 _Converter = Callable[[Any, Any], Any]
 
@@ -33,7 +33,7 @@ def to_plain(value: Any) -> Any:
 
 
 UNSTORED: Mapping[str, bool] = {"unstored": True}
-"""Metadata of a field that is known from where the record lies, and not stored in it."""
+"""Metadata of a field that follows from the key of the record, and is not stored in it."""
 
 
 def from_plain(kind: Any, value: Any, path: str = "") -> Any:
@@ -49,8 +49,9 @@ def from_plain(kind: Any, value: Any, path: str = "") -> Any:
 
 @cache
 def _converter(kind: Any) -> _Converter:
-    """Return the function that converts JSON to a type: a listing reads thousands of records, and
-    looking at the type for each value would take most of the time."""
+    """Return the function that converts JSON to a type."""
+    # A listing reads thousands of records, and examining the type for each value would take most of
+    # the time.
     origin, args = get_origin(kind), get_args(kind)
     # For content that another package defines, such as an executor's handle.
     if kind is Any:

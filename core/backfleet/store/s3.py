@@ -19,7 +19,14 @@ from backfleet.store.base import (
 from backfleet.store.keys import check_key, check_prefix, is_key
 from backfleet.store.run_seals import RunSeals
 from backfleet.store.s3_client import s3_client
-from backfleet.store.s3_errors import broke_off, cannot_tag, is_conflict, is_taken, s3_errors
+from backfleet.store.s3_errors import (
+    broke_off,
+    cannot_tag,
+    is_conflict,
+    is_out_of_range,
+    is_taken,
+    s3_errors,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
@@ -87,10 +94,11 @@ class S3Store(Store):
             return retry(lambda: self._get_range(key, start, length, version), broke_off)
 
     def put_if_absent(self, key: str, content: bytes) -> bool:
-        """As the interface says; where an answer was lost, also False for one's own object.
+        """As the interface says, and also False for the caller's own object if an answer was lost.
 
-        boto3 sends the write again and finds the key taken: compare what is stored.
+        The caller then has to compare the stored object with its own.
         """
+        # boto3 sends the write again and finds the key taken.
         check_key(key)
         check_writable_size(f"{self.url}/{key}", content)
         with s3_errors(f"{self.url}/{key}"):
@@ -157,10 +165,18 @@ class S3Store(Store):
             return body.read()
 
     def _get_head(self, key: str, size: int) -> Head:
-        # No checksum: S3 has one of the whole object only.
-        answer = s3_client().get_object(
-            Bucket=self._bucket, Key=self._prefix + key, Range=f"bytes=0-{size - 1}"
-        )
+        from botocore.exceptions import ClientError
+
+        try:
+            # No checksum: S3 has one of the whole object only.
+            answer = s3_client().get_object(
+                Bucket=self._bucket, Key=self._prefix + key, Range=f"bytes=0-{size - 1}"
+            )
+        except ClientError as error:
+            if is_out_of_range(error):
+                # Only an empty object has no first byte.
+                return Head(b"", is_whole=True)
+            raise
         with closing(answer["Body"]) as body:
             content = body.read()
         # `bytes 0-1199/5000`. Without the header, the answer is the whole object.

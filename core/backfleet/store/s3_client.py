@@ -1,8 +1,8 @@
 """The S3 client: one for a process, its region and its credentials, made when it is first needed.
 
-The region is the one that the executor in use is set to, else that of the settings file, else that
-of the environment or the profile. A bucket of another partition (China, GovCloud) is out of reach
-of the endpoints of the default region.
+The region is the one that the executor in use is set to, otherwise that of the settings file,
+otherwise that of the environment or the profile. A bucket of another partition (China, GovCloud) is
+out of reach of the endpoints of the default region.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ _chosen_region: str | None = None
 
 
 def use_region(region: str | None) -> None:
-    """Have this process reach S3 in a region, whatever the settings file and the environment say.
+    """Set the region of S3 for this process, whatever the settings file and the environment say.
 
-    None takes this back.
+    None removes the setting.
     """
     global _chosen_region
     _chosen_region = region
 
 
 def s3_client() -> S3Client:
-    """The client for what the `AWS_` variables say now: threads share it, forks do not.
+    """Return the client for the current `AWS_` variables: threads share it, forks do not.
 
-    Raises StoreError where a variable has an impossible value, and botocore's error where a profile
-    is missing.
+    Raises StoreError if a variable has an impossible value, and botocore's error if a profile is
+    missing.
     """
     # The variables are part of the cache's key, because tests and notebooks change them in a
     # running process.
@@ -113,7 +113,8 @@ def _config() -> Config:
 
 
 def _forget() -> None:
-    """In a forked child: two processes on one connection would read each other's answers."""
+    """Drop the client in a forked child."""
+    # Two processes on one connection would read each other's answers.
     global _lock
     # Another thread may have held the lock during the fork, and would never release it here.
     _lock = threading.Lock()

@@ -13,7 +13,7 @@ from backfleet.store.s3 import S3Store
 __all__ = ["DEFAULT_STORE", "open_store", "split_url"]
 
 DEFAULT_STORE = "runs"
-"""Where runs lie unless a job or a command says otherwise."""
+"""The store unless a job or a command names another one."""
 
 _SCHEME = re.compile(r"([A-Za-z0-9+.-]+)://")
 # S3's rules for names: 3 to 63 characters, beginning and ending with a letter or digit.
@@ -22,12 +22,12 @@ _S3 = "s3://"
 
 
 def open_store(url: str) -> Store:
-    """The store at a directory's path or `s3://bucket/prefix`; makes nothing, asks nothing.
+    """Return the store at a directory's path or `s3://bucket/prefix`. Nothing is created or read.
 
     Raises
     ------
     UserError
-        Where it is neither.
+        If it is neither.
     """
     if url.startswith(_S3):
         return _open_s3(url)
@@ -40,12 +40,12 @@ def open_store(url: str) -> Store:
 
 
 def split_url(url: str) -> tuple[str, str]:
-    """The URL of the store, and the name in it, that make up the URL of a run or an object.
+    """Return the URL of the store and the name in it, from the URL of a run or an object.
 
     Raises
     ------
     UserError
-        Where there is no name: a bucket, or the root of the file system.
+        If there is no name: a bucket, or the root of the file system.
     """
     # Through the store, which makes a path absolute, so that `.` and `..` have a name as well.
     whole = open_store(url).url

@@ -44,6 +44,7 @@ def point_verdict(data: RunData, points: PointSums, overfitting: Overfitting | M
     periods = _periods(data, points)
     sharpe = point_sharpe_ratios(data, points)
     evidence = Evidence(
+        # Points that never traded were no attempt. Those that failed have no series, and count.
         trials=len(data.manifest.points) - int(np.isnan(sharpe).sum()),
         noun=POINT,
         spread=spread_of(sharpe, periods),
@@ -79,10 +80,12 @@ def point_verdict(data: RunData, points: PointSums, overfitting: Overfitting | M
 def point_sharpe_ratios(data: RunData, points: PointSums) -> NDArray[np.float64]:
     """Return the annual Sharpe ratio of each point that has a series, NaN if it never traded."""
     segments = points.sums.segments
+    # `sharpe_ratios` needs two returns, and a verdict three.
     if segments.counts.sum() < MIN_SESSIONS:
         return np.full(len(points.points), np.nan)
     periods = _periods(data, points)
     annual = sharpe_ratios(data.excess(points.sums, periods).segments) * annualize(1.0, periods)
+    # An account that stood still has a ratio of 0 there, which would beat every loss.
     return np.where(_is_idle(points), np.nan, annual)
 
 
@@ -96,6 +99,7 @@ def choice_by_series(data: RunData, points: PointSums) -> Cscv | Missing:
 
 def _is_idle(points: PointSums) -> NDArray[np.bool_]:
     """Return which points never traded: their accounts stood still."""
+    # A sum of squares is 0 only if every return is 0.
     is_idle: NDArray[np.bool_] = (points.sums.segments.squares == 0.0).all(axis=0)
     return is_idle
 

@@ -65,6 +65,7 @@ def best_task_verdict(data: RunData) -> Verdict:
     Its trials are all tasks that may have traded. Raises CorruptObject, StoreError.
     """
     scores = data.scores
+    # Without any ratio, the verdict is reached from this alone.
     evidence = Evidence(
         trials=int((~scores.idle).sum()),
         noun=TASK if data.symbols > 1 else POINT,
@@ -81,6 +82,7 @@ def best_task_verdict(data: RunData) -> Verdict:
     )
     if np.isnan(scores.sharpe).all():
         return reach_verdict(evidence)
+    # Raveled, a place is the number of the task: symbols come one after the other.
     best = choose_best(scores.sharpe.ravel(), scores.trades.ravel())
     series = _series_of_task(data, next(data.task_sums([best.place])))
     evidence = replace(evidence, min_trades=best.min_trades)
@@ -95,10 +97,13 @@ def symbol_verdicts(data: RunData) -> SymbolVerdicts:
     trades = data.scores.trades
     best = [choose_best(sharpe[symbol], trades[symbol]).place for symbol in scored]
     blocks = list(data.task_sums((scored * points + best).tolist()))
+    # Blocks come in the order of the tasks, and so of the symbols.
     verdicts = [_symbol_verdict(data, block) for block in blocks]
     p_values = np.array([_p_value(verdict) for verdict in verdicts])
     is_test = ~np.isnan(p_values)
     adjusted = np.full(len(p_values), np.nan)
+    # A symbol that cannot be tested must not count among the tests: it would make all others
+    # harder.
     adjusted[is_test] = benjamini_hochberg(p_values[is_test])
     return SymbolVerdicts(verdicts, blocks, adjusted, discoveries(p_values[is_test]))
 
@@ -114,6 +119,7 @@ def _symbol_verdict(data: RunData, block: SymbolSums) -> Verdict:
         moments=series.moments,
         dates=series.dates,
         periods=series.periods,
+        # `_with_series` fills this in, and the rest of what follows from the task.
         trades=0,
         ledger=data.ledger,
         failed=int(scores.failed[symbol].sum()),
