@@ -19,7 +19,6 @@ def choose_run(runs: Sequence[ObservedRun], number: int | None, name: str) -> in
     if number is not None:
         if not 1 <= number <= count:
             raise UserError(f"--run {number}: {name} has runs 1 to {count}")
-        # Users count from 1.
         return number - 1
     if count > 1:
         raise UserError(
