@@ -108,6 +108,21 @@ def test_a_list_in_a_page_header_that_states_more_than_the_file_holds_takes_no_m
         tracemalloc.stop()
 
 
+def test_row_groups_that_share_their_pages_are_refused() -> None:
+    """A small file could otherwise have any number of pages."""
+    content = encoded(pa.table({"x": np.arange(1000)}), use_dictionary=False, store_schema=False)
+    length = int.from_bytes(content[-8:-4], "little")
+    # The only row group stands between the head of its list and the name of the writer.
+    begin, end = content.index(b"\x19\x1c\x19\x1c"), content.index(b"parquet-cpp-arrow") - 2
+    group = content[begin + 2 : end]
+    # The list's head has the number of groups, and the type of a struct.
+    footer = content[-8 - length : begin] + b"\x19\x3c" + group * 3 + content[end:-8]
+    forged = content[: -8 - length] + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+    assert pq.ParquetFile(pa.BufferReader(forged)).num_row_groups == 3
+    with pytest.raises(ValueError, match="its columns overlap"):
+        BoundedParquet(forged).read()
+
+
 def test_tables_of_all_types_come_back_as_they_were() -> None:
     table = pa.table(
         {

@@ -96,6 +96,10 @@ class BoundedParquet:
         # The metadata of a row group without rows point to the beginning of the file, where no page
         # is.
         places = [place for place, group in zip(places, groups, strict=True) if group.num_rows]
+        # Thousands of row groups of a small file can name the same pages, and reading their headers
+        # again for each would take all time and memory.
+        if sum(max(place.size, 0) for group in places for place in group) > len(self.content):
+            raise ValueError("the footer is damaged: its columns overlap")
         unpacked, encoded = 0, []
         for position in range(len(schema)):
             leaf = schema.column(position)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 
 import click
@@ -19,6 +20,10 @@ __all__ = [
 ]
 
 GAP = "  "
+
+NUMBER = re.compile(r"[-+]?\d(?!.* )(?![0-9a-f]*[a-f][0-9a-f]*$)")
+"""Beginning of a number or a date. Text with a space is none, such as 2019-01-02 to 2020-01-01, and
+neither is a hash, such as the id of a run."""
 
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON on standard output."
@@ -84,7 +89,4 @@ def _pad(cell: str, width: int, right: bool) -> str:
 
 
 def _numeric(column: Sequence[str]) -> bool:
-    # A range such as 2019-01-02 to 2020-01-01 is text.
-    return all(
-        cell == "-" or (cell.lstrip("-")[:1].isdigit() and " " not in cell) for cell in column
-    )
+    return all(cell == "-" or NUMBER.match(cell) for cell in column)

@@ -47,10 +47,15 @@ class PageHeader:
 
 @dataclass(frozen=True)
 class ColumnPlace:
-    """The first and last byte of the pages of a column of a row group."""
+    """The first byte of the pages of a column of a row group, and the byte behind the last one."""
 
     start: int
     end: int
+
+    @property
+    def size(self) -> int:
+        """The number of bytes from the first to the last; negative in a damaged file."""
+        return self.end - self.start
 
 
 def read_column_places(content: bytes) -> list[list[ColumnPlace]]:

@@ -224,16 +224,19 @@ def register(plugin: Plugin) -> pluggy.PluginManager:
         # pluggy ignores a method that is no known hook unless it is asked to check.
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        raise PluginError(f"{owner}: {error}{_nearest_hook(manager)}") from error
+        raise PluginError(f"{owner}: {error}{_hook_hint(manager, str(error))}") from error
     if not manager.get_hookcallers(value):
         raise PluginError(f"{owner}: {plugin.target} has no hook; mark one with backfleet.hookimpl")
     return manager
 
 
-def _nearest_hook(manager: pluggy.PluginManager) -> str:
-    """Return a hint about a hook that backfleet does not know; empty if there is none."""
+def _hook_hint(manager: pluggy.PluginManager, message: str) -> str:
+    """Return the arguments of the hook that a message names, or the name nearest to an unknown."""
     from backfleet.job.job_errors import suggestion
 
     hooks = vars(manager.hook)
     known = [name for name, hook in hooks.items() if hook.has_spec()]
-    return next((suggestion(name, known) for name in hooks if name not in known), "")
+    if unknown := [name for name in hooks if name not in known]:
+        return suggestion(unknown[0], known)
+    named = [name for name in known if repr(name) in message]
+    return "".join(f"; {name} has {', '.join(hooks[name].spec.argnames)}" for name in named)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backfleet.bars import Bars
 from backfleet.errors import JobError
-from backfleet.job.job_errors import invalid_value, suggestion
+from backfleet.job.job_errors import invalid_value, plain_reason, suggestion
 
 __all__ = ["Source", "SourceOptions", "SourceSettings"]
 
@@ -105,7 +104,4 @@ def _explain(kind: type[SourceOptions], problem: Any) -> str:
     key = ".".join(("data.options", *map(str, problem["loc"])))
     if problem["type"] == "extra_forbidden":
         return f"{key}: unknown key{suggestion(str(problem['loc'][-1]), kind.model_fields)}"
-    # pydantic says "Input should be a valid integer"; messages of backfleet say what a value must
-    # be.
-    reason = re.sub(r"^(Input|String) should", "must", problem["msg"]).removeprefix("Value error, ")
-    return str(invalid_value(key, problem["input"], reason))
+    return str(invalid_value(key, problem["input"], plain_reason(problem)))

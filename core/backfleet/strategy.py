@@ -115,6 +115,8 @@ def locate_strategy(reference: str) -> StrategyReference:
         )
     # The last colon, because the path of a file may contain others.
     place, colon, name = reference.rpartition(":")
+    if not colon and reference.endswith(".py"):
+        raise JobError(f"strategy: name the class in the file: {reference}:MyStrategy")
     if not colon:
         plugin = find_plugin("strategy", reference)
         return StrategyReference(

@@ -234,7 +234,7 @@ def test_excursions_of_a_trade_are_in_the_money_of_its_end() -> None:
     rows = bars_of("600000", DAYS, prices, factor=[1.0, 1.0, 2.0, 2.0, 2.0])
     bars = exact(rows, Action(D3, capital=1.0))
     outcome = play(bars, {0: [300], 2: [-600]}, 10_000)
-    (trade,) = detailed_trades(outcome.trades, outcome.fills, (bars,))
+    (trade,) = detailed_trades(outcome.trades, outcome.fills, (bars,), [1.0])
     assert (trade["price"], trade["exit_price"]) == (10.0, 10.5)
     assert (trade["mae"], trade["mfe"]) == (pytest.approx(-0.05), pytest.approx(0.1))
 

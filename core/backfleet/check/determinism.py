@@ -36,7 +36,7 @@ def check_determinism(subjects: Sequence[CheckCase]) -> CheckResult:
         if _digest(subject) != digests[number]:
             message = f"{subject.name}: fills or metrics differ between two runs; {ADVICE}"
             return CheckResult(CHECK, Status.FAILED, message)
-    return CheckResult(CHECK, Status.PASSED, "the same in every run, whichever ran before")
+    return CheckResult(CHECK, Status.PASSED, "the same in every run, whatever ran before")
 
 
 def _digest(subject: CheckCase) -> str:

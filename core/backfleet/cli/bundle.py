@@ -67,7 +67,7 @@ def import_(file: Path, store: str, as_json: bool) -> None:
         echo_json(run.summary().to_json())
         return
     counts = run.counts()
-    what = "was there already, with equal content" if imported.was_stored else "imported"
+    what = "already in the store, with equal content" if imported.was_stored else "imported"
     click.echo(
         f"run {run.id}: {what}; {counts.done:,} of {counts.tasks:,} tasks have a row\n"
         f"  backfleet results {short_name(run)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import click
 
 from backfleet.current_directory import installed_path
 
-__all__ = ["COMMANDS", "LazyGroup", "PluginGroup", "load_command"]
+__all__ = ["COMMANDS", "LazyGroup", "PluginGroup", "SuggestingGroup", "load_command"]
 
 COMMANDS = {
     # In the order of `--help`, which is the order of a first use. The second text stands here
@@ -80,7 +81,32 @@ GROUP = "backfleet.commands"
 OWN = "backfleet"
 
 
-class PluginGroup(click.Group):
+class SuggestingGroup(click.Group):
+    """A group that suggests another command for an unknown one.
+
+    Parameters
+    ----------
+    otherwise
+        The suggestion if no name of a command is near, with {} for what was typed.
+    """
+
+    def __init__(self, *args: Any, otherwise: str = "", **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._otherwise = otherwise
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        # click's own error has no suggestion.
+        if self.get_command(ctx, args[0]) is None:
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            suggested = repr(near[0]) if near else self._otherwise.format(shlex.quote(args[0]))
+            hint = f" Did you mean {suggested}?" if suggested else ""
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+class PluginGroup(SuggestingGroup):
     """A group to which plugins add commands, which are imported when they are called.
 
     Parameters
@@ -127,16 +153,6 @@ class LazyGroup(PluginGroup):
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        # click's own error has no suggestion.
-        if self.get_command(ctx, args[0]) is None:
-            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            ctx.fail(f"No such command {args[0]!r}.{hint}")
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, line) for name, (_, line) in COMMANDS.items()]

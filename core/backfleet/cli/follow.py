@@ -59,7 +59,7 @@ def _interrupted(control: RunControl) -> None:
     control.cancel()
     counts = run.counts()
     click.echo(
-        f"stopped; {counts.done:,} of {counts.tasks:,} tasks are done and stay. "
+        f"stopped; the results of {counts.done:,} of {counts.tasks:,} tasks are kept. "
         f"Resume with: backfleet resume {short_name(run)}",
         err=True,
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from backfleet.cli.commands import COMMANDS, load_command
+from backfleet.cli.commands import COMMANDS, SuggestingGroup, load_command
 from backfleet.cli.options import as_json, echo_json
 from backfleet.cli.table import print_columns
 from backfleet.errors import BackfleetError, PluginError
@@ -27,7 +27,9 @@ ENTRY = re.compile(r"^(\w[\w, ]*)\n((?:    .*\n?)+)", re.M)
 """An attribute of a docstring, or several, and its meaning."""
 
 
-@click.group(invoke_without_command=True)
+@click.group(
+    cls=SuggestingGroup, otherwise="'backfleet plugins show {}'", invoke_without_command=True
+)
 @as_json
 @click.pass_context
 def plugins(context: click.Context, as_json: bool) -> None:

@@ -159,7 +159,9 @@ def results(
         _write_some(rows, replace(to, columns=rows.column_names))
         return
     if run is None:
-        raise click.UsageError("name a RUN; only --sql works without one, over all runs")
+        raise click.UsageError(
+            "name a RUN ('backfleet runs' lists them), or pass --sql for a query over all runs"
+        )
     opened = open_run(run, store)
     to = replace(to, swept=swept_columns(opened.manifest), sort=sort)
     # A complete run has compacted files, from which the first rows in an order are read without all

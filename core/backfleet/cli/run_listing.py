@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
+from backfleet.cli.commands import SuggestingGroup
 from backfleet.cli.options import (
     as_json,
     check_labels,
@@ -19,6 +21,7 @@ from backfleet.cli.options import (
 )
 from backfleet.cli.table import print_fitting
 from backfleet.errors import UserError
+from backfleet.home import expand_home
 from backfleet.results.sql_limits import SqlLimits
 from backfleet.results.tables import runs_table
 from backfleet.runs.labels import add_labels
@@ -46,7 +49,9 @@ MAX_CELL_CHARS = 48
 """Longer texts are cut in the table; JSON has the whole text."""
 
 
-@click.group(invoke_without_command=True)
+@click.group(
+    cls=SuggestingGroup, otherwise="'backfleet runs --store {}'", invoke_without_command=True
+)
 @store_option
 @click.option(
     "--where",
@@ -87,7 +92,7 @@ def runs(
     selected = _selected(store, where, tag, latest, SqlLimits.of(memory, timeout))
     if latest is not None and not selected:
         raise UserError(
-            f"no such run with the job name {latest!r} in {store}. "
+            f"no run in {store} has the job name {latest!r}. "
             f"'backfleet runs --store {store}' lists them"
         )
     if as_json:
@@ -100,7 +105,9 @@ def runs(
         click.echo(run_argument(open_run(next(iter(selected)))))
     elif not selected:
         is_filtered = where is not None or tag is not None
-        click.echo(f"no {'such runs' if is_filtered else 'runs'} in {store}")
+        is_missing = "://" not in store and not os.path.exists(expand_home(store))
+        reason = ": there is no such directory" if is_missing else ""
+        click.echo(f"no {'such runs' if is_filtered else 'runs'} in {store}{reason}")
     else:
         _print_table(list(selected.values()))
 
@@ -144,7 +151,10 @@ def tag(name: str, tags: tuple[str, ...], store: str, note: str | None) -> None:
     run = open_run(name, store)
     add_labels(run.store, tags, note)
     labels = run.labels()
-    click.echo(f"run {run.id}: {', '.join([*labels.tags, *labels.notes])}")
+    click.echo(f"run {run.id}")
+    lines = {"tags": ", ".join(labels.tags), "note": "; ".join(labels.notes)}
+    for key in filter(lines.get, lines):
+        click.echo(f"{key:<6}{lines[key]}")
 
 
 def _selected(
@@ -185,7 +195,7 @@ def _cell(name: str, value: Any) -> str:
     if name in FORMS:
         return f"{value:{FORMS[name]}}"
     # Minutes tell runs apart; JSON has the seconds and the zone.
-    text = str(value)[:16].replace("T", " ") if name == "created" else str(value)
+    text = str(value)[:16].replace("T", " ") + " UTC" if name == "created" else str(value)
     return text if len(text) <= MAX_CELL_CHARS else f"{text[: MAX_CELL_CHARS - 3]}..."
 
 

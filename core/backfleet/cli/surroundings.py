@@ -103,7 +103,10 @@ def explained(error: OSError | MemoryError | RecursionError | UnicodeError) -> s
     if isinstance(error, OSError):
         names = [os.fsdecode(name) for name in (error.filename, error.filename2) if name]
         if not names:
-            return f"reading or writing failed ({error.strerror or error}). Check the output's file"
+            return (
+                f"the output cannot be written ({error.strerror or error}). "
+                "Write it to another file, or free some space"
+            )
         return f"{' and '.join(names)}: {error.strerror}. Choose another path"
     if isinstance(error, MemoryError):
         return "the input needs more memory than there is. Use a smaller one"

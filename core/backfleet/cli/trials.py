@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from backfleet.cli.commands import SuggestingGroup
 from backfleet.cli.options import as_json, echo_damage, echo_json, store_option
 from backfleet.cli.table import print_fitting
 from backfleet.errors import UserError
@@ -23,7 +24,9 @@ LEFT_OUT_FIRST = ("last", "declared", "present", "created", "code", "symbols", "
 """Columns that give way if the terminal is too narrow."""
 
 
-@click.group(invoke_without_command=True)
+@click.group(
+    cls=SuggestingGroup, otherwise="'backfleet trials --store {}'", invoke_without_command=True
+)
 @store_option
 @as_json
 @click.pass_context

@@ -450,9 +450,11 @@ def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return parse_toml(read_text_file(file))
     except FileNotFoundError:
-        raise JobError(f"there is no job file {file}") from None
+        raise JobError(f"there is no job file {file}. Name a TOML file that exists") from None
     except OSError as error:
-        raise JobError(f"job file {file} cannot be read: {error.strerror}") from None
+        raise JobError(
+            f"job file {file} cannot be read: {error.strerror}. Name a TOML file"
+        ) from None
     # A ValueError, too, so it comes before.
     except UnicodeDecodeError as error:
         raise JobError(f"job file {file} is not UTF-8: byte {error.start}") from None

@@ -300,12 +300,13 @@ def _refusal(data: Data, described: _Described) -> DataError:
     lines = reasons[:MAX_REASONS]
     if len(reasons) > MAX_REASONS:
         lines.append(f"... and {len(reasons) - MAX_REASONS:,} more")
-    return DataError(
-        "\n".join(lines)
-        + f"\n{len(bad):,} of {len(bad) + len(described.symbols):,} symbols of {data.path} have "
-        "bad data. Correct the files, name the symbols in data.exclude, or set "
+    total = len(bad) + len(described.symbols)
+    lines.append(
+        f"{len(bad):,} of {total:,} symbols of {data.path} cannot be used. Correct the files or "
+        "the keys of [data], name the symbols in data.exclude, or set "
         'data.on_bad_symbol = "skip"'
     )
+    return DataError("\n".join(lines))
 
 
 def _notes(

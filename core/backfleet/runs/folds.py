@@ -61,7 +61,8 @@ __all__ = ["compute_folds"]
 Floats = NDArray[np.float64]
 
 NO_WINDOWS = (
-    "the job of run {run} has no validation windows. Give them, such as "
+    "the job of run {run} has no validation windows. Give them with --set "
+    "windows=rolling --set train='3 years' --set test='1 year', or in Python as "
     'windows="rolling", train="3 years", test="1 year"'
 )
 

@@ -37,7 +37,9 @@ def make_strategy_package(name: PackageName, kind: StrategyKind, parent: Path) -
     folder = parent / name.name
     # `exists` follows links, and is False for one that leads nowhere.
     if folder.exists() or folder.is_symlink():
-        raise UserError(f"{folder} is there already; take another name, or go to another folder")
+        raise UserError(
+            f"{folder} already exists. Choose another name, or change to another folder"
+        )
     try:
         # Beside its final place: a rename within one file system is a single step, so that the
         # package is whole or not there. The leading dot hides it until then.
@@ -46,7 +48,9 @@ def make_strategy_package(name: PackageName, kind: StrategyKind, parent: Path) -
             _write(made, name, kind)
             made.rename(folder)
     except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror}") from error
+        raise UserError(
+            f"{folder} cannot be written: {error.strerror}. Change to another folder"
+        ) from error
     return folder
 
 

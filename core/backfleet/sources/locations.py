@@ -55,9 +55,13 @@ class Directory(DataLocation):
             with os.scandir(self._path) as children:
                 return [entry.name for entry in children if entry.is_file()]
         except FileNotFoundError:
-            raise DataError(f"{self._path}: there is no such directory") from None
+            raise DataError(
+                f"there is no directory {self._path}. Correct the path of the data"
+            ) from None
         except NotADirectoryError:
-            raise DataError(f"{self._path}: this is a file, not a directory") from None
+            raise DataError(
+                f"{self._path} is a file. Name the directory that holds it as the path of the data"
+            ) from None
         except OSError as error:
             raise DataError(f"{self._path}: cannot be listed: {error.strerror}") from None
 
@@ -90,7 +94,9 @@ class Directory(DataLocation):
         try:
             status = os.stat(path)
         except NotADirectoryError:
-            raise DataError(f"{self._path}: this is a file, not a directory") from None
+            raise DataError(
+                f"{self._path} is a file. Name the directory that holds it as the path of the data"
+            ) from None
         except PermissionError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror}") from None
         # Reading from a pipe or a device would block or never end.

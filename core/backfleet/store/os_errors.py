@@ -68,8 +68,8 @@ def _explain(error: OSError, path: Path | str) -> StoreError:
         )
     if number in _DENIED:
         return StoreError(
-            f"{path}: user {os.geteuid()} may not do this ({error.strerror}); "
-            "change the permissions or choose another store"
+            f"{path} cannot be accessed by user {os.geteuid()} ({error.strerror}). "
+            "Change the permissions, or choose another store"
         )
     kind = NoSuchStore if _ADVICE.get(number) == _FILE_IN_THE_WAY else StoreError
     return kind(f"{path}: {_ADVICE.get(number) or error.strerror or error}")

@@ -104,7 +104,9 @@ def decode_record(
     try:
         data = parse_json(content, max_bytes)
     except ValueError as error:
-        raise CorruptObject(f"the record cannot be read as JSON: {error}") from error
+        raise CorruptObject(
+            f"the record cannot be read as JSON: {error}. Restore it from a copy"
+        ) from error
     if not isinstance(data, dict):
         raise CorruptObject(f"the record is not a JSON object but {shown(data)}")
     actual_format, writer = data.get(FORMAT), data.get(WRITER)
