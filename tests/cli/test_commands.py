@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import click
 import pytest
@@ -112,3 +112,21 @@ def test_a_plugin_adds_a_command_to_a_group(
 def test_data_has_the_commands_of_core_and_of_executors(ask: Ask) -> None:
     listed = ask("data --help").out
     assert all(f"\n  {name} " in listed for name in ("check", "import", "ls", "push"))
+
+
+def test_no_line_about_a_command_is_cut() -> None:
+    def groups(group: click.Group, name: str) -> Iterator[tuple[str, click.Group]]:
+        yield name, group
+        context = click.Context(group)
+        for inner in group.list_commands(context):
+            command = group.get_command(context, inner)
+            if isinstance(command, click.Group):
+                yield from groups(command, f"{name} {inner}")
+
+    cut = [
+        f"{name}: {line.strip()}"
+        for name, group in groups(cli, "backfleet")
+        for line in group.get_help(click.Context(group)).splitlines()
+        if line.endswith("...") and not line.startswith("Usage: ")
+    ]
+    assert not cut

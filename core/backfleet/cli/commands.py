@@ -61,7 +61,7 @@ COMMANDS = {
     "import": ("backfleet.cli.bundle:import_", "Add an exported run to a store."),
     "strategies": ("backfleet.cli.plugins:strategies", "List the installed strategies."),
     "adopt": ("backfleet.cli.adopt:adopt", "Turn a backtrader script into a job."),
-    "new": ("backfleet.cli.new:new", "Make a package with a strategy of your own."),
+    "new": ("backfleet.cli.new:new", "Create a package with a strategy of your own."),
     "check": (
         "backfleet.cli.check:check",
         "Check a strategy for look-ahead bias and other faults.",

@@ -102,12 +102,12 @@ def _reading_options(command: F) -> F:
 @_reading_options
 @as_json
 def import_command(place: str, target: str, as_json: bool, **reading: Any) -> None:
-    """Import files of any vendor into the folder OUT, as Parquet that runs read.
+    """Import files of any vendor into the folder OUT.
 
-    PATH is a file or a folder. The command finds the layout by itself, prints five bars as it
-    understood them, and every assumption. It refuses files that can be read in two ways, and names
-    the option that decides. Exits with 0 if all symbols were imported, with 1 if some were left
-    out, and with 2 if nothing was imported.
+    Runs read the files in OUT, which are Parquet. PATH is a file or a folder. The command finds the
+    layout by itself, and prints five bars as it understood them and every assumption. It refuses
+    files that can be read in two ways, and names the option that decides. Exits with 0 if all
+    symbols were imported, with 1 if some were left out, and with 2 if nothing was imported.
     """
     _check_target(place, target)
     if reading["facts"]:
@@ -282,9 +282,10 @@ def _toml(text: str) -> str:
 @click.argument("name", required=False)
 @as_json
 def presets_command(name: str | None, as_json: bool) -> None:
-    """List the vendors whose files are known, each with the first lines of a file.
+    """List the vendors whose files are known.
 
-    With NAME, print the preset itself, as the beginning of one of your own.
+    Each has the first lines of a file. With NAME, print the preset itself, as the beginning of one
+    of your own.
     """
     from backfleet.sources.importing.preset import FOLDER, all_presets, load_preset
 

@@ -55,7 +55,10 @@ def markets(context: click.Context, as_json: bool) -> None:
 )
 @as_json
 def show(name: str, symbol: str, day: date, as_json: bool) -> None:
-    """Show which rules of a market held for a symbol on a day, and where they come from."""
+    """Show the rules of a market for a symbol on a day.
+
+    Each rule has the day since which it holds, its certainty and its source.
+    """
     from backfleet.facts import SymbolFacts
     from backfleet.market import Market
 

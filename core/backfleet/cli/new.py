@@ -16,7 +16,7 @@ __all__ = ["new"]
 
 @click.group()
 def new() -> None:
-    """Make a new package that can be installed with pip."""
+    """Create a new package that can be installed with pip."""
 
 
 @new.command()
@@ -29,8 +29,12 @@ def new() -> None:
     help="A compiled backfleet.VectorStrategy, or a backtrader.Strategy.",
 )
 def strategy(name: str, kind: str) -> None:
-    """Make a package with a strategy, its tests, a sweep and sample data, in the folder NAME."""
+    """Create a package with a strategy, in the folder NAME.
+
+    It holds the strategy, its tests, a sweep and sample data.
+    """
     package = PackageName.of(name)
+    # click has checked the kind, which mypy cannot know.
     folder = make_strategy_package(package, cast(StrategyKind, kind), Path.cwd())
     click.echo(
         f"created {folder.name}/, with the strategy in src/{package.module}/strategy.py. Next:\n"

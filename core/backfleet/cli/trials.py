@@ -57,7 +57,7 @@ def trials(context: click.Context, store: str, as_json: bool) -> None:
 @store_option
 @as_json
 def show(family: str, store: str, as_json: bool) -> None:
-    """Show the runs of a FAMILY, the oldest first, and what was declared."""
+    """Show the runs and declarations of a FAMILY, the oldest first."""
     root = open_store(store)
     records = read_family(root, family, echo_damage)
     if not records.entries and not records.declarations:
@@ -80,10 +80,10 @@ def show(family: str, store: str, as_json: bool) -> None:
 @click.option("--note", required=True, metavar="TEXT", help="Where the trials took place.")
 @store_option
 def declare(family: str, number: int, note: str, store: str) -> None:
-    """Declare that N trials of a FAMILY took place outside the store, such as in a notebook.
+    """Declare N trials of a FAMILY from outside the store.
 
-    They count in addition to the points in the store. The largest number ever declared counts;
-    nothing lowers it.
+    They took place in a notebook, for example, and count in addition to the points in the store.
+    The largest number ever declared counts; nothing lowers it.
     """
     root = open_store(store)
     declare_trials(root, family, number, note)

@@ -42,7 +42,7 @@ def account_figure(value: pd.Series, benchmark: pd.Series | None = None) -> go.F
     benchmark
         That of the benchmark, starting with the same cash; the legend shows the series' name.
     """
-    figure = blank(yaxis=money_axis("value (currency of the prices)"))
+    figure = blank(yaxis=money_axis("account value"))
     add_line(figure, value, "strategy", SERIES, 1.8, ",.2f")
     if benchmark is not None:
         add_line(figure, benchmark, plain(benchmark.name), BENCHMARK, 1.3, ",.2f")
