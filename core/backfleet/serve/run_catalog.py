@@ -121,7 +121,7 @@ class Catalog:
         self._asked = time.monotonic()
         names = list(run_folders(self.store))
         # A run that was removed may come back with another name, and need not be looked at.
-        for name in set(list(self._facts)).difference(names):
+        for name in set(self._facts).difference(names):
             self._facts.pop(name, None)
             self._statuses.pop(name, None)
             self._open.pop(name, None)
