@@ -60,6 +60,7 @@ def show(family: str, store: str, as_json: bool) -> None:
     """Show the runs and declarations of a FAMILY, the oldest first."""
     root = open_store(store)
     records = read_family(root, family, echo_damage)
+    # A family can have declarations alone, made before its first run in the store.
     if not records.entries and not records.declarations:
         raise _unknown_family(root, family, store)
     runs, declarations = _runs(records, None if as_json else CODE_DIGITS), _declarations(records)
