@@ -141,7 +141,7 @@ def test_two_ex_dates_in_one_halt_follow_each_other() -> None:
 
 
 def test_an_ex_date_that_no_action_explains_is_found() -> None:
-    assert exact(EXAMPLE_20, DIVIDEND).events.first_unexplained is None  # type: ignore[union-attr]
+    assert exact(EXAMPLE_20, DIVIDEND).events.first_unexplained is None
     for actions in ((), (Action(D3, cash=0.7),), (Action(D4, cash=0.5),)):
         events = exact(EXAMPLE_20, *actions).events
         assert events is not None

@@ -115,9 +115,10 @@ def test_cached_bars_are_mapped_and_read_only(source: Make, file: Path, cache: P
     stocks = source(CsvSource, file.parent, columns=("pe",))
     load(stocks, cache)
     bars, _ = load(stocks, cache)
-    for column in (bars.session, bars.close, bars.extra["pe"]):
+    columns: list[Any] = [bars.session, bars.close, bars.extra["pe"]]
+    for column in columns:
         assert not column.flags.owndata
-    for column in (bars.time, bars.session, bars.close, bars.tradable, bars.extra["pe"]):
+    for column in [*columns, bars.time, bars.tradable]:
         assert column.flags.c_contiguous
         with pytest.raises(ValueError, match="read-only"):
             column[0] = column[1]

@@ -78,11 +78,11 @@ def parquet_with_index() -> bytes:
     days = pa.array([str(d) for d in DAYS]).dictionary_encode()
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table({**columns, "__index_level_0__": days}), sink)
-    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
+    return sink.getvalue().to_pybytes()
 
 
 def zstd() -> bytes:
-    return pa.compress(TEXT.encode(), "zstd", asbytes=True)  # type: ignore[no-any-return]
+    return pa.compress(TEXT.encode(), "zstd", asbytes=True)
 
 
 CONTENTS = {
