@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import tracemalloc
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -90,6 +91,36 @@ def varint(value: int) -> bytes:
         out.append(value & 127 | 128)
         value >>= 7
     return bytes([*out, value])
+
+
+def test_a_list_in_a_page_header_that_states_more_than_the_file_holds_takes_no_memory() -> None:
+    """Arrow checks the lists of the footer; backfleet reads the headers of pages before Arrow."""
+    content = encoded(pa.table({"x": [1.5, 2.5]}), use_dictionary=False, compression="none")
+    # A first field with a list of doubles, whose count follows as a varint.
+    doubles = b"\x19\xf7" + varint(2**20)
+    forged = content[:4] + doubles + content[4 + len(doubles) :]
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="longer than the file"):
+            BoundedParquet(forged).read()
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_row_groups_that_share_their_pages_are_refused() -> None:
+    """A small file could otherwise have any number of pages."""
+    content = encoded(pa.table({"x": np.arange(1000)}), use_dictionary=False, store_schema=False)
+    length = int.from_bytes(content[-8:-4], "little")
+    # The only row group stands between the head of its list and the name of the writer.
+    begin, end = content.index(b"\x19\x1c\x19\x1c"), content.index(b"parquet-cpp-arrow") - 2
+    group = content[begin + 2 : end]
+    # The list's head has the number of groups, and the type of a struct.
+    footer = content[-8 - length : begin] + b"\x19\x3c" + group * 3 + content[end:-8]
+    forged = content[: -8 - length] + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+    assert pq.ParquetFile(pa.BufferReader(forged)).num_row_groups == 3
+    with pytest.raises(ValueError, match="its columns overlap"):
+        BoundedParquet(forged).read()
 
 
 def test_tables_of_all_types_come_back_as_they_were() -> None:

@@ -186,6 +186,7 @@ def test_hooks_that_go_wrong_are_warned_about_and_break_nothing(
         assert [all(word in line for word in words) for line in warnings].count(True) == 1, words
     assert "'argument' of acme-argument 1.0" in done.stderr
     assert "{'color'}" in done.stderr
+    assert "backfleet_run_finished has run_id, summary" in done.stderr
     assert "Traceback" not in done.stderr
     assert "finished" in (runner.folder / "events.jsonl").read_text()
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+# Type checkers and editors read these imports, `__getattr__` reads `_HOMES`, and `import *` reads
+# `__all__`. A public name stands in all three.
 if TYPE_CHECKING:
     from backfleet.bars import Bars, Prices
     from backfleet.engine import Engine, Outcome, Simulation
@@ -84,6 +86,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'backfleet' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)
+    # The next access finds the name in the module and does not come here again.
     globals()[name] = value
     return value
 

@@ -20,6 +20,7 @@ def main() -> Any:
     # A command imports hundreds of modules, and with the usual threshold the collector would
     # examine all that they define again and again.
     gc.set_threshold(GC_THRESHOLD, 10, 10)
+    # Imported here because a module-level import would run before the two settings above.
     from backfleet.cli import main
 
     return main()

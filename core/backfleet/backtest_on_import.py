@@ -17,6 +17,7 @@ def backtest_on_import(source: bytes) -> int | None:
     Only what the source itself says counts: nothing is imported. A source with a syntax error has
     no such line, because its import reports that better.
     """
+    # Parsing takes milliseconds per file, and most sources do not name the class at all.
     if CEREBRO.encode() not in source:
         return None
     try:
@@ -30,8 +31,12 @@ def backtest_on_import(source: bytes) -> int | None:
         if any(_is_run(inner) for inner in ast.walk(node))
         and any(_is_cerebro(inner) for inner in ast.walk(node))
     }
+    # A function that calls a running function runs a backtest, too. The set grows by one level of
+    # calls per round until no caller is left.
     while more := {name for name in functions.keys() - running if _calls(functions[name], running)}:
         running |= more
+    # Names of module-level variables that hold a Cerebro. `run` is a common method name, so outside
+    # functions it counts only on one of these, or on `Cerebro(...)` itself.
     engines = {
         target.id
         for node in _at_import(tree.body)
@@ -52,6 +57,7 @@ def _at_import(statements: list[ast.stmt]) -> Iterator[ast.AST]:
         if isinstance(node, FUNCTIONS) or (isinstance(node, ast.If) and is_main_guard(node)):
             continue
         yield node
+        # The order does not matter, because the caller takes the smallest line number.
         waiting += ast.iter_child_nodes(node)
 
 

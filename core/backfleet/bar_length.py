@@ -30,6 +30,8 @@ Days = NDArray[np.datetime64]
 UNKNOWN_LENGTH = np.timedelta64("NaT", "ns")
 DAY_NS = 86_400_000_000_000
 
+# The ranges leave room for weekends and holidays, and the gaps between them stay unknown. A median
+# of 20 days, for example, fits neither weeks nor months.
 CALENDAR = (
     (1, 4, np.timedelta64(1, "D")),
     (5, 10, np.timedelta64(1, "W")),
@@ -63,25 +65,29 @@ def find_length(time: Times, session: Days, timezone: str) -> np.timedelta64:
     """
     if len(time) < 2:
         return UNKNOWN_LENGTH
+    # Two bars of one session cannot be days, whatever their times are.
     ascending = bool(np.all(session[1:] > session[:-1]))
     if ascending and np.array_equal(local_midnights(session, timezone), time):
         distances = np.diff(session.view(np.int64))
         # Most bars are days, and to count is faster than to find the median.
         if 2 * int(np.count_nonzero(distances <= CALENDAR[0][1])) > len(distances):
             return CALENDAR[0][2]
+        # The median, because a few long gaps (a suspension, a missing file) must not decide.
         middle = len(distances) // 2
         days = int(np.partition(distances, middle)[middle])
         return next((unit for low, high, unit in CALENDAR if low <= days <= high), UNKNOWN_LENGTH)
     steps = np.diff(time)
-    usual = steps[len(steps) // 2]
+    # A step from the middle of the data is a cheap guess at the most frequent one. The next line
+    # proves it or falls through to the exact way.
+    candidate = steps[len(steps) // 2]
     # If most steps are equal, none is more frequent, and to sort them takes long.
-    if 2 * int(np.count_nonzero(steps == usual)) > len(steps):
-        return np.timedelta64(int(usual), "ns")
+    if 2 * int(np.count_nonzero(steps == candidate)) > len(steps):
+        return np.timedelta64(int(candidate), "ns")
     distances, counts = np.unique(steps, return_counts=True)
-    most = int(np.argmax(counts))
-    if counts[most] < MIN_SHARE * (len(time) - 1):
+    mode = int(np.argmax(counts))
+    if counts[mode] < MIN_SHARE * (len(time) - 1):
         return UNKNOWN_LENGTH
-    return np.timedelta64(int(distances[most]), "ns")
+    return np.timedelta64(int(distances[mode]), "ns")
 
 
 def bar_ends(
@@ -96,11 +102,14 @@ def bar_ends(
     if np.isnat(length):
         return time
     unit = np.datetime_data(length.dtype)[0]
+    # A length in nanoseconds is a span of time, whatever the clock does in between.
     if unit == "ns":
         return time if stamp == "close" else time + length.astype(np.int64)
     if unit in ("D", "W") or stamp == "close":
         days = 1 if stamp == "close" else int(length.astype("timedelta64[D]").astype(np.int64))
         return local_midnights(session + np.timedelta64(days, "D"), timezone)
+    # The cast rounds down to the first day of the month or year, so a bar dated on its first
+    # session, such as 2 January, still ends with the whole period.
     period = session.astype(f"datetime64[{unit}]") + length
     return local_midnights(period.astype("datetime64[D]"), timezone)
 
@@ -120,6 +129,7 @@ def length_words(length: np.timedelta64) -> str:
         return "unknown"
     unit, count = np.datetime_data(length.dtype)
     number = int(length.astype(np.int64)) * count
+    # Months and years have no fixed number of days, so they are not converted to smaller units.
     if unit in ("M", "Y"):
         word = {"M": "month", "Y": "year"}[unit]
     else:

@@ -22,6 +22,7 @@ __all__ = ["MIDNIGHT", "Bars", "BarsWindow", "Prices"]
 
 Floats = NDArray[np.float64]
 
+# Microseconds, because backtrader's clock is a `datetime`.
 MIDNIGHT = np.timedelta64(0, "us")
 
 
@@ -42,8 +43,8 @@ class Prices:
         return Prices(self.open[key], self.high[key], self.low[key], self.close[key])
 
     def column(self, name: str) -> Floats:
-        """Return the prices of this name. What has to be computed for them is not kept, which
-        matters for the prices of thousands of symbols."""
+        """Return the open, high, low or close. Prices that are computed for this are not kept."""
+        # A portfolio asks thousands of symbols for one column and copies it into a matrix.
         column: Floats = getattr(self, name)
         return column
 
@@ -59,13 +60,15 @@ class Prices:
 
 
 class _AdjustedPrices(Prices):
-    """Adjusted prices, which are computed when they are first read: the books of a market need only
-    raw prices, and most strategies only closes."""
+    """Adjusted prices. Each column is computed when it is first read."""
 
+    # Not earlier: the books of a market need only raw prices, and most strategies only closes.
     _raw: Prices
     _factor: Floats
 
     def __init__(self, raw: Prices, factor: Floats) -> None:
+        # A frozen dataclass forbids assignment. The four fields stay unset on purpose, so that the
+        # cached properties below supply them.
         vars(self).update(_raw=raw, _factor=factor)
 
     @cached_property
@@ -85,6 +88,7 @@ class _AdjustedPrices(Prices):
         return self._adjusted("close")
 
     def column(self, name: str) -> Floats:
+        # `vars` holds a column only if a strategy has read it as an attribute.
         return vars(self)[name] if name in vars(self) else self._adjusted(name)
 
     def follow_from(self, raw: Prices, factor: Floats) -> bool:
@@ -92,6 +96,8 @@ class _AdjustedPrices(Prices):
         return self._raw is raw and self._factor is factor
 
     def _adjusted(self, name: str) -> Floats:
+        # Multiplying first and dividing in place second is part of the results: dividing the
+        # factors first would round differently. It also saves a temporary array.
         adjusted: Floats = getattr(self._raw, name) * self._factor
         adjusted /= self._factor[-1]
         adjusted.flags.writeable = False
@@ -134,17 +140,17 @@ class Bars:
         as `open`, `high`, `low`, `close`. Their level depends on later splits and dividends: use
         them for ratios, `returns` for returns, and `raw` for a level.
     raw
-        float64, as traded. The same object as `prices` where the source knows no adjustment.
+        float64, as traded. The same object as `prices` if the source knows no adjustment.
     volume
         float64.
     factor
-        float64, the cumulative adjustment factor; ones where the source knows none.
+        float64, the cumulative adjustment factor; ones if the source knows none.
     tradable
-        bool; false where the symbol was suspended. Engines skip such bars.
+        bool; false if the symbol was suspended. Engines skip such bars.
     extra
-        Further float64 columns by name.
+        Additional float64 columns by name.
     auxiliary
-        Further feeds by name.
+        Auxiliary feeds by name.
     warmup
         How many of the first bars lie before the job's start.
     timezone
@@ -228,6 +234,7 @@ class Bars:
         unit in a market, otherwise `prices`."""
         if self.terms is None:
             return self.prices
+        # Multiplying by 1 would give the same numbers, but a copy for each symbol.
         return self.raw if self.unit == 1.0 else self.raw.times(self.unit)
 
     @property
@@ -235,6 +242,7 @@ class Bars:
         """float64, by what `traded` prices are multiplied in `prices`; 1 without a market."""
         if self.terms is None or not len(self):
             return np.ones(len(self))
+        # The same anchor as in `prices`: after a slice it is no longer the factor of the last bar.
         scale: Floats = self.factor / (self.factor[-1] if self.anchor is None else self.anchor)
         return scale if self.unit == 1.0 else scale / self.unit
 
@@ -245,6 +253,9 @@ class Bars:
         It follows from raw prices and the factor, so that later splits and dividends cannot change
         a bit of it.
         """
+        # Not from `prices`, which are divided by the last factor: that quotient cancels in exact
+        # arithmetic but not in floats, so a later dividend would change earlier returns in the last
+        # bit.
         worth = self.raw.close * self.factor
         returns = np.full(len(self), np.nan)
         returns[1:] = worth[1:] / worth[:-1] - 1.0
@@ -285,10 +296,13 @@ class Bars:
         if step != 1:
             raise ValueError("bars are consecutive: slice them without a step")
         if stop - first == len(self):
+            # Even all bars drop events outside their sessions, which no position can meet.
             events = None if self.events is None else self.events.within(self.session)
             return self if events is self.events else replace(self, events=events)
         time = self.time[key]
         raw, anchor = self.raw[key], self.anchor
+        # The prices are in the money of the last bar, which this slice loses. Its factor is kept so
+        # that `seen_scale` stays right.
         if anchor is None and first < stop < len(self):
             anchor = float(self.factor[-1])
         return replace(
@@ -311,7 +325,7 @@ class Bars:
         """The bars of `window`, adjusted to its last bar, with the facts known at its end, so that
         what comes later changes nothing.
 
-        The result is empty where no bar lies between start and end.
+        The result is empty if there is no bar between start and end.
         """
         first = _position(self.session, window.start, "left") if window.start else 0
         stop = _position(self.session, window.end, "right") if window.end else len(self)
@@ -320,12 +334,16 @@ class Bars:
         warmup = min(window.warmup, first)
         facts = self.facts
         if facts is not None and window.end is not None:
+            # Without an end, a window reaches to the last bar, and all facts are known there.
             facts = facts.until(window.end)
         cut = self[first - warmup : stop]
         prices = cut.raw if cut.has_no_factor else cut.raw.adjusted(cut.factor)
+        # The common case of a job that uses whole files: the object, and all that is cached on it,
+        # is shared by the tasks of a symbol.
         is_same = cut is self and prices is self.prices and facts is self.facts
         if is_same and warmup == self.warmup:
             return self
+        # Prices were adjusted to the last bar of the window, so that the anchor is that bar again.
         return replace(cut, prices=prices, warmup=warmup, facts=facts, anchor=None)
 
     @cached_property
@@ -342,12 +360,16 @@ class Bars:
     def has_no_factor(self) -> bool:
         """Whether all factors are one, so that adjusted prices are the raw ones."""
         # The last factor is the largest of most symbols, and spares a look at the others.
+        # An adjustment that ends at 1 and changes before it is rare but possible, hence the full
+        # look below.
         if len(self) and self.factor[-1] != 1.0:
             return False
         return bool(np.all(self.factor == 1.0))
 
     def digest(self) -> str:
         """SHA-256 over all that an engine can see, as 64 hexadecimal digits."""
+        # The number is the version of the digest's layout. It must change with the layout, because
+        # stored rows are found by this digest.
         facts = f"bars/4 {self.symbol} {len(self)} {self.warmup} {self.timezone}"
         facts += f" {self.length} {self.stamp}"
         columns: list[NDArray[Any]] = [self.session.view(np.int64)]
@@ -368,6 +390,7 @@ class Bars:
         for column in columns:
             sha.update(np.ascontiguousarray(column).data)
         for name in sorted(self.extra):
+            # The zero ends the name, so that name and numbers cannot be read in two ways.
             sha.update(name.encode() + b"\0")
             sha.update(np.ascontiguousarray(self.extra[name]).data)
         for holder in (self.terms, self.events):
@@ -388,5 +411,6 @@ def _kind_of_prices(bars: Bars) -> str:
     prices = bars.prices
     if prices is bars.raw:
         return "raw"
+    # By identity and not by value: comparing four columns would compute them first.
     is_known = isinstance(prices, _AdjustedPrices) and prices.follow_from(bars.raw, bars.factor)
     return "adjusted" if is_known else "others"

@@ -27,6 +27,8 @@ equal values, and a large one is data. Prices and equity with their times reach 
 _STORED_TEXT = frozenset({0, 3, 6})
 """Encodings of pages that hold each text in full: PLAIN, RLE, DELTA_LENGTH_BYTE_ARRAY."""
 
+# Pages of PLAIN_DICTIONARY and RLE_DICTIONARY hold positions in a dictionary of texts.
+# DELTA_BYTE_ARRAY (7) is in neither set, since its texts share prefixes and can grow without bound.
 _DICTIONARY = frozenset({2, 8})
 
 
@@ -59,6 +61,8 @@ class BoundedParquet:
         self, columns: Sequence[str] | None = None, *, max_rows: int | None = None
     ) -> pa.Table:
         """Return all columns, or some, after `check`."""
+        # Texts with a dictionary stay encoded at first: the same long text, a million times, takes
+        # the memory of one until `_decoded` has added up the lengths.
         encoded = self._check(columns, max_rows)
         file = self._open(encoded) if encoded else self.file
         # A thread that still holds the bytes while the interpreter ends would abort the process.
@@ -81,6 +85,7 @@ class BoundedParquet:
         """Check the sizes, and return the text columns that are stored with a dictionary."""
         metadata, schema = self.file.metadata, self.file.schema
         groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+        # A hostile footer can state different numbers in the two places, so the larger one counts.
         rows = max(metadata.num_rows, sum(group.num_rows for group in groups))
         if max_rows is not None and rows > max_rows:
             raise TooLarge(f"it has {rows:,} rows, and at most {max_rows:,} are possible")
@@ -88,7 +93,13 @@ class BoundedParquet:
         places = read_column_places(self.content)
         if [len(columns) for columns in places] != [len(schema)] * len(groups):
             raise ValueError("the footer is damaged: its row groups lack columns")
+        # The metadata of a row group without rows point to the beginning of the file, where no page
+        # is.
         places = [place for place, group in zip(places, groups, strict=True) if group.num_rows]
+        # Thousands of row groups of a small file can name the same pages, and reading their headers
+        # again for each would take all time and memory.
+        if sum(max(place.size, 0) for group in places for place in group) > len(self.content):
+            raise ValueError("the footer is damaged: its columns overlap")
         unpacked, encoded = 0, []
         for position in range(len(schema)):
             leaf = schema.column(position)
@@ -98,12 +109,15 @@ class BoundedParquet:
             ):
                 continue
             pages = [page for group in places for page in read_pages(self.content, group[position])]
+            # A column of lists has more values than rows, and a hostile header may state fewer.
             values = max(rows, sum(page.values for page in pages))
             width = _width(leaf)
             if width is None and _has_dictionary(leaf.path, pages):
                 encoded.append(leaf.path)
             # 8 bytes for the offset of a text or a list, and 1 for whether there is a value.
             unpacked += sum(page.size for page in pages) + values * (9 + (width or 0))
+            # In the loop, so that a file with thousands of columns is refused at the first that is
+            # too large.
             self._check_size(unpacked)
         return encoded
 
@@ -123,6 +137,8 @@ class BoundedParquet:
         column = table.column(position)
         if not pa.types.is_dictionary(column.type):
             return table
+        # Lengths of the texts as they will be written out, computed on the dictionary and its
+        # positions.
         size = sum(
             pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)).as_py() or 0
             for chunk in column.chunks
@@ -147,4 +163,5 @@ def _width(leaf: Any) -> int | None:
     kind = leaf.physical_type
     if kind == "BYTE_ARRAY":
         return None
+    # Arrow holds numbers, dates and times of any other type in at most 8 bytes.
     return int(leaf.length) if kind == "FIXED_LEN_BYTE_ARRAY" else 8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -33,6 +34,8 @@ MARKET_KEYS = PLAIN_KEYS | {
 """Those that the rules of a market know."""
 VECTOR_KEYS = MARKET_KEYS | {"commission.multiplier", "slippage.out"}
 """Those that compiled code knows."""
+# Symbols contain dots (`600519.SH`), so the prefix ends at the first dot before one of the two keys
+# that a symbol can have.
 OF_SYMBOL = re.compile(r"symbols\..*?\.(?=commission\b|minimum_commission\b)")
 
 
@@ -187,15 +190,24 @@ class BrokerSettings:
         table = Commission(rate=commission) if isinstance(commission, (int, float)) else commission
         return SymbolCosts("", table, self.minimum_commission)
 
+    def multiplier_of(self, symbol: str) -> float:
+        """Return the profit of one share of a symbol if its price rises by 1; NaN if a commission
+        scheme computes it."""
+        commission = self.costs_of(symbol).commission
+        return commission.multiplier if isinstance(commission, Commission) else math.nan
+
     def changed_keys(self) -> Iterator[str]:
         """Return the job's keys of the settings that are not the defaults, other than the cash and
         the sizer, such as `commission.margin`."""
+        # The cash has no default; with the same one on both sides it never counts as changed.
         default = BrokerSettings(self.cash)
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name == "symbols":
                 for costs in self.symbols:
                     path = f"symbols.{costs.symbol}."
+                    # Own costs count as changed even if they equal the defaults, because an engine
+                    # that has no costs by symbol would use those of all others.
                     yield f"{path}commission"
                     yield from _changed(f"{path}commission", costs.commission)
                     if costs.minimum_commission:
@@ -217,6 +229,7 @@ class BrokerSettings:
 def _changed(name: str, value: Any) -> Iterator[str]:
     """The keys of a setting that has changed, or those in its table."""
     if isinstance(value, ClassCall):
+        # A commission can be a number, a table or a class, and engines know these separately.
         yield f"{name}.{CLASS}" if name.endswith("commission") else name
     elif isinstance(value, (Commission, Slippage)):
         default = type(value)()

@@ -28,6 +28,8 @@ NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 def cache_folder() -> Path:
     """`$BACKFLEET_CACHE`, or `$XDG_CACHE_HOME/backfleet`, or `~/.cache/backfleet`."""
+    # Read at each call: a worker makes the path absolute before it changes to the strategy's
+    # folder.
     given = os.environ.get("BACKFLEET_CACHE")
     if given:
         return Path(given)
@@ -52,6 +54,8 @@ def writable_state_folder() -> Path:
 def _writable_or_scratch(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        # The permission bits do not show a read-only file system or a full disk; creating a file
+        # does.
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         temporary = scratch_folder()
@@ -77,10 +81,13 @@ def scratch_folder() -> Path:
 
 def write_quietly(path: str | Path, *content: bytes | memoryview) -> None:
     """Write a file whole or not at all; if that fails, the next process computes it again."""
+    # In the same folder, because a rename is atomic only within one file system. There is no fsync:
+    # a file that a power failure cuts short cannot be read, and is computed again.
     temporary = os.path.join(os.path.dirname(path), f".{os.urandom(8).hex()}")
     try:
         try:
             handle = os.open(temporary, NEW_FILE, 0o600)
+        # The folder is missing once per cache, so this is cheaper than looking for it at each file.
         except FileNotFoundError:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             handle = os.open(temporary, NEW_FILE, 0o600)
@@ -100,6 +107,7 @@ def write_quietly(path: str | Path, *content: bytes | memoryview) -> None:
             raise
     except OSError as error:
         path = Path(path)
+        # One warning for the whole cache, and not one for each of its folders.
         folder = cache_folder() if path.is_relative_to(cache_folder()) else path.parent
         reason = error.strerror
         _warn_once(
@@ -116,6 +124,7 @@ def _write_rest(handle: int, parts: Sequence[bytes | memoryview], written: int) 
         if not len(part):
             continue
         view = memoryview(part).cast("B")
+        # `written` counts down over the parts that the first call has written in full.
         skipped = min(written, len(view))
         written -= skipped
         while skipped < len(view):
@@ -127,6 +136,7 @@ def _user_folder(variable: str, below_home: str) -> Path:
     if base:
         return Path(base, "backfleet")
     home = home_folder()
+    # Containers may run under a user id without an entry in the password file, and without HOME.
     return scratch_folder() if home is None else home / below_home / "backfleet"
 
 

@@ -37,6 +37,7 @@ class ClassCall:
     def of(cls, table: Mapping[str, Any]) -> ClassCall:
         """Return the call that a job's table asks for."""
         arguments = {name: value for name, value in table.items() if name != CLASS}
+        # Sorted, because the order of keys in a job file must not change the run's identity.
         return cls(table[CLASS], tuple(sorted(arguments.items())))
 
     def table(self) -> dict[str, Any]:

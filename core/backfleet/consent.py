@@ -50,6 +50,7 @@ def record_consent(items: Iterable[ConsentItem]) -> None:
 
     Nothing happens if the list cannot be written: the question comes again.
     """
+    # Items that are listed already are not appended again, so the file grows by new ones only.
     fresh = without_consent(items)
     if not fresh:
         return
@@ -59,6 +60,7 @@ def record_consent(items: Iterable[ConsentItem]) -> None:
         file = _file()
         file.parent.mkdir(parents=True, exist_ok=True)
         with open(file, "a", encoding="ascii", opener=_private) as stream:
+            # One write in append mode, so that lines of two processes cannot mix.
             stream.write("".join(lines))
 
 
@@ -88,9 +90,7 @@ def without_consent(
     prefixes = tuple(prefix.lower() for prefix in accepted)
     listed = _listed()
     return [
-        item
-        for item in items
-        if item.sha256 not in listed and not item.sha256.startswith(prefixes or "-")
+        item for item in items if item.sha256 not in listed and not item.sha256.startswith(prefixes)
     ]
 
 
@@ -101,6 +101,7 @@ def _listed() -> frozenset[str]:
         # A list that others can write to says nothing about this user.
         if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o022:
             return frozenset()
+        # A damaged line matches no hash, so that it accepts nothing.
         lines = file.read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
         return frozenset()
@@ -112,4 +113,5 @@ def _file() -> Path:
 
 
 def _private(path: str, flags: int) -> int:
+    # Otherwise a permissive umask could create a list that `_listed` then ignores as untrustworthy.
     return os.open(path, flags, 0o600)

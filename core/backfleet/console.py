@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 
 import click
@@ -19,6 +20,10 @@ __all__ = [
 ]
 
 GAP = "  "
+
+NUMBER = re.compile(r"[-+]?\d(?!.* )(?![0-9a-f]*[a-f][0-9a-f]*$)")
+"""Beginning of a number or a date. Text with a space is none, such as 2019-01-02 to 2020-01-01, and
+neither is a hash, such as the id of a run."""
 
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON on standard output."
@@ -38,13 +43,16 @@ def count_of(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def split_names(text: str | None) -> Sequence[str] | None:
-    """Return the names between the commas of `--symbols`. Raises UsageError for an empty name."""
+def split_names(text: str | None, option: str = "--symbols") -> Sequence[str] | None:
+    """Return the names between the commas of an option; None if it is not given.
+
+    Raises UsageError for an empty name.
+    """
     if text is None:
         return None
     names = [name.strip() for name in text.split(",")]
     if "" in names:
-        raise click.UsageError("--symbols has an empty name between its commas")
+        raise click.UsageError(f"{option} has an empty name between its commas")
     return names
 
 
@@ -55,10 +63,13 @@ def print_columns(names: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
 
 def column_lines(names: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[str]:
     columns = [[name, *column] for name, column in zip(names, cells, strict=True)]
+    # Width in terminal cells and not in characters: Chinese symbols and names take two cells each.
     widths = list(map(column_width, columns))
+    # Many symbols are digits, such as 600519, but they are names and stand on the left.
     right = [column[0] != "symbol" and _numeric(column[1:]) for column in columns]
     for number, row in enumerate(zip(*columns, strict=True)):
         padded = map(_pad, row, widths, right)
+        # Trailing blanks would make lines wrap in narrow terminals.
         yield GAP.join(padded).rstrip()
         if not number:
             yield GAP.join("-" * width for width in widths)
@@ -78,7 +89,4 @@ def _pad(cell: str, width: int, right: bool) -> str:
 
 
 def _numeric(column: Sequence[str]) -> bool:
-    # A range such as 2019-01-02 to 2020-01-01 is text.
-    return all(
-        cell == "-" or (cell.lstrip("-")[:1].isdigit() and " " not in cell) for cell in column
-    )
+    return all(cell == "-" or NUMBER.match(cell) for cell in column)

@@ -44,8 +44,12 @@ class _Ex:
         price = self.close
         for action in self.actions:
             rights_price = action.rights_price or 0.0
+            # The formula of the exchanges: what a holder of one share has after the event, divided
+            # by the number of shares that it has become.
             price = price - action.cash + action.rights * rights_price
             price /= 1.0 + action.bonus + action.capital + action.rights
+        # 1e-6 ticks lift a price such as 1.005, whose float is just below the half, to the right
+        # side.
         return math.floor(price / TICK + 0.5 + 1e-6) * TICK
 
 
@@ -86,6 +90,7 @@ def booked_actions(
     if mode == "none":
         return BookedActions(np.ones(len(bars)), Events.none())
     dates = list(_ex_dates(bars, actions)) if actions else []
+    # A factor in the data takes precedence. The actions supply one only if the data has none.
     factor, changes = bars.factor, _changes(bars.factor)
     unexplained = np.empty(0, "datetime64[D]")
     if not bars.has_no_factor:
@@ -110,6 +115,7 @@ def _from_factor(
     are those at which the factor changes."""
     if not len(rows):
         return replace(Events.none(), unexplained=unexplained)
+    # `_changes` never returns row 0, so that `rows - 1` is a row.
     day, ratio = session[rows], factor[rows] / factor[rows - 1]
     nothing = np.zeros(len(rows))
     return Events(
@@ -126,6 +132,7 @@ def _changes(factor: NDArray[np.float64]) -> NDArray[np.intp]:
 def _ex_dates(bars: Bars, actions: Sequence[Action]) -> Iterator[_Ex]:
     """Yield the ex-dates of the bars' sessions; those before the first close are left out. Raises
     MarketError for actions that leave no price."""
+    # intp of shape (bars,): the last tradable bar up to each row; -1 before the first one.
     last = np.maximum.accumulate(np.where(bars.tradable, np.arange(len(bars)), -1))
     by_day: dict[date, list[Action]] = {}
     for action in actions:
@@ -133,8 +140,12 @@ def _ex_dates(bars: Bars, actions: Sequence[Action]) -> Iterator[_Ex]:
     before, close = -1, 0.0
     for day in sorted(by_day):
         row = int(np.searchsorted(bars.session, np.datetime64(day), "left"))
+        # No position can be held before the first tradable bar, and the books end with the last
+        # bar.
         if not 0 < row < len(bars) or last[row - 1] < 0:
             continue
+        # The symbol has traded since the previous ex-date, so its close is the base again.
+        # Otherwise the reference price of that ex-date is.
         if last[row - 1] != before:
             before = int(last[row - 1])
             close = float(bars.raw.close[before])
@@ -157,6 +168,7 @@ def _exact(
 ) -> Events:
     """Return one event per action."""
     rows = [(ex, number, action) for ex in dates for number, action in enumerate(ex.actions)]
+    # Rights that lapse have no shares, but they still lower the reference price in `move`.
     subscribed = [action.rights if rights == "subscribe" else 0.0 for _, _, action in rows]
     return Events(
         day=np.array([action.ex for *_, action in rows], "datetime64[D]"),
@@ -177,6 +189,7 @@ def _factor_of(count: int, dates: Sequence[_Ex]) -> NDArray[np.float64]:
     """Return the cumulative factor that follows from the actions."""
     factor = np.ones(count)
     for ex in dates:
+        # Each ex-date raises the factor of all later bars, in the order of the days.
         factor[ex.row :] *= ex.close / ex.reference
     return factor
 
@@ -189,8 +202,11 @@ def _unexplained(
         return bars.session[changes]
     by_row: dict[int, float] = {}
     for ex in dates:
+        # Several ex-dates within a halt fall on the first bar after it, where the factor changes
+        # once.
         by_row[ex.row] = by_row.get(ex.row, 1.0) * ex.reference / ex.close
     wrong = []
+    # Both directions: a change of the factor without an action, and an action without a change.
     for row in {*changes.tolist(), *by_row}:
         implied = bars.factor[row - 1] / bars.factor[row]
         if row not in by_row or abs(by_row[row] - implied) > TOLERANCE:

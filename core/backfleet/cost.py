@@ -48,5 +48,6 @@ class Cost:
 
 def money(amount: float | None) -> str:
     """Return an amount to the cent, and a smaller one with its first two digits."""
+    # The type of `Cost.limit` allows None, but a limit that was exceeded never is None.
     amount = amount or 0.0
     return f"{amount:,.2f}" if amount >= 0.1 or not amount else f"{amount:.2g}"

@@ -36,11 +36,15 @@ def leave_current_directory() -> None:
     It stays if an installation or an absolute entry of PYTHONPATH names it.
     """
     global _is_named
+    # Python put it there itself: "" for `-c` and interactive use, the absolute path for `-m`. With
+    # `-P` it does not, and the first entry is another one.
     if not sys.flags.safe_path and sys.path[:1] in ([""], [_START]):
         del sys.path[0]
     # Python passes over the variable if it is empty as a whole.
     value = os.environ.get(PYTHONPATH)
     entries = value.split(os.pathsep) if value else []
+    # An absolute entry was written on purpose, a relative or empty one depends on where the user
+    # happens to be.
     kept = [entry for entry in entries if os.path.isabs(entry) or not _is_start(entry)]
     if len(kept) < len(entries):
         os.environ[PYTHONPATH] = os.pathsep.join(kept)
@@ -50,7 +54,10 @@ def leave_current_directory() -> None:
         if not sys.flags.ignore_environment and _START in sys.path:
             sys.path.remove(_START)
             if _START in map(os.path.normpath, kept) or _is_installed(_START):
+                # At the end, where `site` adds the entries of `.pth` files. There it shadows
+                # nothing.
                 sys.path.append(_START)
+    # In place, because other modules hold references to the list.
     sys.path[:] = [entry for entry in sys.path if entry]
     _is_named = _START in sys.path
 
@@ -58,6 +65,7 @@ def leave_current_directory() -> None:
 def search_current_directory() -> None:
     """Import from the current directory what is found nowhere else."""
     here = _current_directory()
+    # Appended, so that a file named like an installed package cannot replace it.
     if here and here not in sys.path:
         sys.path.append(here)
 

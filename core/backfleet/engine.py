@@ -36,13 +36,16 @@ __all__ = [
 
 Records = NDArray[np.void]
 
+# The smallest int64 is also numpy's NaT, so a view as datetime64 shows a missing time.
 NOT_YET = np.iinfo(np.int64).min
-"""The time of what did not happen: an order never closed, a trade still open."""
+"""The time of an event that has not happened: an order still alive, a trade still open."""
 
 
 class OrderStatus(IntEnum):
     """The final status of an order."""
 
+    # The recorder maps backtrader's states to these by name. The numbers are part of an outcome's
+    # digest, so they must not change.
     SUBMITTED = 0
     ACCEPTED = 1
     PARTIAL = 2
@@ -56,6 +59,7 @@ class OrderStatus(IntEnum):
 class OrderKind(IntEnum):
     """The type of an order."""
 
+    # The numbers are those of `bt.Order.ExecTypes`, which the recorder stores as they are.
     MARKET = 0
     CLOSE = 1
     LIMIT = 2
@@ -67,15 +71,16 @@ class OrderKind(IntEnum):
 
 
 class RejectReason(IntEnum):
-    """Why an order was refused."""
+    """The reason why an order was rejected."""
 
+    # Part of an outcome's digest: a new reason gets the next number.
     NONE = 0
     CASH_AT_SUBMISSION = 1
     """Its cost at the close of the bar that created it, fee included, exceeded the cash."""
     CASH_AT_FILL = 2
     """Its cost at the price it was to be filled at, fee included, exceeded the cash."""
     BROKER = 3
-    """The broker refused it for a reason of its own."""
+    """The broker rejected it for another reason."""
     LIMIT_UP = 4
     """A purchase whose bar opened at the upper price limit."""
     LIMIT_DOWN = 5
@@ -96,6 +101,7 @@ class RejectReason(IntEnum):
     """It had more shares than the market's largest order."""
 
 
+# Times are int64 nanoseconds since the epoch in UTC, as in `Bars.time`, in all four records.
 EQUITY = np.dtype([("time", "i8"), ("value", "f8"), ("cash", "f8"), ("exposure", "f8")])
 """One record per bar, after it: account value, cash, and the gross value of all positions."""
 
@@ -106,11 +112,11 @@ ORDER = np.dtype(
         ("kind", "i1"),  # OrderKind
         ("status", "i1"),  # OrderStatus
         ("reason", "i1"),  # RejectReason
-        ("created", "i8"),  # time of the bar in which the strategy made it
+        ("created", "i8"),  # time of the bar in which the strategy placed it
         ("closed", "i8"),  # time of the bar in which it reached its status; NOT_YET if alive
-        ("size", "f8"),  # wanted, signed: negative sells
+        ("size", "f8"),  # ordered size, signed: negative sells
         ("price", "f8"),  # its own price, or the creating bar's close for a market order
-        ("limit", "f8"),  # limit price of a stop-limit order, else NaN
+        ("limit", "f8"),  # limit price of a stop-limit order, otherwise NaN
         ("filled", "f8"),  # signed size filled
         ("fill_price", "f8"),  # mean price filled at, NaN without fills
         ("commission", "f8"),

@@ -47,6 +47,8 @@ __all__ = [
     "printable_line",
 ]
 
+# The numbers of sysexits.h: EX_USAGE, EX_DATAERR and EX_TEMPFAIL. Only after the last does it make
+# sense to start the worker again.
 BAD_CONFIG = 64
 BAD_INPUT = 65
 TRY_AGAIN = 75
@@ -96,6 +98,8 @@ class Untrusted(UserError):
 
     def __init__(self, finding: str, sha256s: Sequence[str]) -> None:
         options = " ".join(f"{self.option} {sha256}" for sha256 in sha256s)
+        # The message is complete for a client without a terminal; one with a terminal asks
+        # `question` and shows `finding` alone.
         super().__init__(f"{finding}\n{self.fix} {options}")
         self.finding = finding
         self.sha256s = sha256s
@@ -133,7 +137,7 @@ class NoVerdict(UserError):
 
 
 class RunNotFound(UserError):
-    """No run answers to this name, or more than one does."""
+    """No run has this name, or more than one has it."""
 
 
 class DataError(UserError):
@@ -187,11 +191,11 @@ class ObjectMissing(StoreError):
 
 
 class AccessDenied(StoreError):
-    """These credentials may not do in the store what was asked."""
+    """The credentials do not allow this access to the store."""
 
 
 class StoreFull(StoreError):
-    """No space is left where the store keeps its objects."""
+    """The file system or service of the store has no space left."""
 
     # Not a mistake in the request: what is stored stays valid, and the run goes on later.
     exit_code = 1
@@ -202,21 +206,22 @@ class CorruptObject(StoreError):
 
 
 class NondeterministicResult(BackfleetError):
-    """A chunk came out differently the second time on the same platform; the first is kept."""
+    """A chunk had other results the second time on the same platform; the first is kept."""
 
 
 class PlatformMismatch(NondeterministicResult):
-    """A chunk came out differently on another platform; the first is kept.
+    """A chunk had other results on another platform; the first is kept.
 
-    Linux on x86-64 and on ARM64 promise the same bits, so that the strategy, or a library that it
-    uses, computes with functions whose last bit depends on the processor.
+    backfleet gives the same bits on Linux on x86-64 and on ARM64. So the strategy, or a library
+    that it uses, calls functions whose last bit depends on the processor.
     """
 
 
 class TaskError(BackfleetError):
-    """Why a task has no numbers, other than an exception of its strategy; it becomes a row.
+    """The reason why a task has no results, other than an exception of its strategy.
 
-    `retryable` ones may come out differently on another try: `resume --retry-failed` runs them.
+    It becomes a row. A `retryable` one may not occur on another try: `resume --retry-failed` runs
+    such tasks again.
     """
 
     retryable: ClassVar[bool] = True
@@ -257,6 +262,7 @@ def error_line(error: BaseException) -> str:
     thousands of lines or the content of a store, and may even fail.
     """
     try:
+        # `__str__` of a foreign exception is foreign code and can itself raise anything.
         message = str(error)
     except BaseException:
         message = "(its message cannot be shown)"
@@ -264,6 +270,7 @@ def error_line(error: BaseException) -> str:
 
 
 def printable_line(text: str) -> str:
-    """Return a text of a stranger on one line of at most 500 characters, none of them control."""
+    """Return a stranger's text as one line of at most 500 characters, none of them control."""
+    # Cut first, so that a message of megabytes costs nothing. `split` also drops line breaks.
     text = " ".join(text[:MAX_LINE_CHARS].split())
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -18,8 +18,8 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """Corporate actions in the order of their days. Every array has shape (events,) and is
-    read-only, except `unexplained`.
+    """Corporate actions in the order of their days. Every array is read-only, and has
+    shape (events,) unless stated otherwise.
 
     An event happens before the open of the first bar on its day or after it, whether or not the
     symbol is halted on its day.
@@ -63,6 +63,7 @@ class Events:
 
     def __post_init__(self) -> None:
         for value in vars(self).values():
+            # Tasks of a symbol share these arrays, and strategies can reach them.
             value.flags.writeable = False
 
     def __len__(self) -> int:
@@ -83,8 +84,10 @@ class Events:
         if not len(session):
             return Events.none()
         first, last = session[0], session[-1]
+        # An event on the first session happens before its open, when no position can be held yet.
         keep = (self.day > first) & (self.day <= last)
         doubtful = (self.unexplained > first) & (self.unexplained <= last)
+        # The same object, by which `Bars` sees that nothing was cut off.
         if keep.all() and doubtful.all():
             return self
         arrays: dict[str, Any] = {
@@ -103,4 +106,5 @@ class Events:
         """Return all arrays of the events in a fixed order, for a digest."""
         names = [item.name for item in fields(self) if item.name != "unexplained"]
         arrays = [getattr(self, name) for name in names]
+        # A hash needs a buffer, and datetime64 arrays have none.
         return [array.view(np.int64) if array.dtype.kind == "M" else array for array in arrays]

@@ -63,6 +63,7 @@ class ExecutorSettings(BaseModel):
     """Base class of an executor's own settings, which core reads from the settings file, the
     environment and `-o`."""
 
+    # A misspelled setting must not be ignored, since it may be a limit on costs.
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -163,6 +164,7 @@ def executor_errors(executor: Executor) -> Iterator[None]:
     """
     try:
         yield
+    # It already says what to do; another prefix would only bury that.
     except BackfleetError:
         raise
     except Exception as error:
@@ -202,6 +204,7 @@ class Executor(ABC):
 
     name: ClassVar[str]
     Settings: ClassVar[type[ExecutorSettings]] = ExecutorSettings
+    # The cautious default: `--detach` is an error unless an executor says that it can.
     survives_exit: ClassVar[bool] = False
     max_shards: ClassVar[int | None] = None
 
@@ -242,6 +245,8 @@ class _Group:
     @classmethod
     def of(cls, executor: Executor) -> Self:
         """Return the executor if it implements the group, otherwise the neutral behavior."""
+        # The groups have no state and no abstract methods, so that the class itself is the neutral
+        # behavior.
         return executor if isinstance(executor, cls) else cls()
 
 

@@ -1,4 +1,4 @@
-"""`Facts`: what is known of instruments and their bars do not say, dated."""
+"""`Facts`: dated facts about instruments that their bars do not contain."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from backfleet.errors import DataError
 __all__ = ["INDEX", "Action", "Facts", "Span", "SymbolFacts", "members"]
 
 INDEX = "index:"
-"""Begins the state of a member of an index."""
+"""Prefix of the state of being a member of an index."""
 
 Span = tuple[date, date | None]
 """First day and the day after the last one; None if the span lasts."""
@@ -54,7 +54,7 @@ class Action:
 
 @dataclass(frozen=True)
 class SymbolFacts:
-    """Facts about one symbol that its bars do not say.
+    """Facts about one symbol that its bars do not contain.
 
     Attributes
     ----------
@@ -95,6 +95,7 @@ class SymbolFacts:
     def during(self, state: str, sessions: NDArray[np.datetime64]) -> NDArray[np.bool_]:
         """Return on which sessions the symbol was in a state."""
         inside = np.zeros(len(sessions), np.bool_)
+        # Spans are few and can overlap, hence a union of ranges and not a search.
         for first, end in self.spans.get(state, ()):
             inside |= (sessions >= np.datetime64(first)) & (
                 True if end is None else sessions < np.datetime64(end)
@@ -120,6 +121,7 @@ class SymbolFacts:
             )
             for state, spans in self.spans.items()
         }
+        # A later delisting must stay hidden: a strategy that sees it would know the future.
         is_delisted = self.delisted is not None and self.delisted <= end
         actions = self.actions
         return replace(
@@ -131,6 +133,8 @@ class SymbolFacts:
 
     def digest(self) -> str:
         """Return the SHA-256 over all facts, as 64 hexadecimal digits."""
+        # JSON with sorted keys and not pickle or repr: its bytes are the same in every version of
+        # Python.
         text = json.dumps(vars(self), default=_plain, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -147,6 +151,8 @@ def members(
             f"{symbol}: nothing says when it was a member of the index {index!r}. Name tables of "
             "facts in data.facts"
         )
+    # An error and not "never a member": a misspelled index would otherwise select nothing,
+    # silently.
     if index not in facts.indices:
         raise DataError(
             f"{symbol}: the facts have no history of the members of the index {index!r}, but of "

@@ -14,6 +14,7 @@ MAX_NAME_BYTES = 255
 
 def home_folder() -> Path | None:
     """Return the home directory of this user; None if neither HOME nor the system names one."""
+    # `expanduser` returns its argument if there is no home directory.
     home = os.path.expanduser("~")
     return Path(home) if os.path.isabs(home) else None
 
@@ -32,6 +33,8 @@ def expand_home(path: str) -> str:
             "that is a name"
         )
     try:
+        # The names of files may hold bytes that are not UTF-8, which Python represents by
+        # surrogates. JSON in the store cannot hold these.
         expanded.encode()
     except UnicodeEncodeError:
         raise UserError(

@@ -1,4 +1,4 @@
-"""The hooks of backfleet. A plugin implements those it wants, marked with `backfleet.hookimpl`,
+"""The hooks of backfleet. A plugin implements some of them, marked with `backfleet.hookimpl`,
 and names itself in the entry-point group `backfleet`."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ hookimpl = pluggy.HookimplMarker("backfleet")
 
 
 class LifecycleHooks:
-    """Events of a run, told to every installed plugin by the process that submits the run."""
+    """Events of a run. The process that submits it calls these hooks of every installed plugin."""
 
     @hookspec
     def backfleet_run_planned(self, run_id: str, tasks: int) -> None:
@@ -44,6 +44,7 @@ class RowHooks:
     Plugins come one after the other, in the order in which the job names them.
     """
 
+    # pluggy skips None, so that a plugin that leaves the bars alone needs no code for it.
     @hookspec(firstresult=True)
     def backfleet_bars(self, bars: Bars) -> Bars | None:
         """Replace a symbol's bars before any task sees them; None leaves them."""
@@ -52,5 +53,5 @@ class RowHooks:
     def backfleet_metrics(
         self, params: Mapping[str, Any], outcome: Outcome
     ) -> Mapping[str, Scalar]:
-        """Further columns of a task's row."""
+        """Return additional columns of a task's row."""
         return {}

@@ -44,6 +44,8 @@ def rows_table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def bar(done: int, total: int, words: str) -> str:
     """A bar of what is done, with words beside it."""
     return (
+        # HTML requires a `max` above 0, and an empty run has 0 tasks. `:d` fails on anything but
+        # integers, so nothing unescaped gets in.
         f'<div><progress value="{done:d}" max="{max(total, 1):d}"></progress> {_text(words)}</div>'
     )
 
@@ -57,6 +59,7 @@ def _cell(value: object) -> str:
         return f'<td style="{NUMBER}">{value:z.6g}</td>'
     if value is None:
         return f'<td style="{NUMBER}">-</td>'
+    # To Python, a bool is an int too.
     style = NUMBER if isinstance(value, int) and not isinstance(value, bool) else CELL
     return f'<td style="{style}">{_text(value)}</td>'
 

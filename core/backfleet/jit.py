@@ -60,6 +60,8 @@ class _InterpretBudget:
 
     def allows(self, args: Iterable[object], price: float) -> bool:
         """Return whether interpreting costs less than `price` seconds, with this call."""
+        # The longest array stands for the number of iterations, because the functions loop over
+        # their bars.
         sizes = [arg.size for arg in args if isinstance(arg, np.ndarray)]
         with_call = self.spent + SECONDS_PER_ELEMENT * max(sizes, default=0)
         return max(self.planned, with_call) < price
@@ -68,8 +70,10 @@ class _InterpretBudget:
     def interpreting(self) -> Iterator[None]:
         """Count the time of a call that other compiled functions do not make."""
         self.is_interpreting = True
+        # Of this thread only, since others may compute at the same time.
         began = time.thread_time()
         try:
+            # Machine code divides by zero without a warning, and the two ways must not differ.
             with np.errstate(all="ignore"):
                 yield
         finally:
@@ -108,11 +112,13 @@ class Compiled(Generic[P, R]):
         return function
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        # Set for functions that Python code computes in another way, such as with numpy.
         if self._python is not None:
             return self._python(*args, **kwargs)
         if self.is_compiled and len(args) == self.arity:
             # Only tasks of some microseconds notice that this saves a call.
             return self.dispatcher(*args, **kwargs)
+        # Called by an interpreted function, whose time already covers this call.
         if _BUDGET.is_interpreting and not self.is_compiled:
             return self.function(*args, **kwargs)
         return self.run(*args, **kwargs)
@@ -129,9 +135,12 @@ class Compiled(Generic[P, R]):
         ):
             with _BUDGET.interpreting():
                 return self.function(*args, **kwargs)
+        # Without a cache there is nothing to wait for, and with a filled one loading needs no lock.
         if self._folder is None or self._is_cached:
             return self._run_compiled(*args, **kwargs)
         _numba()
+        # A process that has waited here finds the cache filled by the first one, and numba loads
+        # from it. numba is imported before, so that nobody waits for that.
         with sole_compiler(self._folder):
             return self._run_compiled(*args, **kwargs)
 
@@ -147,6 +156,8 @@ class Compiled(Generic[P, R]):
             return True
         if saved < LOAD_SECONDS or (saved < COMPILE_SECONDS and not self._is_cached):
             return False
+        # Asking for the dispatcher compiles nothing yet, but lets calls run machine code from now
+        # on.
         return self.dispatcher is not None
 
     def _run_compiled(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -219,7 +230,7 @@ def inlined(function: Callable[P, R]) -> Compiled[P, R]:
 
 
 def plan_work(seconds: float) -> None:
-    """Tell how much CPU time the work of this process would take if all of it was interpreted.
+    """Set the CPU time that the work of this process would take if all of it was interpreted.
 
     Functions are compiled at their first call if that is worth it for so much work. `math.inf`
     compiles every function, to fill a cache. Without a plan, a process compiles when it has spent
@@ -229,10 +240,10 @@ def plan_work(seconds: float) -> None:
 
 
 def watch_compiling(notify: Callable[[bool], None]) -> None:
-    """Have a function called with True when numba begins to compile, or to load machine code, and
+    """Call a function with True when numba begins to compile, or to load machine code, and
     with False when it has ended.
 
-    LLVM ends the process where it fails, so that who watches the process has to know.
+    LLVM ends the process if it fails, so whoever watches the process has to know.
     """
     _WATCHERS.append(notify)
     if "numba" in sys.modules:
@@ -258,6 +269,7 @@ def _numba() -> Any:
         # One processor for all, so that the cache serves other machines too; workers set the same.
         here = baseline()
         for name, value in here.numba.items() if here is not None else ():
+            # A value that the user or the worker has set takes precedence.
             os.environ.setdefault(name, value)
     import numba
     from numba.core import types
@@ -266,6 +278,8 @@ def _numba() -> Any:
     def type_of(value: Compiled[Any, Any], context: object) -> Any:
         return types.Dispatcher(value.dispatcher)
 
+    # numba asks for the type of each global of a function. With this answer it treats a `Compiled`
+    # as the function of its own that is in it.
     typeof_impl.register(Compiled)(type_of)
     _teach_pow()
     _notify_watchers()
@@ -292,7 +306,8 @@ def _notify_watchers() -> None:
 
 
 def _tolerate_full_disk(dispatcher: Any) -> None:
-    """Have a function run although its machine code cannot be kept."""
+    """Let a function run even if its machine code cannot be saved."""
+    # Private to numba; it has no public way to go on without saving.
     cache = getattr(dispatcher, "_cache", None)
     if cache is None:  # NUMBA_DISABLE_JIT
         return
@@ -306,7 +321,7 @@ def _tolerate_full_disk(dispatcher: Any) -> None:
 
 
 def _teach_pow() -> None:
-    """Have compiled code call the C library for `c_pow`."""
+    """Make compiled code call the C library for `c_pow`."""
     from llvmlite import ir
     from numba.core import types
     from numba.extending import intrinsic, overload
@@ -315,6 +330,7 @@ def _teach_pow() -> None:
     def call_pow(_typing: object, _base: object, _exponent: object) -> Any:
         def generate(_context: object, builder: Any, _signature: object, args: Any) -> Any:
             kind = ir.FunctionType(ir.DoubleType(), [ir.DoubleType(), ir.DoubleType()])
+            # A module can declare a function once only.
             known = builder.module.globals
             function = known.get("pow") or ir.Function(builder.module, kind, "pow")
             # LLVM would turn pow(x, 2) into a multiplication.

@@ -39,6 +39,8 @@ def digest_of(function: object) -> str:
     plain functions, functions of numba, and functions that are `Compiled`.
     """
     digest = hashlib.sha256()
+    # Depth first in sorted order of names, so that the digest is the same in every process.
+    # `visited` ends the walk when two functions refer to each other.
     waiting, visited = [function], {id(function)}
     while waiting:
         plain, options = _unwrap(waiting.pop())
@@ -51,6 +53,7 @@ def digest_of(function: object) -> str:
                 elif id(fact) not in visited:
                     visited.add(id(fact))
                     waiting.append(fact)
+    # 128 bits exclude collisions and keep paths short.
     return digest.hexdigest()[:32]
 
 
@@ -65,6 +68,8 @@ def machine_code_folder(digest: str) -> Path:
     files, which starts as a copy, if the cache cannot be written to."""
     cache = machine_code_cache()
     here = baseline()
+    # Machine code of different processors must not share a folder: a home directory on a network
+    # serves both.
     name = os.environ.get("NUMBA_CPU_NAME", here.numba_name if here is not None else "")
     folder = cache / "-".join(filter(None, (digest, platform.machine(), name)))
     return folder if _is_writable(cache) else _temporary(folder)
@@ -80,6 +85,8 @@ def sole_compiler(folder: Path) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         # Some network file systems have no locks, and a full disk has no place for one.
         with contextlib.suppress(OSError):
+            # One lock for the whole cache, because compiling a function also compiles the functions
+            # it calls.
             lock = stack.enter_context((folder.parent / "compiling").open("ab"))
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -87,6 +94,7 @@ def sole_compiler(folder: Path) -> Iterator[None]:
 
 def _unwrap(function: Any) -> tuple[FunctionType, object]:
     """Return the Python function that numba compiles, and the options that it compiles it with."""
+    # The first of each pair is the attribute of `Compiled`, the second that of numba's dispatchers.
     options = getattr(function, "options", None) or getattr(function, "targetoptions", None)
     plain = getattr(function, "function", None) or getattr(function, "py_func", None) or function
     return plain, options
@@ -101,10 +109,13 @@ def _is_function(value: Any) -> bool:
 
 def _referents(function: FunctionType) -> Iterator[tuple[str, Any]]:
     """Yield the globals, closure cells and default values that a function uses, by name."""
+    # Names that are no globals are attributes or builtins; `_facts` follows the attributes of
+    # modules.
     for name in sorted(_names(function.__code__) & function.__globals__.keys()):
         yield name, function.__globals__[name]
     cells = function.__closure__ or ()
     for name, cell in zip(function.__code__.co_freevars, cells, strict=True):
+        # A closure's values are constants to numba, just as globals are.
         yield name, cell.cell_contents
     yield "defaults", function.__defaults__
     yield "keyword defaults", tuple((function.__kwdefaults__ or {}).items())
@@ -125,6 +136,7 @@ def _facts(
     elif _is_function(value):
         yield value
     elif isinstance(value, np.ndarray):
+        # numba freezes a global array into the machine code.
         yield value.dtype.descr, value.shape, hashlib.sha256(value.tobytes()).hexdigest()
     elif isinstance(value, type) and issubclass(value, enum.Enum):
         yield value.__qualname__, [(member.name, member.value) for member in value]
@@ -151,6 +163,7 @@ def _names(code: CodeType) -> frozenset[str]:
 def _code_facts(code: CodeType) -> tuple[object, ...]:
     """Return what determines the behavior of a function besides the values of its globals."""
     constants = [_constant(constant) for constant in code.co_consts]
+    # Line numbers and the file name are left out, so that moving a function keeps its machine code.
     arguments = code.co_argcount, code.co_kwonlyargcount, code.co_posonlyargcount, code.co_flags
     names = code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
     return code.co_code, code.co_exceptiontable, arguments, names, constants
@@ -169,6 +182,7 @@ def _constant(value: object) -> object:
 def _is_writable(folder: Path) -> bool:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        # Permission bits do not show a read-only file system or a full disk; creating a file does.
         tempfile.TemporaryFile(dir=folder).close()
     except OSError:
         return False
@@ -183,6 +197,8 @@ def _temporary(folder: Path) -> Path:
         fresh = Path(tempfile.mkdtemp(dir=base))
         _copy(folder, fresh)
         try:
+            # A rename makes the whole copy visible at once. It fails if the target exists and is
+            # not empty.
             fresh.rename(target)
         except OSError:
             # Another process was faster.

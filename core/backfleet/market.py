@@ -91,6 +91,7 @@ class Dated:
     ) -> None:
         self.rule, self.steps, self.unit = rule, steps, unit
         self._end = None if checked_until is None else date.fromisoformat(checked_until)
+        # The same steps as arrays, because `on` is asked for millions of bars.
         self._days = np.array([step.first for step in steps], "datetime64[D]")
         self._values = np.array([step.value for step in steps], np.float64)
         if not (self._days[1:] > self._days[:-1]).all():
@@ -102,12 +103,14 @@ class Dated:
             return np.empty(0)
         if self._end is not None and sessions[-1] >= np.datetime64(self._end):
             raise self._too_late(sessions[-1].item())
+        # The step in force is the last one that begins on the session or before it.
         first, last = np.searchsorted(self._days, sessions[[0, -1]], "right") - 1
         if first < 0:
             raise self._too_early(sessions[0].item())
         if first == last:
             # Most tables change on no day of a job.
             return repeated(float(self._values[first]), self._values.dtype, len(sessions))
+        # In range, since both ends are checked above and the sessions ascend.
         values: Floats = self._values[np.searchsorted(self._days, sessions, "right") - 1]
         return values
 
@@ -225,6 +228,7 @@ class Market(ABC):
 
     def follow(self, bars: Bars, facts: SymbolFacts, settings: MarketSettings) -> Bars:
         """Return all bars of a symbol with their terms and events. Raises MarketError."""
+        # Bound to the symbol, because corporate actions know nothing of facts or markets.
         tax = partial(self.dividend_taxes, facts=facts) if settings.dividend_tax else no_tax
         booked = booked_actions(bars, facts.actions, settings.actions, settings.rights, tax)
         # The limits of an ex-date follow from the factor, even if no event is booked.
@@ -232,6 +236,7 @@ class Market(ABC):
         adjusted = bars if is_own else replace(bars, factor=booked.factor)
         return replace(
             bars,
+            # `Bars.window` adjusts them, to the last bar of the window and not of the file.
             prices=bars.raw,
             factor=booked.factor,
             events=booked.events,
@@ -247,18 +252,26 @@ class Market(ABC):
         the tables; `check_days` refuses a job that uses such days. Raises MarketError.
         """
         off = settings.off
+        # A rule raises for the whole symbol if one of its days is not covered, so it is asked again
+        # about the others.
         terms, limits = _of_covered_days(lambda covered: self._rules_of(covered, facts, off), bars)
         values = {} if limits is None else dict(_blocks(terms, limits, bars, settings.limit_fill))
         has_halts = "halts" in self.rules and "halts" not in off
         if settings.orders == "day" and has_halts and not bars.tradable.all():
+            # Without a halt, the next session is always that of the next bar, and nothing can be
+            # missed.
             values["missed"] = _missed(bars)
         if settings.volume_share:
+            # In traded units, rounded down, because an order never fills a part of one.
             values["cap"] = np.floor(bars.volume * settings.volume_share / self.unit(facts, off))
         return terms.having(**values) if values else terms
 
     def check_days(self, facts: SymbolFacts, first: date, last: date, off: frozenset[str]) -> None:
         """Raise MarketError unless the rules that are not in `off` cover the days of a job."""
+        # Dated tables have no holes, so the first and the last day stand for all days between them.
         days = np.array([first, last] if last > first else [first], "datetime64[D]")
+        # The rules want bars, and the check must not depend on the bars that a file happens to
+        # have.
         ones = np.ones(len(days))
         prices = Prices(ones, ones, ones, ones)
         time = days.astype("M8[ns]").view(np.int64)
@@ -287,7 +300,9 @@ def _of_covered_days(rules_of: Callable[[Bars], _Rules], bars: Bars) -> _Rules:
         try:
             rules = rules_of(covered)
         except DayNotCovered as error:
+            # Each round excludes the days of at least one rule, so that the loop ends.
             fewer = _covered(bars, rows, error)
+            # The rule names no day that helps, or no bar is left.
             if fewer == rows or fewer.start >= fewer.stop:
                 raise
             rows, covered = fewer, bars[fewer]
@@ -323,6 +338,7 @@ def _missed(bars: Bars) -> NDArray[np.bool_]:
     # The first row after the last tradable bar before each row.
     after = np.concatenate(([0], before[:-1] + 1))
     is_missed: NDArray[np.bool_] = bars.session[after] != bars.session
+    # No order can come from before the first tradable bar.
     is_missed[: int(np.argmax(bars.tradable)) + 1] = False
     return is_missed
 
@@ -331,6 +347,8 @@ def _blocks(
     terms: Terms, limits: Limits, bars: Bars, limit_fill: str
 ) -> Iterator[tuple[str, NDArray[Any]]]:
     """Yield the blocks of purchases at the upper limit and of sales at the lower one."""
+    # Half a tick absorbs the rounding of limits that are computed as floats. Comparisons with NaN,
+    # which stands for no limit, are false.
     from_up, to_down = limits.up - limits.tick / 2.0, limits.down + limits.tick / 2.0
     at_up, at_down = bars.raw.open >= from_up, bars.raw.open <= to_down
     if limit_fill == "bar":
@@ -342,4 +360,6 @@ def _blocks(
     ):
         if is_at.any():
             block = getattr(terms, name)
+            # A block that the market itself has set, such as "not listed", is the more exact reason
+            # and stays.
             yield name, np.where(is_at & (block == RejectReason.NONE), np.int8(limit), block)

@@ -13,6 +13,8 @@ def nested_levels(data: Any, max_levels: int) -> Iterator[list[Any]]:
 
     Raises ValueError after the last level that is possible if there are more.
     """
+    # Level by level and without recursion: a stranger's text could otherwise exhaust Python's stack
+    # before the depth is known.
     level = [data]
     for _ in range(max_levels):
         yield level

@@ -1,8 +1,8 @@
 """Importing what people edit from its source, never from bytecode.
 
-Python takes bytecode for fresh where the source's size and the second of its last change are those
-that were written down in it. Code that is edited twice within a second, or whose time of change a
-tool sets back, would run as it was before, under the hash of what it is now.
+Python uses bytecode if it names the size of the source and the second of its last change. Code that
+is edited twice within a second, or whose time of change a tool sets back, would therefore run as it
+was before the edit, under the hash of the edited source.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from types import CodeType, ModuleType
 __all__ = ["INSTALLED", "SourceLoader", "bytecode_disabled", "disable_bytecode"]
 
 INSTALLED = {"site-packages", "dist-packages"}
-"""Installers rewrite bytecode with the source, and nobody edits what lies here."""
+"""Installers rewrite bytecode with the source, and nobody edits files in these folders."""
 
 OWN = __name__.partition(".")[0]
 STANDARD = Path(sys.modules["os"].__file__ or "").parent
@@ -33,37 +33,42 @@ class SourceLoader(SourceFileLoader):
 
 
 class _SourceFinder:
-    """Finds modules where the finders after it do, and has those compiled that may be edited."""
+    """Finds modules through the finders after it, and compiles those that may be edited."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        spec = self._found(name, path, target)
+        spec = self._next_spec(name, path, target)
+        # Not `isinstance`: subclasses, such as pytest's, transform the source and must keep doing
+        # so.
         if spec is not None and type(spec.loader) is SourceFileLoader and _may_be_edited(spec):
             spec.loader = SourceLoader(spec.loader.name, str(spec.loader.path))
         return spec
 
-    def _found(
+    def _next_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None
     ) -> ModuleSpec | None:
+        # Looked up at each import, because tools insert finders of their own at any time.
         following = sys.meta_path[sys.meta_path.index(self) + 1 :]
         specs = (finder.find_spec(name, path, target) for finder in following)
         return next((spec for spec in specs if spec is not None), None)
 
 
 def disable_bytecode() -> None:
-    """From now on, in this process, import from source what no installer has put in its place.
+    """From now on, in this process, import code from source unless an installer has put it there.
 
     Backfleet's own modules are left out: a process that runs them has begun with them already.
     """
     if not any(isinstance(finder, _SourceFinder) for finder in sys.meta_path):
+        # Directly before the finder of files: builtin and frozen modules have no source, and the
+        # finders behind it are asked in their usual order.
         at = sys.meta_path.index(PathFinder) if PathFinder in sys.meta_path else 0
         sys.meta_path.insert(at, _SourceFinder())
 
 
 @contextmanager
 def bytecode_disabled() -> Iterator[None]:
-    """`disable_bytecode` for a while."""
+    """Return a context within which `disable_bytecode` holds."""
     before = list(sys.meta_path)
     disable_bytecode()
     try:
@@ -71,6 +76,7 @@ def bytecode_disabled() -> Iterator[None]:
     finally:
         added = [finder for finder in sys.meta_path if isinstance(finder, _SourceFinder)]
         for finder in added:
+            # Within a worker the finder stays: `disable_bytecode` had put it there for good.
             if finder not in before:
                 sys.meta_path.remove(finder)
 

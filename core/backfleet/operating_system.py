@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 O_PATH: int = getattr(os, "O_PATH", 0)
-"""The flag of `os.open` for a descriptor without content; 0 where there is none."""
+"""The flag of `os.open` for a descriptor without content; 0 on systems without it."""
 
 MAX_PATH_BYTES = 1024
 """Bytes of a path on macOS, with the zero at its end."""
@@ -30,6 +30,7 @@ MAX_PATH_BYTES = 1024
 def usable_cpus() -> int:
     """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
+        # In a container or under `taskset` this is less than the machine has.
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
@@ -40,12 +41,13 @@ def anonymous_file(name: str) -> int:
     if hasattr(os, "memfd_create"):
         return os.memfd_create(name)
     descriptor, path = tempfile.mkstemp(prefix=f"{name}-")
+    # The descriptor keeps the file alive until it is closed.
     os.unlink(path)
     return descriptor
 
 
 def sync(descriptor: int) -> None:
-    """Have a file on its disk when this returns, on macOS too. Raises OSError."""
+    """Write a file through to its disk, on macOS too. Raises OSError."""
     full = getattr(fcntl, "F_FULLFSYNC", None)
     if full is not None:
         try:
@@ -73,9 +75,10 @@ def path_of_descriptor(descriptor: int) -> str:
 
 
 def data_bytes() -> int | None:
-    """Return the private memory of this process, as `RLIMIT_DATA` counts it; None where the kernel
+    """Return the private memory of this process, as `RLIMIT_DATA` counts it; None if the kernel
     does not bound it."""
     try:
+        # The sixth number of statm is data plus stack, in pages.
         pages = int(Path("/proc/self/statm").read_text().split()[5])
     except OSError:
         return None

@@ -1,4 +1,4 @@
-"""Files that a command writes for the user: they appear whole, or what was there before stays."""
+"""Files that a command writes for the user: they appear whole, or the earlier file stays."""
 
 from __future__ import annotations
 
@@ -26,9 +26,11 @@ def open_output(path: Path) -> Iterator[BinaryIO]:
     Raises OSError.
     """
     if is_stream(path):
+        # A shell may have redirected /dev/stdout to a plain file, whose earlier content must stay.
         with path.open("ab" if path.is_file() else "wb") as stream:
             yield stream
         return
+    # Renaming onto a link would replace the link and not the file that it leads to.
     target = Path(os.path.realpath(path))
     mode = _writable_mode(target)
     # The name is short: the target's own name may have as many bytes as a name can have.
@@ -40,6 +42,8 @@ def open_output(path: Path) -> Iterator[BinaryIO]:
                 os.fchmod(file.fileno(), mode)
             yield file
             file.flush()
+            # Otherwise some file systems keep the rename and lose the content after a power
+            # failure.
             os.fsync(file.fileno())
         hidden.replace(target)
     except BaseException:

@@ -26,7 +26,7 @@ class Panel:
 
     A step is a moment at which one symbol or more has a bar. Symbols that are not listed yet, are
     listed no more, or are halted have none. `open`, `high`, `low`, `close` and `volume` are float64
-    of shape (steps, symbols), NaN where there is no bar, and made when they are first asked for.
+    of shape (steps, symbols), NaN where there is no bar, and computed when first asked for.
     Prices are adjusted, and their levels depend on later splits and dividends: compare symbols by
     `returns`, by ratios of a symbol's own prices, or by `raw` prices.
 
@@ -79,6 +79,8 @@ class Panel:
         step. Raises DataError if the job's facts have no history of the members of this index.
         """
         columns = [members(bars.symbol, bars.facts, index, self.session) for bars in self.bars]
+        # By the session of the step and not of the symbol's own bars: a halted stock stays a
+        # member.
         return np.column_stack(columns)
 
     @cached_property
@@ -130,7 +132,7 @@ class Panel:
         Raises
         ------
         ValueError
-            Where a column has another length than its symbol has bars.
+            If a column does not have one number per bar of its symbol.
         """
         stacked = np.empty((len(self), len(self.bars)))
         # Columns that are written one by one miss the processor's cache at every step.
@@ -144,6 +146,8 @@ class Panel:
                     f"shape ({len(bars)},), not {np.shape(values)}"
                 )
             row = column % BLOCK
+            # A symbol with a bar at every step needs no indexing, which is most symbols of a
+            # market.
             if len(steps) < len(self):
                 block[row] = np.nan
                 block[row, steps] = values
@@ -160,7 +164,7 @@ class PanelPrices:
     """Prices of all symbols of a panel, such as the raw ones.
 
     `open`, `high`, `low` and `close` are float64 of shape (steps, symbols), NaN where there is no
-    bar, and made when they are first asked for.
+    bar, and computed when first asked for.
     """
 
     panel: Panel

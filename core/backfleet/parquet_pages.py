@@ -24,6 +24,9 @@ _ENCODING_IN = {5: 2, 7: 2, 8: 4}
 _DICTIONARY_PAGE = 7
 
 _VARINT = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
+# In bytes: \x15 and \x2c begin fields 1 to 3 as i32 and field 5 as a struct. The struct has the
+# number of values, the encoding, those of the levels, and optional empty statistics. The groups are
+# the sizes unpacked and packed, the number of values, and the encoding.
 _COMMON_HEADER = re.compile(
     rb"\x15\x00\x15(%b)\x15(%b)\x2c\x15(%b)\x15([\x00-\x7f])\x15[\x00-\x7f]\x15[\x00-\x7f](?:\x1c\x00)?\x00\x00"
     % ((_VARINT,) * 3),
@@ -44,10 +47,15 @@ class PageHeader:
 
 @dataclass(frozen=True)
 class ColumnPlace:
-    """The first and last byte of the pages of a column of a row group."""
+    """The first byte of the pages of a column of a row group, and the byte behind the last one."""
 
     start: int
     end: int
+
+    @property
+    def size(self) -> int:
+        """The number of bytes from the first to the last; negative in a damaged file."""
+        return self.end - self.start
 
 
 def read_column_places(content: bytes) -> list[list[ColumnPlace]]:
@@ -56,6 +64,8 @@ def read_column_places(content: bytes) -> list[list[ColumnPlace]]:
         # A file ends with the size of its footer and four letters. In the footer, field 4 holds the
         # row groups, field 1 of a group its columns, and field 3 of a column its metadata.
         size = int.from_bytes(content[-8:-4], "little")
+        # Wrong sizes lead to wrong positions, and those to one of the errors below: nothing is
+        # allocated by the numbers of the file.
         footer, _ = _read_struct(content, len(content) - 8 - size, 0)
         return [[_place(column[3]) for column in group[1]] for group in footer[4]]
     except (IndexError, KeyError, TypeError, AttributeError) as error:
@@ -65,6 +75,7 @@ def read_column_places(content: bytes) -> list[list[ColumnPlace]]:
 def _place(column: dict[int, Any]) -> ColumnPlace:
     # Field 7 is the packed size; 9 and 11 are the positions of the first page with data and of the
     # dictionary, which some columns lack.
+    # The dictionary comes first if there is one.
     start = min(column[9 | _I64], column.get(11 | _I64, column[9 | _I64]))
     return ColumnPlace(start, start + column[7 | _I64])
 
@@ -76,11 +87,12 @@ def read_pages(content: bytes, place: ColumnPlace) -> Iterator[PageHeader]:
         raise ValueError("a column lies outside the file")
     try:
         while start < end:
-            usual = _COMMON_HEADER.match(content, start)
-            if usual:
-                size, packed, values = (_integer(it, 0)[0] for it in usual.group(1, 2, 3))
-                start = usual.end() + packed
-                yield PageHeader(*_natural(size, packed, values), usual[4][0] >> 1)
+            common = _COMMON_HEADER.match(content, start)
+            if common:
+                size, packed, values = (_integer(it, 0)[0] for it in common.group(1, 2, 3))
+                start = common.end() + packed
+                # The encoding is one byte, zigzag-encoded: the low bit is the sign.
+                yield PageHeader(*_natural(size, packed, values), common[4][0] >> 1)
                 continue
             fields, body = _read_struct(content, start, 0)
             start = body + fields[3]
@@ -90,6 +102,8 @@ def read_pages(content: bytes, place: ColumnPlace) -> Iterator[PageHeader]:
 
 
 def _header(fields: dict[int, Any]) -> PageHeader:
+    # The kinds are 5 for a page of data, 7 for a dictionary, 8 for a page of data of version 2, and
+    # 0 for any other page, such as an index.
     kind = next(kind for kind in (*_ENCODING_IN, 0) if not kind or kind in fields)
     if kind in (0, _DICTIONARY_PAGE):
         # The texts in a dictionary are stored in full.
@@ -111,6 +125,8 @@ def _read_struct(content: bytes, at: int, depth: int) -> tuple[dict[int, Any], i
         raise ValueError("the metadata are nested too deeply")
     fields: dict[int, Any] = {}
     number = 0
+    # A field begins with one byte: 4 bits of difference to the number of the field before, and 4
+    # bits of type. A zero byte ends the struct.
     while kind_and_delta := content[at]:
         delta, kind = kind_and_delta >> 4, kind_and_delta & 15
         at += 1
@@ -120,6 +136,7 @@ def _read_struct(content: bytes, at: int, depth: int) -> tuple[dict[int, Any], i
             number, at = _integer(content, at)
         if number in fields or number | _I64 in fields or not 0 < number < 2**15:
             raise ValueError("a field is repeated, or has an impossible number")
+        # In a struct, the value of a bool is in its type.
         if kind in (1, 2):
             fields[number] = kind == 1
         elif kind == 6:
@@ -151,8 +168,13 @@ def _read_value(content: bytes, at: int, kind: int, depth: int) -> tuple[Any, in
 def _read_list(content: bytes, at: int, depth: int) -> tuple[list[Any], int]:
     count, kind = content[at] >> 4, content[at] & 15
     at += 1
+    # The count has 4 bits in the first byte; 15 says that it follows as a varint.
     if count == 15:
         count, at = _varint(content, at)
+    # Each element takes a byte or more. Doubles are passed over without a look at the file, so
+    # nothing else would end a list that states more of them than the file can hold.
+    if count > len(content) - at:
+        raise ValueError("the metadata have a list that is longer than the file")
     values = []
     for _ in range(count):
         value, at = _read_value(content, at, kind, depth + 1)
@@ -162,6 +184,7 @@ def _read_list(content: bytes, at: int, depth: int) -> tuple[list[Any], int]:
 
 def _integer(content: bytes, at: int) -> tuple[int, int]:
     value, at = _varint(content, at)
+    # Zigzag encoding: 0, -1, 1, -2 are stored as 0, 1, 2, 3.
     return (value >> 1) ^ -(value & 1), at
 
 

@@ -67,7 +67,7 @@ class Plugin:
     version: str
 
     def load(self) -> Any:
-        """Import it. Raises PluginError, chained to what went wrong."""
+        """Import the plugin. Raises PluginError, whose cause is the error of the import."""
         from importlib import import_module
 
         module, _, attribute = self.target.partition(":")
@@ -75,6 +75,7 @@ class Plugin:
             value: Any = import_module(module)
             for part in filter(None, attribute.split(".")):
                 value = getattr(value, part)
+        # Everything else counts as a failed import, also `sys.exit` at the top of a module.
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -111,6 +112,7 @@ def _plugins_by_kind() -> Mapping[str, Sequence[Plugin]]:
 
 
 def _plugins_of(kind: str, points: Iterable[EntryPoint]) -> Sequence[Plugin]:
+    # A set, because a distribution that two entries of `sys.path` lead to is listed twice.
     plugins = {_plugin(kind, point) for point in points}
     return sorted(plugins, key=lambda plugin: (plugin.name, plugin.distribution))
 
@@ -138,13 +140,16 @@ def _name_and_version(distribution: Distribution | None) -> tuple[str, str]:
 
 
 def list_plugins(kind: str | None = None) -> Sequence[Plugin]:
-    """All plugins of one kind, or of every kind; nothing is imported."""
+    """Return all plugins of one kind, or of every kind; nothing is imported."""
     kinds = [kind] if kind else list(KINDS)
     return [plugin for name in kinds for plugin in _plugins_by_kind()[name]]
 
 
 def find_plugin(kind: str, name: str) -> Plugin:
-    """The plugin of this name. Raises UnknownPlugin, or PluginError where two packages claim it."""
+    """Return the plugin of this name.
+
+    Raises UnknownPlugin, and PluginError if two packages claim the name.
+    """
     plugins = list_plugins(kind)
     claims = [plugin for plugin in plugins if plugin.name == name]
     if len(claims) > 1:
@@ -156,7 +161,7 @@ def find_plugin(kind: str, name: str) -> Plugin:
 
 
 def unknown_plugin(kind: str, name: str, plugins: Sequence[Plugin]) -> UnknownPlugin:
-    """The error for a name that none of `plugins` has."""
+    """Return the error for a name that none of `plugins` has."""
     from backfleet.job.job_errors import closest, suggestion
 
     names = {plugin.name for plugin in plugins}
@@ -175,6 +180,7 @@ def load_plugin(kind: str, name: str, base: type | None = None) -> Any:
             f"{kind} {name!r} of {plugin.distribution} {plugin.version} is {plugin.target}, "
             f"which is not a subclass of {base.__module__}.{base.__qualname__}"
         )
+    # Otherwise the first use raises a TypeError without the name of the package.
     if missing := getattr(value, "__abstractmethods__", ()):
         raise PluginError(
             f"{kind} {name!r} of {plugin.distribution} {plugin.version} is {plugin.target}, "
@@ -184,7 +190,7 @@ def load_plugin(kind: str, name: str, base: type | None = None) -> Any:
 
 
 def hook_manager() -> pluggy.PluginManager:
-    """A manager that knows backfleet's hooks and no plugin yet."""
+    """Return a manager that knows backfleet's hooks and no plugin yet."""
     import pluggy
 
     from backfleet import hookspecs
@@ -196,18 +202,19 @@ def hook_manager() -> pluggy.PluginManager:
 
 
 def row_hooks(names: Sequence[str]) -> Sequence[pluggy.PluginManager]:
-    """The hooks of the plugins that a job names, a manager each, in the job's order.
+    """Return the hooks of the plugins that a job names, one manager per plugin, in the job's order.
 
     Raises UnknownPlugin, PluginError.
     """
+    # One manager each: within a manager, pluggy calls the plugin first that was registered last.
     return [register(find_plugin(HOOKS, name)) for name in names]
 
 
 def register(plugin: Plugin) -> pluggy.PluginManager:
-    """A manager of one plugin's hooks.
+    """Return a manager of one plugin's hooks.
 
-    Raises PluginError where the plugin cannot be imported, misnames a hook, or asks for what a
-    hook is not given.
+    Raises PluginError if the plugin cannot be imported, misnames a hook, or has an argument that
+    the hook does not get.
     """
     import pluggy
 
@@ -216,18 +223,22 @@ def register(plugin: Plugin) -> pluggy.PluginManager:
     owner = f"plugin {plugin.name!r} of {plugin.distribution} {plugin.version}"
     try:
         manager.register(value, plugin.name)
+        # pluggy ignores a method that is no known hook unless it is asked to check.
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        raise PluginError(f"{owner}: {error}{_nearest_hook(manager)}") from error
+        raise PluginError(f"{owner}: {error}{_hook_hint(manager, str(error))}") from error
     if not manager.get_hookcallers(value):
         raise PluginError(f"{owner}: {plugin.target} has no hook; mark one with backfleet.hookimpl")
     return manager
 
 
-def _nearest_hook(manager: pluggy.PluginManager) -> str:
-    """A hint where a plugin has a hook that backfleet does not know."""
+def _hook_hint(manager: pluggy.PluginManager, message: str) -> str:
+    """Return the arguments of the hook that a message names, or the name nearest to an unknown."""
     from backfleet.job.job_errors import suggestion
 
     hooks = vars(manager.hook)
     known = [name for name, hook in hooks.items() if hook.has_spec()]
-    return next((suggestion(name, known) for name in hooks if name not in known), "")
+    if unknown := [name for name in hooks if name not in known]:
+        return suggestion(unknown[0], known)
+    named = [name for name in known if repr(name) in message]
+    return "".join(f"; {name} has {', '.join(hooks[name].spec.argnames)}" for name in named)

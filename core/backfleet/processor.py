@@ -62,6 +62,7 @@ class Baseline:
         except OSError:
             return False
         line = next((line for line in lines if line.startswith("flags")), "")
+        # Unlike CPUID, Linux lists AVX2 only if the kernel also saves the wider registers.
         return self.flags <= set(line.split())
 
 

@@ -153,5 +153,6 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_HOME_OF[name]), name)
+    # The next access finds the name in the module and does not come here again.
     globals()[name] = value
     return value

@@ -21,6 +21,8 @@ class SharedDays:
     sessions: NDArray[np.datetime64]
 
     def __hash__(self) -> int:
+        # The stride is the length less one, so that the slice has the first and the last day. One
+        # session gives one day, and no session none.
         return hash(
             (len(self.sessions), self.sessions[:: max(len(self.sessions) - 1, 1)].tobytes())
         )

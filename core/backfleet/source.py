@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backfleet.bars import Bars
 from backfleet.errors import JobError
-from backfleet.job.job_errors import invalid_value, suggestion
+from backfleet.job.job_errors import invalid_value, plain_reason, suggestion
 
 __all__ = ["Source", "SourceOptions", "SourceSettings"]
 
@@ -34,7 +33,7 @@ class SourceSettings:
     timezone
         IANA name of the zone that the source's times are in.
     columns
-        Extra columns wanted in `Bars.extra`.
+        Additional columns to read into `Bars.extra`.
     options
         The job's `[data.options]`, not yet checked.
     """
@@ -51,7 +50,7 @@ class Source(ABC):
     `parse` must depend on nothing but its arguments and the settings: its result is cached under
     the input's digest, the hash of the source's code, the options, the time zone and the columns.
 
-    Making a source raises JobError where its options are not right.
+    Creating a source raises JobError if its options are invalid.
     """
 
     name: ClassVar[str]
@@ -60,29 +59,32 @@ class Source(ABC):
     def __init__(self, settings: SourceSettings) -> None:
         self.settings = settings
         self.options = _checked(self.Options, settings.options)
+        # Compiling a parser pays off only for many inputs, so one is the cautious assumption.
         self.expected = 1
 
     def expect(self, inputs: int) -> None:
-        """Know beforehand how many inputs this process will parse; a source may prepare itself."""
+        """Set how many inputs this process will parse, so that the source can prepare itself."""
         self.expected = max(inputs, 1)
 
     @abstractmethod
     def symbols(self) -> Sequence[str]:
-        """All symbols there are, sorted. Raises DataError where the place cannot be listed."""
+        """Return all symbols, sorted. Raises DataError if the location cannot be listed."""
 
     @abstractmethod
     def fingerprint(self, symbol: str) -> str | None:
-        """A cheap text that changes whenever the symbol's input may have changed; None if there is
-        none. Raises DataError where the symbol has no input."""
+        """Return a text that is cheap to get and changes whenever the symbol's input may have
+        changed; None if there is none. Raises DataError if the symbol has no input."""
 
     @abstractmethod
     def read(self, symbol: str) -> bytes:
-        """The symbol's input. Raises DataError where there is none."""
+        """Return the symbol's input. Raises DataError if there is none."""
 
     @abstractmethod
     def parse(self, symbol: str, content: bytes) -> Bars:
-        """All bars in `content`, unadjusted: `prices` is `raw`, and `factor` holds the adjustment.
-        Raises DataError with the file, the row and the reason."""
+        """Return all bars in `content`, unadjusted: `prices` is `raw`, and `factor` has the factor.
+
+        Raises DataError with the file, the row and the reason.
+        """
 
     @abstractmethod
     def describe(self, symbol: str) -> str:
@@ -94,6 +96,7 @@ def _checked(kind: type[SourceOptions], values: Mapping[str, object]) -> SourceO
         return kind.model_validate(dict(values))
     except ValidationError as error:
         problems = [_explain(kind, fault) for fault in error.errors(include_url=False)]
+        # All problems at once, and without pydantic's own error, which names classes and not keys.
         raise JobError("\n".join(problems)) from None
 
 
@@ -101,5 +104,4 @@ def _explain(kind: type[SourceOptions], problem: Any) -> str:
     key = ".".join(("data.options", *map(str, problem["loc"])))
     if problem["type"] == "extra_forbidden":
         return f"{key}: unknown key{suggestion(str(problem['loc'][-1]), kind.model_fields)}"
-    reason = re.sub(r"^(Input|String) should", "must", problem["msg"]).removeprefix("Value error, ")
-    return str(invalid_value(key, problem["input"], reason))
+    return str(invalid_value(key, problem["input"], plain_reason(problem)))

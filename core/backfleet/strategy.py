@@ -59,10 +59,11 @@ def load_strategy(strategy: StrategyReference) -> type:
     for part in name.split("."):
         value = getattr(value, part, None)
     if not isinstance(value, type):
-        raise PluginError(f"{_named(strategy)}: {place} has no class {name!r}{_classes(module)}")
+        raise PluginError(f"{_label(strategy)}: {place} has no class {name!r}{_classes(module)}")
+    # By base class and not by duck typing: the engine is chosen by it.
     if not (issubclass(value, VectorStrategy) or _is_backtraders(value)):
         raise PluginError(
-            f"{_named(strategy)} is not a subclass of backtrader.Strategy "
+            f"{_label(strategy)} is not a subclass of backtrader.Strategy "
             "or of backfleet.VectorStrategy"
         )
     return value
@@ -71,6 +72,7 @@ def load_strategy(strategy: StrategyReference) -> type:
 def _import(strategy: StrategyReference, place: str) -> ModuleType:
     try:
         with _importing(strategy.reference), in_strategy_folder(strategy):
+            # A `file.py:Class` strategy is not on `sys.path` under a name of its own.
             if strategy.folder:
                 return import_file(Path(strategy.folder, place))
             return importlib.import_module(place)
@@ -78,15 +80,16 @@ def _import(strategy: StrategyReference, place: str) -> ModuleType:
         raise
     except KeyboardInterrupt:
         raise
+    # A strategy's file can raise anything, also SystemExit.
     except BaseException as error:
         more = f"; 'backfleet plugins show {strategy.plugin}' has the traceback"
         raise PluginError(
-            f"{_named(strategy)} cannot be imported: {error_line(error)}"
-            f"{_where(error)}{more if strategy.plugin else ''}"
+            f"{_label(strategy)} cannot be imported: {error_line(error)}"
+            f"{_raised_at(error)}{more if strategy.plugin else ''}"
         ) from error
 
 
-def _named(strategy: StrategyReference) -> str:
+def _label(strategy: StrategyReference) -> str:
     """Return the reference, and the package of a plugin, for messages."""
     if not strategy.plugin:
         return f"strategy {strategy.reference}"
@@ -110,7 +113,10 @@ def locate_strategy(reference: str) -> StrategyReference:
             f"{importing} plans a job while it is imported; put that under "
             "'if __name__ == \"__main__\":', or into a file of its own"
         )
+    # The last colon, because the path of a file may contain others.
     place, colon, name = reference.rpartition(":")
+    if not colon and reference.endswith(".py"):
+        raise JobError(f"strategy: name the class in the file: {reference}:MyStrategy")
     if not colon:
         plugin = find_plugin("strategy", reference)
         return StrategyReference(
@@ -123,6 +129,7 @@ def locate_strategy(reference: str) -> StrategyReference:
         )
     if not place.endswith(".py"):
         return StrategyReference(reference)
+    # Links are resolved, so that both names of a folder give the same run.
     file = Path(os.path.realpath(expand_home(place)))
     if not file.is_file():
         raise JobError(f"strategy: there is no file {file}")
@@ -137,6 +144,7 @@ def _refuse_backtest(file: Path) -> None:
     """
     try:
         line = backtest_on_import(file.read_bytes())
+    # The import, which comes later, reports this with more detail.
     except OSError:
         return
     if line is not None:
@@ -164,12 +172,13 @@ def _classes(module: ModuleType) -> str:
     names = [
         name
         for name, value in vars(module).items()
+        # Without the classes that the module has only imported, such as `Strategy` itself.
         if isinstance(value, type) and value.__module__ == module.__name__
     ]
     return f"; it has {', '.join(sorted(names))}" if names else ""
 
 
-def _where(error: BaseException) -> str:
+def _raised_at(error: BaseException) -> str:
     """The line that raised; a syntax error says so itself."""
     frames = traceback.extract_tb(error.__traceback__)
     if isinstance(error, SyntaxError) or not frames or frames[-1].filename.startswith("<"):
@@ -187,12 +196,15 @@ def _has_signals(cls: type) -> bool:
 
 
 def _derives(cls: type, base: str) -> bool:
+    # Importing backtrader only to compare takes a tenth of a second, and vector strategies never
+    # need it.
     known = getattr(sys.modules.get("backtrader"), base, None)
     return known is not None and issubclass(cls, known)
 
 
 def _parameters(cls: Any) -> tuple[Parameter, ...]:
     vector = issubclass(cls, VectorStrategy)
+    # backtrader's `params` is a class that its metaclass builds, with this way to its defaults.
     defaults = field_defaults(cls) if vector else cls.params._getpairs()
     parameters = [Parameter.of(name, default) for name, default in defaults.items()]
     if _has_signals(cls):
@@ -207,5 +219,6 @@ def _of_signal_strategy(parameter: Parameter) -> Parameter:
 
 
 def _first_line(cls: type) -> str:
+    # `getdoc` alone would return the docstring of `backtrader.Strategy` for a class without one.
     doc = (inspect.getdoc(cls) if cls.__doc__ else None) or ""
     return doc.strip().partition("\n")[0]

@@ -55,8 +55,10 @@ def in_strategy_folder(strategy: StrategyReference) -> Iterator[None]:
         yield
     finally:
         os.chdir(before)
+        # The strategy may have removed the entry itself.
         if strategy.folder is not None and str(root) in sys.path:
             sys.path.remove(str(root))
+        # Entries that the strategy has added stay; relative ones get back the form that they had.
         given = {path: entry for entry, path in absolute.items()}
         sys.path[:] = [given.get(path, path) for path in sys.path]
 
@@ -66,6 +68,8 @@ def _locate(strategy: StrategyReference) -> tuple[Path, str]:
         return Path(strategy.folder), ""
     parts = strategy.target.partition(":")[0].split(".")
     for count in range(1, len(parts) + 1):
+        # Looking for `a.b` imports `a`. It is reached only if `a` is a namespace package, which has
+        # no code.
         spec = _find_spec(".".join(parts[:count]))
         if spec is None or not (spec.has_location or spec.submodule_search_locations):
             break
@@ -81,5 +85,6 @@ def _locate(strategy: StrategyReference) -> tuple[Path, str]:
 def _find_spec(name: str) -> ModuleSpec | None:
     try:
         return importlib.util.find_spec(name)
+    # ValueError for a module without a spec, such as `__main__`.
     except (ImportError, ValueError):
         return None

@@ -109,7 +109,7 @@ class Submission:
         The packages that workers fetch; None if they run with what is installed here.
     inventory
         SHA-256 of the inventory of the workers' image, by which the packages were chosen; empty if
-        the executor tells of none.
+        the executor names none.
     is_large
         The run has more than a million tasks, so an executor may start a job that compacts its
         results.
@@ -154,12 +154,14 @@ class Submission:
     @property
     def generations(self) -> Mapping[int, int]:
         """Each chunk of the submission, and the generation that its workers write."""
+        # Several workers can share a chunk; all of them write the same generation.
         return {part.chunk: part.generation for shard in self.shards for part in shard}
 
     @property
     def data(self) -> Sequence[str]:
         """The paths and URLs that workers read."""
         facts = () if self.facts_path is None else (self.facts_path,)
+        # Without duplicates, in a stable order: feeds often lie in the same folder as the data.
         return list(dict.fromkeys([self.data_path, *self.auxiliary_paths.values(), *facts]))
 
 
@@ -174,6 +176,7 @@ def trial_submission(run_url: str, *, shards: int = 1, memory: int) -> Submissio
         created="",
         strategy=StrategyReference(""),
         data_path=run_url,
+        # A worker without chunks ends as soon as it has started, which is what is checked.
         shards=((),) * shards,
         cpus=1,
         memory=memory,

@@ -135,7 +135,10 @@ class Metrics(NamedTuple):
 COLUMNS = Metrics._fields
 
 COUNTS = frozenset(
-    name for name, kind in get_type_hints(Metrics).items() if int in (kind, *get_args(kind))
+    # `int | None` has `int` among its arguments, and `int` has none.
+    name
+    for name, kind in get_type_hints(Metrics).items()
+    if int in (kind, *get_args(kind))
 )
 """The columns of whole numbers."""
 

@@ -85,6 +85,7 @@ class SteadyTerms:
     def __getitem__(self, key: slice | Flags) -> SteadyTerms:
         if not isinstance(key, slice):
             return SteadyTerms(**{name: _kept(getattr(self, name), key) for name in STEADY})
+        # Slices have no step: `Bars.__getitem__` refuses one.
         first, stop, _ = key.indices(len(self))
         return self if (first, stop) == (0, len(self)) else _part(self, first, max(first, stop))
 
@@ -97,6 +98,7 @@ class SteadyTerms:
     @cached_property
     def values(self) -> Floats:
         """float64 of shape (9, changes + 1): the terms at the first bar and after each change."""
+        # Together with `changes` this is the run-length encoding of all nine columns.
         rows = [0, *self.changes.tolist()] if len(self) else []
         return np.array([getattr(self, name)[rows] for name in STEADY], np.float64)
 
@@ -104,6 +106,7 @@ class SteadyTerms:
     def digest(self) -> str:
         """SHA-256 over all terms, as 64 hexadecimal digits."""
         sha = hashlib.sha256(f"{len(self)}".encode())
+        # Not the columns themselves, which are as long as the bars and almost constant.
         sha.update(self.changes.tobytes())
         sha.update(self.values.tobytes())
         return sha.hexdigest()
@@ -143,6 +146,7 @@ class Terms:
         return len(self.steady)
 
     def __getitem__(self, key: slice | Flags) -> Terms:
+        # The whole range returns the same object, so that what is cached on it is shared.
         if isinstance(key, slice) and key.indices(len(self)) == (0, len(self), 1):
             return self
         cut = {name: _kept(getattr(self, name), key) for name in OWN}
@@ -152,6 +156,7 @@ class Terms:
     @lru_cache(maxsize=8)
     def neutral(cls, bars: int) -> Terms:
         """Return the terms of a market without rules."""
+        # Zero is neutral for every term that `NEUTRAL` does not name.
         columns = {name: repeated(NEUTRAL.get(name, 0), _type_of(name), bars) for name in TERMS}
         steady = SteadyTerms(**{name: columns.pop(name) for name in STEADY})
         return cls(steady, **columns)
@@ -160,6 +165,8 @@ class Terms:
         """Return these terms with other arrays; a number stands for all bars."""
         columns = {name: _column(name, value, len(self)) for name, value in values.items()}
         own = {name: columns.pop(name, getattr(self, name)) for name in OWN}
+        # The steady terms are shared by the symbols of a market as long as nobody changes one of
+        # them.
         if not columns:
             return Terms(self.steady, **own)
         same = {name: getattr(self.steady, name) for name in STEADY}
@@ -171,6 +178,7 @@ class Terms:
         neutral = Terms.neutral(bars)
         values = {}
         for name in TERMS:
+            # A copy, because all bars of a neutral column share one element.
             values[name] = neutral.column(name).copy()
             values[name][rows] = self.column(name)
         return neutral.having(**values)
@@ -183,6 +191,7 @@ class Terms:
     @property
     def limits_volume(self) -> bool:
         """Whether the size of a fill has a limit at any bar."""
+        # One look instead of one per bar, for the usual column of one number.
         cap = self.cap[:1] if _is_one_number(self.cap) else self.cap
         return bool(np.isfinite(cap).any())
 
@@ -198,6 +207,7 @@ class Terms:
         """Yield arrays that say the same as all terms, in a fixed order, for a digest."""
         yield np.frombuffer(self.steady.digest.encode(), np.uint8)
         for number, block in self.blocks:
+            # Only the blocked bars, since a typical symbol has a few of them among thousands.
             rows = np.flatnonzero(block)
             yield np.array([number, len(rows)])
             yield rows
@@ -216,6 +226,7 @@ NEUTRAL = {"most": np.inf, "cap": np.inf, "shorts": True}
 def _column(name: str, value: Any, bars: int) -> NDArray[Any]:
     """Return a number or an array as a column. A number takes the room of one bar, and an array of
     the right type is shared, since a market of 5,000 symbols has many of them."""
+    # A column of stride 0, whose elements share one number.
     if np.ndim(value) == 0:
         return repeated(value, _type_of(name), bars)
     if _is_one_number(value) and value.shape == (bars,) and bars:
@@ -240,6 +251,7 @@ def _kept(column: NDArray[Any], key: slice | Flags) -> NDArray[Any]:
     """Return some bars of a column."""
     if isinstance(key, slice) or not _is_one_number(column):
         return column[key]
+    # Indexing with flags would write the number out for each bar.
     return column[: int(np.count_nonzero(key))]
 
 
@@ -257,6 +269,7 @@ def _changes(column: NDArray[Any]) -> NDArray[np.intp]:
     """Return the bars whose value differs from that of the bar before."""
     if _is_one_number(column):
         return np.empty(0, np.intp)
+    # NaN differs from itself and counts as a change everywhere, which costs time and stays correct.
     return np.flatnonzero(column[1:] != column[:-1]) + 1
 
 

@@ -27,7 +27,7 @@ class UnitedTimes:
     time
         Ascending, without duplicates.
     steps
-        One element per symbol: where `time` has each of its times, intp.
+        One element per symbol, intp: the positions of its times in `time`.
     """
 
     time: Times
@@ -36,24 +36,28 @@ class UnitedTimes:
     @classmethod
     def of(cls, times: Sequence[Times]) -> UnitedTimes:
         """Return the times of one symbol or more; each array ascends."""
+        # The longest array has all times in most markets; whatever it lacks is added.
         calendar = max(times, key=len)
         missing = [part for own in times for part in _missing(own, calendar)]
         if missing:
             calendar = np.unique(np.concatenate([calendar, *missing]))
-        every = np.arange(len(calendar))
+        all_steps = np.arange(len(calendar))
         steps = (
-            every if _are_same(own, calendar) else np.searchsorted(calendar, own) for own in times
+            all_steps if _are_same(own, calendar) else np.searchsorted(calendar, own)
+            for own in times
         )
         return cls(calendar, tuple(steps))
 
     def first(self, columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        """Return what the first symbol that has a time has at it.
+        """Return the value at each time of the first symbol that has this time.
 
         `columns` has one element per symbol, with one value per time of the symbol.
         """
+        # The first symbol has every time, so none of its values is missing or overwritten.
         if len(columns[0]) == len(self.time):
             return columns[0]
         values = np.empty(len(self.time), columns[0].dtype)
+        # Last symbol first, so that the first symbol that has a time writes last and wins.
         for steps, column in zip(reversed(self.steps), reversed(columns), strict=True):
             values[steps] = column
         return values
@@ -67,6 +71,7 @@ def _missing(times: Times, calendar: Times) -> Iterator[Times]:
     """Yield the times that a calendar lacks, if there are any."""
     if not len(times) or _are_same(times, calendar):
         return
+    # Times after the calendar's end get a position beyond it, which cannot be indexed.
     at = np.minimum(np.searchsorted(calendar, times), len(calendar) - 1)
     is_missing = calendar[at] != times
     if is_missing.any():

@@ -1,4 +1,4 @@
-"""`VectorStrategy`: a strategy that says for every bar at once what it wants after it."""
+"""`VectorStrategy`: a strategy that computes its targets for all bars at once."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ SIZINGS: tuple[Sizing, ...] = (
 PLAIN = (bool, int, float, str, type(None))
 
 
-# One of two methods must be there, which is checked where an instance is made. Without a metaclass
-# mypy takes the classes for unhashable.
+# One of two methods must be there, which is checked when an instance is created. Without a
+# metaclass mypy takes the classes for unhashable.
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class VectorStrategy(ABC):
     """Base of strategies whose signals are computed for all bars at once.
 
-    It says what it wants in `targets`, symbol by symbol, or in `portfolio_targets`, where what it
-    wants of one symbol depends on others. A task of several symbols has one cash pool.
+    It computes its targets in `targets`, symbol by symbol, or in `portfolio_targets` if the target
+    of one symbol depends on others. A task of several symbols has one cash pool.
 
     A subclass is a frozen dataclass: its annotated attributes are the parameters, each with a
     default that is an int, float, bool or str. The attributes below say how targets become orders;
     a subclass sets those that differ, and annotates the ones that are to be parameters too.
 
-    Every order is a market order, made at a bar's close and filled at the next bar's open. It is
-    refused where its cost with commission exceeds the cash, at that close or at that open.
+    Every order is a market order, placed at a bar's close and filled at the next bar's open. It is
+    rejected if its cost with commission exceeds the cash, at that close or at that open.
 
     Attributes
     ----------
     target
-        What `targets` means. "position": 1 is long, -1 short, 0 flat; an order is made only where
+        What `targets` means. "position": 1 is long, -1 short, 0 flat; an order is placed only if
         that changes the side, and a reversal takes two, the exit first and the entry a bar later.
         "size": shares, negative is short. "value": their worth in money. "percent": that as a
         fraction of the account's value. The last two are rounded towards whole shares.
     sizing
-        Shares that an entry takes where `target` is "position", c being the close. "all-in":
+        Shares of an entry if `target` is "position", c being the close. "all-in":
         int(cash / c), which leaves no room for the commission. "fee-aware": the largest whole
         number whose cost with commission fits the cash. "fixed": `amount`. "percent-of-cash":
         int(cash * amount / c). "percent-of-value": int(value * amount // c).
@@ -60,12 +60,12 @@ class VectorStrategy(ABC):
         Shares, or a fraction: 0.5 is half of the cash.
     stop_loss, take_profit
         Fractions of the mean entry price at which a Stop and a Limit order close the position,
-        whichever comes first; None is none. They are made at the close of the bar of the entry's
-        fill, so they can fill from the bar after it on. Any further order takes them back; after
-        its fill new ones are made. In a task of several symbols, each symbol's wait for its bars.
+        whichever comes first; None for none. They are placed at the close of the bar of the entry's
+        fill, so they can fill from the bar after it on. Any other order cancels them; after its
+        fill new ones are placed. In a task of several symbols, each symbol's wait for its bars.
     sells_first
-        In a task of several symbols, orders of one step are worked off in the order of the symbols,
-        and those that the cash does not suffice for are refused; true puts the sales first.
+        In a task of several symbols, orders of one step are filled in the order of the symbols,
+        and those without sufficient cash are rejected; true puts the sales first.
     metrics
         Scalars put in here become columns of the results.
     """
@@ -80,10 +80,13 @@ class VectorStrategy(ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        # Fields are the annotations of subclasses only. The base is no dataclass itself, so its
+        # attributes become parameters only where a subclass annotates them again.
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
         _check_fields(cls)
 
     def __new__(cls, **params: Any) -> Self:
+        # Before `__init__`, so that the message names the missing method and not a parameter.
         if cls.targets is VectorStrategy.targets and not cls.is_cross_sectional():
             raise TypeError(f"{cls.__name__} needs a method targets or portfolio_targets")
         self = super().__new__(cls)
@@ -93,7 +96,7 @@ class VectorStrategy(ABC):
 
     @classmethod
     def is_cross_sectional(cls) -> bool:
-        """Whether it has `portfolio_targets` of its own, which are then used in every task."""
+        """Whether it has its own `portfolio_targets`, which are then used in every task."""
         return cls.portfolio_targets is not VectorStrategy.portfolio_targets
 
     def targets(self, bars: Bars) -> NDArray[np.float64]:
@@ -102,12 +105,12 @@ class VectorStrategy(ABC):
         Parameters
         ----------
         bars
-            The tradable bars, read-only, with the warm-up; no order is made before `bars.warmup`.
+            The tradable bars, read-only, with the warm-up; no order is placed before `bars.warmup`.
 
         Returns
         -------
-        float64 of shape (bars,). NaN leaves alone what is held. An element must depend on bars up
-        to its own only.
+        float64 of shape (bars,). NaN keeps the position. An element must depend on bars up to
+        its own only.
         """
         raise NotImplementedError(f"{type(self).__name__} has portfolio_targets, not targets")
 
@@ -121,14 +124,15 @@ class VectorStrategy(ABC):
 
         Returns
         -------
-        float64 of shape (steps, symbols). NaN leaves alone what is held; so does any target where
-        the symbol has no bar. A row must depend on bars up to its own step only.
+        float64 of shape (steps, symbols). NaN keeps the position; so does any target at a step
+        without a bar of the symbol. A row must depend on bars up to its own step only.
         """
         return universe.stacked([self.targets(bars) for bars in universe.bars])
 
 
 def field_defaults(cls: type[VectorStrategy]) -> dict[str, Any]:
-    """A strategy's parameters, in their order, and their defaults."""
+    """Return the defaults of a strategy's parameters by name, in their order."""
+    # mypy does not know that `__init_subclass__` makes every subclass a dataclass.
     return {field.name: field.default for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
 
 

@@ -31,4 +31,6 @@ class BollingerReversion(VectorStrategy):
     def targets(self, bars: Bars) -> NDArray[np.float64]:
         bands = bollinger(bars.close, self.period, self.width)
         cheap, recovered = bars.close < bands.lower, bars.close >= bands.middle
+        # Between the two, NaN keeps the position. Before the bands begin, both comparisons are
+        # false.
         return np.where(cheap, 1.0, np.where(recovered, 0.0, np.nan))

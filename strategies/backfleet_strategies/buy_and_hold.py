@@ -25,4 +25,5 @@ class BuyAndHold(VectorStrategy):
     sizing: str = "fee-aware"
 
     def targets(self, bars: Bars) -> NDArray[np.float64]:
+        # The target stays 1, so that an entry without a fill is placed again.
         return np.ones(len(bars))

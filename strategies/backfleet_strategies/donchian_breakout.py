@@ -29,6 +29,7 @@ class DonchianBreakout(VectorStrategy):
     def targets(self, bars: Bars) -> NDArray[np.float64]:
         upper = _before(highest(bars.high, self.entry))
         lower = _before(lowest(bars.low, self.exit))
+        # Within the channels, and until they begin, NaN keeps the position.
         return np.where(bars.close > upper, 1.0, np.where(bars.close < lower, 0.0, np.nan))
 
 

@@ -31,4 +31,5 @@ class Momentum(VectorStrategy):
     def targets(self, bars: Bars) -> NDArray[np.float64]:
         change = roc(bars.close, self.period)
         strong, weak = change > self.threshold, change < self.threshold
+        # Neither on the threshold itself nor before the first return: NaN keeps the position.
         return np.where(strong, 1.0, np.where(weak, 0.0, np.nan))

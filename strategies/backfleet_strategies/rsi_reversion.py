@@ -31,4 +31,5 @@ class RsiReversion(VectorStrategy):
 
     def targets(self, bars: Bars) -> NDArray[np.float64]:
         strength = rsi(bars.close, self.period)
+        # Between the levels, and until the index begins, NaN keeps the position.
         return np.where(strength < self.low, 1.0, np.where(strength > self.high, 0.0, np.nan))

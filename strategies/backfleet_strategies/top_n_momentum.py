@@ -39,13 +39,19 @@ class TopNMomentum(VectorStrategy):
 
     def portfolio_targets(self, universe: Panel) -> NDArray[np.float64]:
         returns = universe.stacked([roc(bars.close, self.days) for bars in universe.bars])
+        # Both of shape (steps, symbols). NaN leaves alone what is held until the next change.
         targets = np.full(returns.shape, np.nan)
+        # No order is placed in the warm-up, so the first change is at the start.
         for step in range(universe.warmup, len(universe), self.every):
+            # Whatever is not among the best is sold.
             targets[step] = 0.0
             targets[step, self._best(returns[step])] = self.invested / self.n
         return targets
 
     def _best(self, returns: NDArray[np.float64]) -> NDArray[np.intp]:
         """The columns of the best returns; of equal ones the first."""
+        # Sorting puts NaN last. The negative sign puts the best first and keeps the order of equal
+        # ones.
         ranked = np.argsort(-returns, kind="stable")
+        # A return is NaN without enough bars, and infinite after a close of 0.
         return ranked[np.isfinite(returns[ranked])][: self.n]

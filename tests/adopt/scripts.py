@@ -476,6 +476,7 @@ cerebro.adddata({FEED})
 cerebro.addstrategy(Cross)
 cerebro.addanalyzer(bt.analyzers.SharpeRatio, _name="sharpe")
 cerebro.addanalyzer(bt.analyzers.TradeAnalyzer, _name="trades")
+cerebro.addanalyzer(bt.analyzers.SharpeRatio, _name="sharpe", riskfreerate=0.02)
 cerebro.addobserver(bt.observers.DrawDown)
 cerebro.addwriter(bt.WriterFile, csv=False, out="written.txt")
 strategy = cerebro.run()[0]

@@ -83,7 +83,12 @@ def test_numbers_of_analyzers_become_columns(adopt_text: Adopt) -> None:
         ),
         (
             "analyzers, observers and writers",
-            ["[results.analyzers]", 'sharpe = "SharpeRatio"', 'trades = "TradeAnalyzer"'],
+            [
+                "[results.analyzers]",
+                'sharpe = "SharpeRatio"',
+                'trades = "TradeAnalyzer"',
+                'sharpe1 = { class = "SharpeRatio", riskfreerate = 0.02 }',
+            ],
         ),
         ("cheat on open", ["cheat_on_open = true"]),
         (
@@ -143,7 +148,9 @@ def test_one_of_several_runs_is_chosen_by_its_number(adopt_text: Adopt) -> None:
 def test_modules_beside_the_script_come_with_it(adopt_text: Adopt) -> None:
     Path("signals_of_mine").mkdir()
     Path("signals_of_mine/__init__.py").write_text("from .cross import Cross\n")
-    Path("signals_of_mine/cross.py").write_text(f"import backtrader as bt\n{CROSS}")
+    never_called = "def old():\n    from . import for_python_2\n"
+    Path("signals_of_mine/cross.py").write_text(f"import backtrader as bt\n{CROSS}{never_called}")
+    Path("signals_of_mine/for_python_2.py").write_text('print "old"\n')
     adoption = adopt_text(
         "import backtrader as bt\nfrom signals_of_mine import Cross\n"
         f"cerebro = bt.Cerebro()\ncerebro.adddata({FEED})\n"
@@ -151,6 +158,7 @@ def test_modules_beside_the_script_come_with_it(adopt_text: Adopt) -> None:
     )
     assert adoption.is_equal
     assert Path("adopted/signals_of_mine/cross.py").is_file()
+    assert Path("adopted/signals_of_mine/for_python_2.py").is_file()
 
 
 def test_existing_folder_is_left_alone(adopt_text: Adopt) -> None:

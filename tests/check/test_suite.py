@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from backfleet import Bars, VectorStrategy
 from backfleet.check import CHECKS, CheckCase, CheckResult, Status, check_strategy
+from backfleet.check.running import describe_error
 from backfleet.plugins import list_plugins
 from backfleet.strategy import locate_strategy
 
@@ -34,6 +35,11 @@ BAD = {
 
 def test_there_is_a_bad_strategy_for_every_check() -> None:
     assert tuple(BAD) == CHECKS
+
+
+def test_an_error_that_was_never_raised_is_described_without_a_line() -> None:
+    """Such as the cause of another: `raise ... from ValueError()`."""
+    assert describe_error(ValueError("too few")) == "ValueError: too few"
 
 
 @pytest.mark.parametrize("check", [*BAD][:-1])

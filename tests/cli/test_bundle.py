@@ -27,7 +27,7 @@ def test_a_run_goes_into_a_file_and_out_of_it(ask: Ask, finished: str, tmp_path:
     imported = ask(f"import {tmp_path}/run.zip --store {tmp_path}/theirs")
     assert f"run {finished}: imported; 3 of 3 tasks have a row" in imported.out
     again = ask(f"import {tmp_path}/run.zip --store {tmp_path}/theirs")
-    assert (again.code, "was there already" in again.out) == (0, True)
+    assert (again.code, "already in the store" in again.out) == (0, True)
     facts = json.loads(ask(f"import {tmp_path}/run.zip --store {tmp_path}/more --json").out)
     assert (facts["run_id"], facts["missing"]) == (finished, 0)
 

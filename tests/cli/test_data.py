@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from backfleet.source import SourceSettings
+from backfleet.sources.parquet import ParquetSource
 from in_process import InProcess
 
 CN_DAILY = ("--source", "cn-daily", "--timezone", "Asia/Shanghai")
@@ -73,7 +77,8 @@ def test_check_of_sound_files_ends_well_and_says_so_in_json(
         (("--option", "delimiter"), "--option delimiter: must be KEY=VALUE"),
         (("--timezone", "Mars/North"), "Mars/North"),
         (("--symbols", "XYZ*"), "'XYZ*' matches no symbol in"),
-        (("--symbols", "AAA,,BBB"), "an empty name between its commas"),
+        (("--symbols", "AAA,,BBB"), "--symbols has an empty name between its commas"),
+        (("--columns", "volume,"), "--columns has an empty name between its commas"),
     ],
 )
 def test_a_bad_request_is_one_error_and_exit_code_2(
@@ -88,12 +93,14 @@ def test_a_bad_request_is_one_error_and_exit_code_2(
 def test_import_leaves_out_bad_symbols_and_says_what_to_write_into_the_job(
     in_process: InProcess, vendor: Path, tmp_path: Path
 ) -> None:
-    done = in_process("data", "import", vendor, "prepared", "--on-bad-symbol", "skip")
+    done = in_process("data", "import", vendor, 'prepared "1"', "--on-bad-symbol", "skip")
     assert done.returncode == 1
+    job = tomllib.loads(done.stdout.partition("in the job file:\n")[2])
+    assert job["data"]["path"] == 'prepared "1"'
     assert f"{vendor}/CCC.csv: row 2: close is 0, not a positive number" in done.stderr
-    assert "2 symbols, 60 bars of 1d in prepared; 1 left out" in done.stdout
+    assert '2 symbols, 60 bars of 1d in prepared "1"; 1 left out' in done.stdout
     assert 'options = { factor = "factor", tradable = "tradable" }' in done.stdout
-    assert sorted(path.name for path in (tmp_path / "prepared").iterdir()) == [
+    assert sorted(path.name for path in (tmp_path / 'prepared "1"').iterdir()) == [
         "AAA.parquet",
         "BBB.parquet",
         "import.json",
@@ -116,6 +123,23 @@ def test_import_through_a_source_gives_the_bars_that_the_source_gives(
     record = json.loads(done.stdout)["record"]
     assert sorted(record["symbols"]) == ["600519", "600559", "600560"]
     assert record["data"] == {"source": "parquet", "timezone": "Asia/Shanghai"}
+
+
+@pytest.mark.parametrize("step", [timedelta(minutes=5), timedelta(days=7)])
+def test_import_through_a_source_keeps_the_ends_of_bars(
+    in_process: InProcess, tmp_path: Path, step: timedelta
+) -> None:
+    times = [datetime(2024, 1, 5) + number * step for number in range(20)]
+    (tmp_path / "in").mkdir()
+    rows = "".join(f"{time},10,11,9,10,5\n" for time in times)
+    (tmp_path / "in" / "A.csv").write_text("date,open,high,low,close,volume\n" + rows)
+    options = ("--source", "csv", "--option", "stamp=close", "--json")
+    done = in_process("data", "import", tmp_path / "in", "out", *options)
+    record = json.loads(done.stdout)["record"]
+    settings = SourceSettings(str(tmp_path / "out"), "UTC", (), record["options"])
+    source = ParquetSource(settings)
+    bars = source.parse("A", source.read("A"))
+    assert bars.stamp == "close"
 
 
 def test_import_of_facts_says_what_they_hold_and_what_to_write_into_the_job(

@@ -74,7 +74,7 @@ def test_a_run_without_windows_says_how_to_give_them(ask: Ask, tmp_path: Path) -
     run = bf.run(job_of(tmp_path, params={"period": 10}, symbols=("600519",)), progress=None)
     refused = ask(f"folds {run.url}")
     assert refused.code == 2
-    assert 'such as windows="rolling", train="3 years", test="1 year"' in refused.err
+    assert "--set windows=rolling --set train='3 years' --set test='1 year'" in refused.err
 
 
 def test_the_end_of_a_run_and_the_dry_run_tell_of_the_folds(

@@ -87,7 +87,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
     facts = workshop.json("status", f"gated/{run}", "--json")
     assert facts["state"] == "canceled"
     done = facts["tasks"] - facts["missing"]
-    assert f"{done} of 24 tasks done and kept" in err
+    assert f"the results of {done} of 24 tasks are kept" in err
     rows = workshop("results", f"gated/{run}", "--format", "csv")
     assert len(rows.stdout.splitlines()) == done + 1
     assert f"{facts['missing']} of 24 tasks have no row yet" in rows.stderr

@@ -20,7 +20,7 @@ def test_it_says_what_to_do_next(ask: Ask, workshop: Workshop) -> None:
     ("line", "reason"),
     [
         ("MyFactor", "did you mean 'my-factor'"),
-        ("sma-crossover", "is there already"),
+        ("sma-crossover", "already exists"),
         ("my-own --kind vektor", "'vektor' is not one of"),
         ("", "Missing argument 'NAME'"),
     ],
@@ -38,5 +38,5 @@ def test_an_existing_folder_is_left_alone(ask: Ask, workshop: Workshop) -> None:
     folder.mkdir()
     answer = ask("new strategy taken")
     assert answer.code == 2
-    assert "taken is there already" in answer.err
+    assert "taken already exists" in answer.err
     assert not list(folder.iterdir())

@@ -240,7 +240,7 @@ def test_tags_can_be_added_later_and_choose_runs(
 ) -> None:
     assert "tags" not in ask(f"runs --store {store}").out
     done = ask(f"runs --store {store} tag {finished} paper 'fig 3' --note 'the one in print'")
-    assert done.out == f"run {finished}: fig 3, paper, the one in print\n"
+    assert done.out == f"run {finished}\ntags  fig 3, paper\nnote  the one in print\n"
     chosen = json.loads(ask(f"runs --store {store} --tag 'fig 3' --json").out)
     assert [row["run_id"] for row in chosen] == [finished]
     assert "no such runs" in ask(f"runs --store {store} --tag other").out

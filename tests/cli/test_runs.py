@@ -99,7 +99,7 @@ def test_a_complete_run_is_not_run_again(workshop: Workshop, ask: Ask, finished:
     for line in (f"wait {finished} --json", f"resume {finished} --json", "run sma.toml --json"):
         assert list(json.loads(ask(line).out)) == SUMMARY
     assert {path.name: path.stat().st_mtime_ns for path in chunks.iterdir()} == before
-    assert "no workers were running; 3 of 3 tasks done" in ask(f"cancel {finished}").out
+    assert "no workers were running; 3 of 3 tasks are done" in ask(f"cancel {finished}").out
 
 
 def test_commands_exit_with_1_where_tasks_failed(ask: Ask, failed: str) -> None:

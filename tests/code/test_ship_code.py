@@ -1,4 +1,4 @@
-"""Which code travels: what workers lack or have otherwise, and nothing that could not run there."""
+"""Which code is shipped: what workers lack or have otherwise, if it can run there."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def shipped(target: str, installed: Mapping[str, str], *plugins: str) -> list[st
     return [package.name for package in packages]
 
 
-def test_what_workers_have_at_that_hash_stays_and_the_rest_travels(site: Site) -> None:
+def test_what_workers_have_at_that_hash_stays_and_the_rest_is_shipped(site: Site) -> None:
     site("trav-lib")
     site("trav-alpha", "import trav_lib, dateutil")
     there = dict(distribution_hashes(["trav-alpha", "trav-lib", "python-dateutil", "six"]))
@@ -58,7 +58,7 @@ def test_what_workers_have_at_that_hash_stays_and_the_rest_travels(site: Site) -
     assert shipped("trav_alpha:A", there) == ["trav-alpha"]
 
 
-def test_code_of_every_kind_of_plugin_travels(site: Site) -> None:
+def test_code_of_every_kind_of_plugin_is_shipped(site: Site) -> None:
     for name in ("trav-alpha", "trav-engine", "trav-hooks", "trav-source", "trav-index"):
         site(name)
     plugins = ["trav_source:A", "trav_index:A", "trav_engine:A", "trav_hooks:A"]
@@ -66,12 +66,12 @@ def test_code_of_every_kind_of_plugin_travels(site: Site) -> None:
     assert shipped("trav_alpha:A", {}, *plugins) == names
 
 
-def test_backfleets_own_code_and_what_the_id_pins_do_not_travel(site: Site) -> None:
+def test_backfleets_own_code_and_what_the_id_pins_are_not_shipped(site: Site) -> None:
     site("trav-alpha", "import numpy, pandas, backtrader, numba, backfleet.bars")
     assert shipped("trav_alpha:A", {}) == ["trav-alpha"]
 
 
-def test_a_module_of_no_distribution_travels_by_itself(
+def test_a_module_of_no_distribution_is_shipped_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -81,7 +81,7 @@ def test_a_module_of_no_distribution_travels_by_itself(
     assert shipped("trav_loose.part:A", {}) == ["trav_loose.part", "trav_single"]
 
 
-def test_of_a_folder_the_modules_travel_that_the_strategy_reaches_and_what_they_import(
+def test_of_a_folder_the_modules_are_shipped_that_the_strategy_reaches_and_what_they_import(
     site: Site, tmp_path: Path
 ) -> None:
     site("trav-lib")
@@ -98,7 +98,7 @@ def test_of_a_folder_the_modules_travel_that_the_strategy_reaches_and_what_they_
     assert "apart.py" in packages_to_ship(declaring, [], {})[0].files
 
 
-def test_a_plugin_beside_a_strategy_in_a_file_travels_as_the_distribution_that_it_is(
+def test_a_plugin_beside_a_strategy_in_a_file_is_shipped_as_the_distribution_that_it_is(
     site: Site, tmp_path: Path
 ) -> None:
     site("trav-hooks")
@@ -112,7 +112,7 @@ def test_a_plugin_beside_a_strategy_in_a_file_travels_as_the_distribution_that_i
 @pytest.mark.parametrize(
     "file", ["fast.cpython-311-x86_64-linux-gnu.so", "fast.so", "lib.so.1", "fast.pyd", "x.dylib"]
 )
-def test_machine_code_does_not_travel(site: Site, file: str) -> None:
+def test_machine_code_is_not_shipped(site: Site, file: str) -> None:
     site("trav-alpha", **{file: ""})
     advice = r"backfleet image build --with trav-alpha$"
     with pytest.raises(PluginError, match=rf"trav_alpha/{file} is machine code; .*{advice}"):
@@ -142,13 +142,13 @@ def test_a_requirement_that_workers_lack_is_named(site: Site) -> None:
     with pytest.raises(PluginError) as refused:
         shipped("trav_alpha:A", there)
     assert str(refused.value) == (
-        "trav-alpha 1.0 cannot travel to the workers: it requires other-missing, trav-missing, "
+        "trav-alpha 1.0 cannot be shipped to the workers: it requires other-missing, trav-missing, "
         "which they lack; build an image: "
         "backfleet image build --with other-missing --with trav-missing"
     )
 
 
-def test_a_requirement_that_travels_too_is_met(site: Site) -> None:
+def test_a_requirement_that_is_shipped_too_is_met(site: Site) -> None:
     site("trav-lib")
     site("trav-alpha", "import trav_lib", requires=("trav-lib>=1",))
     assert shipped("trav_alpha:A", {}) == ["trav-alpha", "trav-lib"]
@@ -161,7 +161,7 @@ def test_a_requirement_that_nobody_can_read_is_told(site: Site) -> None:
 
 
 @pytest.mark.parametrize(("limit", "value"), [("MAX_CODE_BYTES", 10), ("MAX_CODE_FILES", 1)])
-def test_what_is_too_large_does_not_travel(
+def test_what_is_too_large_is_not_shipped(
     site: Site, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
     site("trav-alpha", "x = 1  # a comment", more="")

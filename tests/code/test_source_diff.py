@@ -28,6 +28,7 @@ def test_a_long_diff_is_cut() -> None:
     lines = diff_sources({}, files, NAMES)
     assert len(lines) == MAX_DIFF_LINES + 1
     assert lines[-1] == "... the rest of the diff is left out"
+    assert diff_sources({}, {"one.py": b"1\n" * MAX_DIFF_LINES}, NAMES)[-1] == lines[-1]
 
 
 def test_control_codes_do_not_reach_the_terminal() -> None:

@@ -85,13 +85,21 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def job(folder: Path, feeds: Sequence[str], engine: str, traded: int, **data: Any) -> Job:
+def job(
+    folder: Path,
+    feeds: Sequence[str],
+    engine: str,
+    traded: int,
+    market: Any = None,
+    **data: Any,
+) -> Job:
     return Job(
         strategy=f"{folder}/notes.py:Notes",
         engine=engine,
         params={"traded": traded},
         data={"source": "csv", "path": str(folder), "feeds": feeds, **data},
         broker={"cash": 3000.0, "commission": 0.001},
+        market=market,
     )
 
 
@@ -137,18 +145,22 @@ def test_feeds_are_those_of_a_script_that_adds_them_in_this_order(
     assert ran.row["trades"] > 5
 
 
+# What is left of the rules never binds here: all sizes are whole, and no symbol is halted.
+@pytest.mark.parametrize("market", [None, {"rules": "us-equity", "off": ["section-31"]}])
 @pytest.mark.parametrize("engine", ENGINES)
-def test_auxiliary_feed_stands_where_the_feeds_name_it(folder: Path, engine: str) -> None:
+def test_auxiliary_feed_stands_where_the_feeds_name_it(
+    folder: Path, engine: str, market: Any
+) -> None:
     def add(cerebro: bt.Cerebro) -> None:
         for name, file in (("market", "MKT"), ("BBB", "BBB"), ("AAA", "AAA")):
             cerebro.adddata(feed_of(folder, file), name=name)
 
     feeds = ("market", "BBB", "AAA")
     auxiliary = {"market": {"symbols": "MKT"}}
-    ran = run_task(job(folder, feeds, engine, 23, auxiliary=auxiliary), 0)
+    ran = run_task(job(folder, feeds, engine, 23, market, auxiliary=auxiliary), 0)
     assert ran.outcome.strategy.notes == plain_notes(folder, 23, add)
     with pytest.raises(ValueError, match=r"data\.auxiliary\.market is an auxiliary feed"):
-        run_task(job(folder, feeds, engine, 1, auxiliary=auxiliary), 0)
+        run_task(job(folder, feeds, engine, 1, market, auxiliary=auxiliary), 0)
 
 
 SPANS = {
@@ -222,6 +234,8 @@ def test_feeds_of_two_lengths_are_refused(folder: Path) -> None:
     ("data", "problem"),
     [
         ({"symbols": "A"}, "data: has both feeds and symbols"),
+        ({"symbols": 5}, "data: has both feeds and symbols"),
+        ({"symbols": [["A"]]}, "data: has both feeds and symbols"),
         ({"universe": "each"}, "data: has feeds, which belong to one task"),
         ({"exclude": ["B"]}, "data: has feeds, whose symbols are all needed; remove exclude"),
         ({"on_bad_symbol": "skip"}, "all needed; remove on_bad_symbol"),

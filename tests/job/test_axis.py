@@ -127,7 +127,7 @@ def test_logarithmic_points_keep_a_constant_factor_and_both_ends(
         (WHOLE, {"low": 1, "high": 5, "count": 1}, r"params\.period\.count = 1: .* at least 2"),
         (WHOLE, {"low": 1, "high": 5, "count": 2.5}, r"params\.period\.count = 2\.5"),
         (WHOLE, {"low": 1, "high": 5, "count": 10**7}, "10,000,000 values"),
-        (WHOLE, {"low": 1, "high": 3, "count": 9}, r"count = 9: gives only 3 whole numbers"),
+        (WHOLE, {"low": 1, "high": 3, "count": 9}, r"period\.count = 9: .* smaller count"),
         (WHOLE, {"low": 0, "high": 5, "log": True, "count": 3}, r"period\.low = 0: .* positive"),
         (WHOLE, {"low": 1, "high": 5, "log": 1, "count": 3}, r"period\.log = 1: .* true or false"),
         (WHOLE, {"value": [5]}, r"params\.period\.value = \[5\]: must be a whole number"),

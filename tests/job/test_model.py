@@ -262,6 +262,8 @@ def test_paths_in_a_file_start_at_its_folder_and_others_here(
     text = (
         'strategy = "my.py:Sma"\n[data]\nsource = "csv"\npath = "../prices"\n[results]\nstore = "r"'
     )
+    preset = load(folder, text.replace('source = "csv"', 'preset = "mine.toml"'))
+    assert preset.data.options == {"preset": f"{folder}/mine.toml"}
     job = load(folder, text)
     assert job.strategy == f"{folder}/my.py:Sma"
     assert job.data.path == str(tmp_path / "prices")

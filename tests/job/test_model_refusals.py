@@ -182,7 +182,7 @@ def test_a_suggestion_lists_few_names(names: list[str], hint: str) -> None:
         (in_data(auxiliary={"i": 3}), "data.auxiliary.i = 3: must be a table"),
         (
             in_data(auxiliary={"i": {"symbols": ["A", "B"]}}),
-            'data.auxiliary.i.symbols = ["A", "B"]: must be one symbol; each further feed has a',
+            'data.auxiliary.i.symbols = ["A", "B"]: must be one symbol; each auxiliary feed has a',
         ),
         (
             in_data(auxiliary={"i": {"symbols": "6*"}}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from enum import Enum, IntEnum
 
 import pytest
 
@@ -12,6 +13,15 @@ from backfleet.job import Parameter
 from backfleet.job.parameter import Value
 
 BIG = 2**63
+
+
+class Mode(str, Enum):  # noqa: UP042  # str() of a StrEnum gives its text
+    FAST = "fast"
+    SLOW = "slow"
+
+
+class Level(IntEnum):
+    HIGH = 3
 
 
 @pytest.mark.parametrize(
@@ -31,6 +41,9 @@ BIG = 2**63
         (None, None, None),
         ([1, 2], [3], [3]),
         ((1, 2), (3, "x", [4]), [3, "x", [4]]),
+        (Mode.FAST, "slow", "slow"),
+        (Mode.FAST, Mode.SLOW, "slow"),
+        (Level.HIGH, Level.HIGH, 3),
     ],
 )
 def test_a_value_takes_the_type_of_the_default(
@@ -64,6 +77,7 @@ def test_a_value_takes_the_type_of_the_default(
         ("a", True),
         (None, [5]),
         (None, math.nan),
+        (None, Mode.FAST),
         (None, BIG),
         ([1], 5),
         ([1], "x"),
@@ -102,6 +116,8 @@ def test_a_long_value_is_cut_in_the_error() -> None:
         (print, "any", False),
         (int, "any", False),
         (BIG, "int", False),
+        (Mode.FAST, "str", False),
+        (Level.HIGH, "int", False),
     ],
 )
 def test_the_kind_follows_from_the_default(default: object, kind: str, describable: bool) -> None:

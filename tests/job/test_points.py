@@ -210,6 +210,9 @@ def test_a_plan_that_keeps_other_points_on_reading_is_corrupt() -> None:
         points_from_json(data | {"where": "fast < 2"})
     with pytest.raises(CorruptObject, match="cannot be read"):
         points_from_json(data | {"where": "fast <"})
+    axes = [["fast", list(range(2000))], ["slow", list(range(1000))]]
+    with pytest.raises(CorruptObject, match="at most 1,000,000 are drawn"):
+        points_from_json({"kind": "grid", "axes": axes, "sample": 1_999_999})
     with pytest.raises(CorruptObject, match="unknown kind"):
         points_from_json({"kind": "cloud"})
 

@@ -234,7 +234,7 @@ def test_excursions_of_a_trade_are_in_the_money_of_its_end() -> None:
     rows = bars_of("600000", DAYS, prices, factor=[1.0, 1.0, 2.0, 2.0, 2.0])
     bars = exact(rows, Action(D3, capital=1.0))
     outcome = play(bars, {0: [300], 2: [-600]}, 10_000)
-    (trade,) = detailed_trades(outcome.trades, outcome.fills, (bars,))
+    (trade,) = detailed_trades(outcome.trades, outcome.fills, (bars,), [1.0])
     assert (trade["price"], trade["exit_price"]) == (10.0, 10.5)
     assert (trade["mae"], trade["mfe"]) == (pytest.approx(-0.05), pytest.approx(0.1))
 
@@ -288,11 +288,61 @@ def test_new_shares_of_a_fund_are_not_taxed() -> None:
     assert fees[0] == fees[1]
 
 
+NONE = np.nan
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        [NONE, NONE, NONE, 1000, NONE, 0, NONE],
+        [NONE, NONE, NONE, 1000, NONE, -500, NONE],
+        [NONE, NONE, NONE, 1000, NONE, -1000, NONE],
+        [-1000, 1000, 0, 1000, NONE, 0, NONE],
+    ],
+)
+def test_only_shares_that_are_held_are_taxed_if_short_sales_are_allowed(
+    targets: list[float],
+) -> None:
+    # Two months after the short sale, 1,000 shares are held over an ex-date and sold.
+    days = [*DAYS[:3], "2024-03-01", "2024-03-04", "2024-03-05", "2024-03-06"]
+    action = Action(date(2024, 3, 5), cash=0.5)
+    fees = [
+        on_backtrader(
+            exact(
+                flat("600000", days, [10.0] * 7),
+                action,
+                dividend_tax=is_taxed,
+                off=frozenset({"shorts"}),
+            ),
+            targets,
+        ).fills["commission"][-1]
+        for is_taxed in (False, True)
+    ]
+    assert fees[1] - fees[0] == pytest.approx(100)
+
+
+def test_purchases_after_a_consolidation_that_left_no_share_are_taxed() -> None:
+    days = [*DAYS, "2024-01-09", "2024-01-10"]
+    actions = (Action(D3, capital=-0.9999), Action(date(2024, 1, 9), cash=0.5))
+    rows = flat("600000", days, [10.0] * 7)
+    fees = [
+        on_backtrader(
+            exact(rows, *actions, dividend_tax=is_taxed, off=frozenset({"limits"})),
+            [500, NONE, NONE, 1000, NONE, 0, NONE],
+        ).fills["commission"][-1]
+        for is_taxed in (False, True)
+    ]
+    assert fees[1] - fees[0] == pytest.approx(100)
+
+
 def bought_and_sold(bars: Bars, fee: float) -> Outcome:
-    """Return the outcome of buying 1,000 shares on the second bar and selling all on the fourth,
-    the same on both backtrader engines."""
-    script = np.array([1000, np.nan, 0, np.nan, np.nan], np.float64)
-    params = {"script": script.tobytes().hex(), "target": "size"}
+    """Return the outcome of buying 1,000 shares on the second bar and selling all on the fourth."""
+    return on_backtrader(bars, [1000, NONE, 0, NONE, NONE], fee)
+
+
+def on_backtrader(bars: Bars, targets: Sequence[float], fee: float = 0.0) -> Outcome:
+    """Return the outcome of target numbers of shares, the same on both backtrader engines."""
+    params = {"script": np.array(targets, np.float64).tobytes().hex(), "target": "size"}
     task = Simulation(Scripted, params, (bars,), BrokerSettings(20_000, fee))
     stock, fast = BacktraderStockEngine().run(task), BacktraderEngine().run(task)
     assert isinstance(stock, Outcome)
@@ -416,6 +466,44 @@ def test_a_limit_order_keeps_its_seen_price_through_a_split() -> None:
     assert isinstance(outcome, Outcome)
     assert outcome.fills["size"].tolist() == [1500]
     assert outcome.fills["price"] == pytest.approx([8.2], rel=1e-3)
+
+
+TRAIL, TRAIL_LIMIT = bt.Order.StopTrail, bt.Order.StopTrailLimit
+
+
+@pytest.mark.parametrize(
+    ("order", "stop", "limit"),
+    [
+        ({"exectype": TRAIL, "trailamount": 0.4}, 10.6, np.nan),
+        ({"exectype": TRAIL_LIMIT, "trailamount": 0.4, "price": 10.0, "plimit": 9.8}, 10.6, 10.4),
+        (
+            {"exectype": TRAIL_LIMIT, "trailpercent": 0.05, "price": 10.0, "plimit": 9.8},
+            10.45,
+            10.25,
+        ),
+    ],
+)
+def test_a_trailing_stop_keeps_its_seen_distances_through_a_split(
+    order: dict[str, Any], stop: float, limit: float
+) -> None:
+    class Trailing(Placing):
+        def next(self) -> None:
+            if len(self) == 1:
+                self.buy(size=200)
+            if len(self) == 2:
+                self.sell(size=200, **order)
+
+    # The strategy sees 10.00, 10.00 and 11.00, whose close the stop follows.
+    rows = flat("600559", DAYS[:3], [20.0, 20.0, 11.0], factor=[1.0, 1.0, 2.0])
+    bars = in_market(rows, Action(D3, capital=1.0), actions="exact")
+    task = Simulation(Trailing, {}, (bars,), BrokerSettings(100_000, 0.0))
+    for engine in (BacktraderStockEngine(), BacktraderEngine()):
+        outcome = engine.run(task)
+        assert isinstance(outcome, Outcome)
+        waiting = outcome.orders[1]
+        assert (waiting["size"], waiting["status"]) == (-200, OrderStatus.ACCEPTED)
+        assert waiting["price"] == pytest.approx(stop)
+        assert waiting["limit"] == pytest.approx(limit, nan_ok=True)
 
 
 def test_a_backtrader_strategy_has_lines_of_the_traded_prices() -> None:

@@ -54,7 +54,7 @@ BARS = bars_of([90, 95, 80, 50, 90], [110, 105, 120, 200, 110])
 
 def test_a_long_trade_is_measured_until_the_bar_before_its_exit() -> None:
     trades = records(TRADE, [trade()])
-    (detailed,) = detailed_trades(trades, fills((10, 100), (-10, 110)), [BARS])
+    (detailed,) = detailed_trades(trades, fills((10, 100), (-10, 110)), [BARS], [1.0])
 
     assert detailed["exit_price"] == 110.0
     assert (detailed["mae"], detailed["mfe"]) == pytest.approx((-0.2, 0.2))
@@ -62,7 +62,7 @@ def test_a_long_trade_is_measured_until_the_bar_before_its_exit() -> None:
 
 def test_a_short_trade_gains_where_prices_fall() -> None:
     trades = records(TRADE, [trade(size=-10.0)])
-    (detailed,) = detailed_trades(trades, fills((-10, 100), (10, 70)), [BARS])
+    (detailed,) = detailed_trades(trades, fills((-10, 100), (10, 70)), [BARS], [1.0])
 
     assert detailed["exit_price"] == 70.0
     assert (detailed["mae"], detailed["mfe"]) == pytest.approx((-0.2, 0.3))
@@ -70,7 +70,7 @@ def test_a_short_trade_gains_where_prices_fall() -> None:
 
 def test_an_open_trade_has_no_exit_and_is_measured_to_the_last_bar() -> None:
     trades = records(TRADE, [trade(closed=NOT_YET)])
-    (detailed,) = detailed_trades(trades, fills((10, 100)), [BARS])
+    (detailed,) = detailed_trades(trades, fills((10, 100)), [BARS], [1.0])
 
     assert np.isnan(detailed["exit_price"])
     assert (detailed["mae"], detailed["mfe"]) == pytest.approx((-0.5, 1.0))
@@ -78,7 +78,7 @@ def test_an_open_trade_has_no_exit_and_is_measured_to_the_last_bar() -> None:
 
 def test_a_trade_that_ends_in_its_first_bar_has_only_its_two_prices() -> None:
     trades = records(TRADE, [trade(closed=1)])
-    (detailed,) = detailed_trades(trades, fills((10, 100), (-10, 97)), [BARS])
+    (detailed,) = detailed_trades(trades, fills((10, 100), (-10, 97)), [BARS], [1.0])
 
     assert (detailed["mae"], detailed["mfe"]) == pytest.approx((-0.03, 0.0))
 
@@ -86,29 +86,35 @@ def test_a_trade_that_ends_in_its_first_bar_has_only_its_two_prices() -> None:
 def test_the_exit_price_is_the_mean_of_the_closing_fills() -> None:
     trades = records(TRADE, [trade(price=102.0)])
     some = fills((5, 100), (5, 104), (-4, 110), (4, 100), (-10, 120))
-    (detailed,) = detailed_trades(trades, some, [BARS])
+    (detailed,) = detailed_trades(trades, some, [BARS], [1.0])
 
     assert detailed["exit_price"] == pytest.approx((4 * 110 + 10 * 120) / 14)
 
 
 def test_a_reversal_closes_one_trade_and_opens_the_next() -> None:
     rows = [trade(closed=2), trade(size=-5.0, price=110.0, opened=2, closed=4)]
-    detailed = detailed_trades(records(TRADE, rows), fills((10, 100), (-15, 110), (5, 90)), [BARS])
+    detailed = detailed_trades(
+        records(TRADE, rows), fills((10, 100), (-15, 110), (5, 90)), [BARS], [1.0]
+    )
 
     assert detailed["exit_price"].tolist() == [110.0, 90.0]
 
 
-def test_trades_that_overlap_have_the_exit_price_that_their_profit_implies() -> None:
-    rows = [trade(pnl=50.0), trade(price=110.0, pnl=-20.0)]
-    detailed = detailed_trades(
-        records(TRADE, rows), fills((10, 100), (10, 110), (-10, 105), (-10, 108)), [BARS]
-    )
+@pytest.mark.parametrize("multiplier", [1.0, 10.0, np.nan])
+def test_trades_that_overlap_have_the_exit_price_that_their_profit_implies(
+    multiplier: float,
+) -> None:
+    rows = [trade(pnl=50.0 * multiplier), trade(price=110.0, pnl=-20.0 * multiplier)]
+    some = fills((10, 100), (10, 110), (-10, 105), (-10, 108))
+    detailed = detailed_trades(records(TRADE, rows), some, [BARS], [multiplier])
 
-    assert detailed["exit_price"].tolist() == [105.0, 108.0]
+    expected = [np.nan, np.nan] if np.isnan(multiplier) else [105.0, 108.0]
+    np.testing.assert_array_equal(detailed["exit_price"], expected)
+    assert (detailed["mfe"] >= 0.0).all()
 
 
 def test_no_trades_give_no_details() -> None:
-    assert len(detailed_trades(np.zeros(0, TRADE), np.zeros(0, FILL), [BARS])) == 0
+    assert len(detailed_trades(np.zeros(0, TRADE), np.zeros(0, FILL), [BARS], [1.0])) == 0
 
 
 def test_all_engines_store_the_same_trades(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from backfleet.errors import CorruptObject, RunNotFound
+from backfleet.errors import CorruptObject, JobError, RunNotFound
 from backfleet.plan.manifest import Manifest
 from backfleet.plan.manifest_store import read_manifest, save_manifest
 from backfleet.store import open_store
@@ -42,13 +43,37 @@ def test_the_first_manifest_of_a_run_is_kept(plan: Planner, store_url: str) -> N
 def test_explicit_points_lie_beside_the_manifest(
     plan: Planner, store_url: str, points_file: Path
 ) -> None:
-    planned = plan("params={}", f"sweep.points='{points_file}'")
+    open_store(store_url).put_if_absent("points.parquet", points_file.read_bytes())
+    planned = plan("params={}", f"sweep.points='{store_url}/points.parquet'")
     store = open_store(store_url).at(planned.run_id)
     save_manifest(store, planned)
-    points_file.unlink()
+    open_store(store_url).delete("points.parquet")
     read = read_manifest(store)
     assert read.tasks == 9
     assert [tuple(read.task(i).params.values()) for i in range(9)] == POINTS * 3
+
+
+@pytest.mark.parametrize(
+    ("location", "problem"),
+    [
+        ("{folder}", "{folder}: this is not a regular file"),
+        ("{folder}/none.parquet", "{folder}/none.parquet: No such file or directory"),
+        ("s3://bucket", "'s3://bucket' names a store and nothing in it; append '/' and a name"),
+        ("http://host/p.parquet", "'http://host/p.parquet' is not a store; a store is a directory"),
+    ],
+)
+def test_points_that_cannot_be_read_are_refused(
+    plan: Planner, tmp_path: Path, location: str, problem: str
+) -> None:
+    expected = f"sweep.points: {problem.format(folder=tmp_path)}"
+    with pytest.raises(JobError, match=re.escape(expected)):
+        plan("params={}", f"sweep.points='{location.format(folder=tmp_path)}'")
+
+
+def test_points_that_are_not_on_s3_are_refused(plan: Planner, s3_store_url: str) -> None:
+    url = f"{s3_store_url}/points.parquet"
+    with pytest.raises(JobError, match=f"sweep.points: {url}: there is no such object. Correct"):
+        plan("params={}", f"sweep.points='{url}'")
 
 
 def test_an_altered_table_of_points_is_refused(

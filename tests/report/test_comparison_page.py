@@ -130,6 +130,19 @@ def test_what_the_runs_are_made_of_is_marked_where_it_differs(sweep: bf.Run, wid
     assert marked == ["Cash", "Parameters"]
 
 
+def test_facts_that_only_one_of_the_runs_has_are_shown(
+    sweep: bf.Run, planned: Callable[..., bf.Run]
+) -> None:
+    other = planned(market={"rules": "cn-a"})
+    for runs in ((sweep, other), (other, sweep)):
+        facts = {
+            label: tuple(sides) for label, *sides, _ in comparison_page(*runs).context["facts"]
+        }
+        sides = facts["Market"] if runs[0] is other else facts["Market"][::-1]
+        assert sides[0].startswith("cn-a")
+        assert sides[1] == "–"
+
+
 def test_a_fixed_parameter_that_differs_keeps_no_tasks_apart(
     make_job: MakeJob, run_job: RunJob, tmp_path: Path, parsed: Parse
 ) -> None:

@@ -95,6 +95,15 @@ def test_a_marginal_holds_quartiles_and_the_slice_through_the_best_point() -> No
     assert np.isnan(marginal["best"].iloc[1])
 
 
+def test_the_slice_goes_through_a_best_point_that_lacks_a_parameter() -> None:
+    rows = pd.DataFrame(
+        {"x": [1, 2, 1, 2], "y": ["a", "a", None, None], "sharpe": [0.0, 1.0, 3.0, 2.0]}
+    )
+    result = sensitivity(rows, ["x", "y"], "sharpe", {"x": 1, "y": None})
+    assert result is not None
+    assert result.marginals["x"]["best"].tolist() == [3.0, 2.0]
+
+
 def test_without_a_value_there_is_nothing_to_say() -> None:
     rows = pd.DataFrame({"k": [1, 2], "sharpe": [np.nan, np.nan]})
     assert sensitivity(rows, ["k"], "sharpe") is None

@@ -27,6 +27,19 @@ from backfleet.report.page import render_file
 from backfleet.report.sweep_page import sweep_page
 
 Parse = Callable[[str], Any]
+MakeJob = Callable[..., bf.Job]
+RunJob = Callable[[bf.Job], bf.Run]
+
+FAILS = """
+import backtrader as bt
+
+
+class Fails(bt.Strategy):
+    params = (("k", 1),)
+
+    def next(self):
+        raise IndexError("no bar for you")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -225,6 +238,18 @@ def test_a_run_without_any_row_says_so(planned: Callable[..., bf.Run], parsed: P
     assert "data-leaderboard" in page.blocks
     assert not [name for name in page.blocks if name.startswith("figure-")]
     assert "backfleet resume" in page.text
+
+
+def test_a_sweep_without_any_value_and_with_more_points_than_leaders_has_a_page(
+    make_job: MakeJob, run_job: RunJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backfleet.report.sweep_page.MAX_LEADERS", 1)
+    (tmp_path / "fails.py").write_text(FAILS)
+    strategy = f"{tmp_path}/fails.py:Fails"
+    run = run_job(make_job(tmp_path / "runs", strategy=strategy, params={"k": [1, 2]}))
+    page = sweep_page(run)
+    assert page.context["steady"] is None
+    assert "Every task that ran failed" in render_file(page)
 
 
 def test_a_run_of_errors_says_so_and_names_them(all_failed: bf.Run, parsed: Parse) -> None:

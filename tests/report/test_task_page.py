@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import backfleet as bf
+import backfleet.results.read as reading
 from backfleet.errors import RunNotFound
 from backfleet.metrics import Metrics
 from backfleet.report.against_benchmark import measure_benchmark
@@ -96,6 +97,17 @@ def test_fills_are_marked_in_the_price(sweep: bf.Run) -> None:
     bought, sold = figure.data[-2:]
     assert list(bought.y) == fills[fills["size"] > 0]["price"].tolist()
     assert list(sold.y) == fills[fills["size"] < 0]["price"].tolist()
+
+
+def test_a_long_price_keeps_its_highest_and_its_lowest_close(
+    sweep: bf.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = task_page(sweep, TASK).figures["price-0"].data[2]
+    monkeypatch.setattr("backfleet.report.task_figures.MAX_POINTS", 20)
+    drawn = task_page(sweep, TASK).figures["price-0"].data[2]
+    assert drawn.name == "close"
+    assert len(drawn.y) <= 20 < len(whole.y)
+    assert (min(drawn.y), max(drawn.y)) == (min(whole.y), max(whole.y))
 
 
 def test_the_deepest_drawdown_of_the_figure_is_the_metric(sweep: bf.Run) -> None:
@@ -245,6 +257,17 @@ def test_hostile_names_stay_text(hostile: bf.Run, parsed: Parse) -> None:
     assert "<b>mine</b>" in parsed(html).text
     assert "<script>window" not in html
     assert "<b>" not in html
+
+
+def test_a_task_of_a_run_of_millions_has_a_page(
+    sweep: bf.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although such a run is not read with all columns."""
+    expected = dict(sweep.results().iloc[5])
+    monkeypatch.setattr(reading, "MAX_TABLE_TASKS", 4)
+    page = task_page(sweep, 5)
+    values = {words.name: value for words, _, value in page.context["metrics"]}
+    assert values == {name: expected[name] for name in values}
 
 
 def test_a_task_without_a_result_says_how_to_compute_it(planned: Callable[..., bf.Run]) -> None:

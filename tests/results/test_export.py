@@ -27,7 +27,7 @@ def exported(table: pa.Table, form: str) -> bytes:
 def table_of(texts: list[str | None], numbers: list[float | None]) -> pa.Table:
     count = min(len(texts), len(numbers))
     columns = [pa.array(texts[:count], pa.string()), pa.array(numbers[:count], pa.float64())]
-    return pa.Table.from_arrays(columns, names=["text", "number"])
+    return pa.Table.from_arrays(columns, names=["text", "=number"])
 
 
 @settings(max_examples=50)
@@ -37,12 +37,12 @@ def test_csv_gives_the_values_back_and_no_formula(
 ) -> None:
     table = table_of(texts, numbers)
     head, *rows = csv.reader(io.StringIO(exported(table, "csv").decode(), newline=""))
-    assert head == ["text", "number"]
+    assert head == ["text", "'=number"]
     for (text, number), expected in zip(rows, table.to_pylist(), strict=True):
         cell = expected["text"] or ""
         assert text in (cell, f"'{cell}")
         assert not text.startswith(("=", "+", "-", "@"))
-        value = expected["number"]
+        value = expected["=number"]
         assert number == (repr(value) if value is not None and isfinite(value) else "")
 
 
@@ -51,16 +51,21 @@ def test_csv_gives_the_values_back_and_no_formula(
 def test_json_is_a_list_of_objects_that_every_parser_takes(
     texts: list[str | None], numbers: list[float | None]
 ) -> None:
-    """That is, without NaN and Infinity, which are no JSON."""
+    """That is, without NaN and Infinity, which are no JSON, also inside of lists and objects."""
 
     def refuse(word: str) -> None:
         raise AssertionError(word)
 
     table = table_of(texts, numbers)
+    nested = [[{"number": number}] for number in table["=number"].to_pylist()]
+    kind = pa.list_(pa.struct([("number", pa.float64())]))
+    table = table.append_column("nested", pa.array(nested, kind))
     rows = json.loads(exported(table, "json"), parse_constant=refuse)
     assert [row["text"] for row in rows] == table["text"].to_pylist()
-    for row, number in zip(rows, table["number"].to_pylist(), strict=True):
-        assert row["number"] == (number if number is not None and isfinite(number) else None)
+    for row, number in zip(rows, table["=number"].to_pylist(), strict=True):
+        value = number if number is not None and isfinite(number) else None
+        assert row["=number"] == value
+        assert row["nested"] == [{"number": value}]
 
 
 def test_parquet_is_the_table() -> None:

@@ -60,6 +60,7 @@ def test_a_sample_of_a_grid_has_all_values_of_every_parameter() -> None:
     assert set(points.column("b", chosen).tolist()) == set(range(10))
 
 
-def test_a_sample_has_one_point_at_least() -> None:
+@pytest.mark.parametrize(("tasks", "count"), [(10**12, 1), (2, 2)])
+def test_a_sample_has_one_point_at_least_and_no_more_than_there_are(tasks: int, count: int) -> None:
     points = GridPoints({"a": [1, 2]})
-    assert sample_points(points, points.names, 10**12).sum() == 1
+    assert sample_points(points, points.names, tasks).sum() == count

@@ -10,9 +10,13 @@ import pytest
 
 import backfleet as bf
 from backfleet.errors import JobError
+from backfleet.report.task_page import task_page
+from backfleet.results.large_rows import LargeRows
+from backfleet.results.leaderboard import OUTCOME, Ranking
 from backfleet.results.query import query_rows
 from backfleet.results.read import read_results
 from backfleet.results.row_problems import describe_problems
+from backfleet.results.sort import SortOrder
 from sample_job import SAMPLE_SYMBOLS, job_of
 
 STRATEGY = """
@@ -30,6 +34,8 @@ class Measures(bf.VectorStrategy):
         self.metrics["ratio"] = np.float32(self.n) if self.n < 3 else float("nan")
         self.metrics["top"] = float("inf") if self.n == 2 else self.n / 4
         self.metrics["hash"] = 2**60 + self.n
+        if self.n > 1:
+            self.metrics["late"] = self.n / 2
         return np.ones(len(bars.close))
 """
 
@@ -78,6 +84,15 @@ def test_a_metric_that_differs_from_a_column_in_case_has_a_column_of_its_own(run
     assert [row["n"] for row in rows_of(run, where="metric_trades < 150")] == [1]
 
 
+def test_a_large_run_is_ranked_by_a_metric_that_single_chunks_lack(run: bf.Run) -> None:
+    """It is whole in one chunk and a fraction in another, too."""
+    large = LargeRows(run.store, run.chunk_index)
+    ranking = Ranking(large.metric("late"), "task", min_trades=0)
+    board = large.leading_tasks(ranking, 3, ["task", "late", *OUTCOME])
+    assert board.rows["late"].to_pylist() == [1.5, 1.0, None]
+    assert large.first_tasks(SortOrder("late"), 2)["late"].to_pylist() == [1.5, 1.0]
+
+
 def test_parameters_that_differ_only_in_case_are_reported_before_anything_runs(
     tmp_path: Path,
 ) -> None:
@@ -110,6 +125,7 @@ def test_rows_and_the_summary_say_why_an_engine_took_its_slow_path(tmp_path: Pat
 
     reason = "the strategy Rewinding calls rewind, which moves lines"
     assert run.results()["fallback"].tolist() == [reason]
+    assert task_page(run, 0).context["custom"] == []
     assert (
         f"note: 1 task took the engine's slow path ({reason}). The results are the same."
         in describe_problems(read_results(run.store, run.chunk_index))

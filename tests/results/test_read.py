@@ -41,6 +41,10 @@ def test_an_unfinished_run_has_the_rows_there_are(copied: Path, whole: bf.Run) -
     assert not (copied / RESULTS).exists()
     expected = whole.results().drop(index=1).reset_index(drop=True)
     assert same(run.results(), expected)
+    for either in (whole, run):
+        assert list(either.results(["sharpe", "task"])) == ["sharpe", "task"]
+        with pytest.raises(bf.errors.UserError, match="no column 'sharp'; did you mean 'sharpe'"):
+            either.results(["task", "sharp"])
 
 
 def test_a_run_without_any_row_has_the_columns(copied: Path, whole: bf.Run) -> None:

@@ -38,6 +38,20 @@ WINDOWS = [
     ("2021-01-04", "2021-06-30"),
 ]
 
+FALLIBLE = """
+import backtrader as bt
+
+
+class Fallible(bt.Strategy):
+    params = (("period", 5),)
+
+    def next(self):
+        if len(self) == 1 and f"{self.data.datetime.date():%Y-%m}" == "2019-07":
+            raise ValueError("no account in the window that begins here")
+        if len(self) % self.p.period == 0:
+            self.close() if self.position else self.buy(size=10)
+"""
+
 
 def make_job(store: Path, *, universe: str = "each", warmup: int = 0, **keys: Any) -> bf.Job:
     usual: dict[str, Any] = {"params": {"period": PERIODS}, "validation": FLAT}
@@ -142,6 +156,19 @@ def test_each_symbol_chooses_by_its_own_accounts(run: bf.Run) -> None:
     assert {choice.symbol for choice in folds.choices} == {"600519", "600559"}
     assert folds.account is not None
     assert folds.hindsight is None
+
+
+def test_a_fold_holds_cash_if_every_task_of_its_training_failed(tmp_path: Path) -> None:
+    (tmp_path / "fallible.py").write_text(FALLIBLE)
+    strategy = f"{tmp_path / 'fallible.py'}:Fallible"
+    run = bf.run(make_job(tmp_path / "runs", strategy=strategy), progress=None)
+    assert run.counts().error == 2 * len(PERIODS)
+    for rule in ({}, {"per": "symbol"}, {"where": "trades >= 1"}):
+        folds = run.folds(**rule)
+        assert list(folds.cash_folds) == [2]
+        assert {choice.fold for choice in folds.choices if choice.point is not None} == {1, 3}
+        assert folds.account is not None
+        assert folds.account.metrics["sharpe"] is not None
 
 
 def test_another_rule_needs_no_new_run_and_other_windows_do(run: bf.Run) -> None:

@@ -225,6 +225,23 @@ def test_each_symbol_has_its_own_choice_and_the_account_weighs_them_equally(run:
     assert account is not None
     expected_returns = pd.concat(earned, axis=1).mean(axis=1)
     np.testing.assert_allclose(account.returns, expected_returns, rtol=1e-12, atol=1e-15)
+    evidence = folds.evidence()
+    assert evidence is not None
+    assert (evidence.changes, evidence.steps) == (folds.changes, len(folds.consecutive))
+
+
+def test_a_symbol_that_is_left_out_of_every_fold_is_counted(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    days = [str(day) for day in np.arange("2019-01-01", "2021-07-01", dtype="datetime64[D]")]
+    for name, own in (("LONG", days), ("LATE", days[-15:])):
+        lines = [f"{day},10,13,9,{10 + number % 3},100" for number, day in enumerate(own)]
+        text = "\n".join(["date,open,high,low,close,volume", *lines, ""])
+        (data / f"{name}.csv").write_text(text)
+    source = {"source": "csv", "path": str(data)}
+    folds = run_job(tmp_path / "runs", data=source, params={"period": [2, 3]}).folds(per="symbol")
+    assert {choice.symbol for choice in folds.choices} == {"LONG"}
+    assert folds.left_out == len(folds.choices) == 3
 
 
 def test_a_plateau_is_the_mean_over_neighbors(run: bf.Run, series: pd.DataFrame) -> None:

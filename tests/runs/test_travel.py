@@ -363,7 +363,7 @@ def test_undeclared_files_of_shipped_code_are_recorded_relative_to_its_folder(
     assert [(file.path, file.host) for file in header.undeclared] == [("weights/a.txt", "")]
 
 
-def test_an_editable_install_travels_as_it_stands(
+def test_an_editable_install_is_shipped_as_it_stands(
     elsewhere: Elsewhere, fresh_python: Path, pip_install: Callable[..., None]
 ) -> None:
     project = elsewhere.write({"pyproject.toml": PROJECT, **ALPHA, **LEVELS}, "project")
@@ -448,14 +448,14 @@ def test_code_in_the_store_is_verified_and_resume_goes_on_with_it(
     assert row(bf.open_run(run.url))["level"] == 3
 
 
-def test_what_cannot_travel_is_refused_and_leaves_nothing(
+def test_code_that_cannot_be_shipped_is_refused_and_leaves_nothing(
     elsewhere: Elsewhere, installed: Install
 ) -> None:
     installed("acme-alpha", {**ALPHA, **LEVELS, "acme_alpha/fast.so": ""}, POINTS)
     refused = elsewhere.run("acme-hold")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr == (
-        "backfleet: acme-alpha 1.0 cannot travel to the workers: acme_alpha/fast.so is machine "
+        "backfleet: acme-alpha 1.0 cannot be shipped to the workers: acme_alpha/fast.so is machine "
         "code; build an image that holds it: backfleet image build --with acme-alpha\n"
     )
     assert not (elsewhere.folder / "runs").exists()

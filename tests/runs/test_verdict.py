@@ -52,6 +52,22 @@ class Fallible(bt.Strategy):
 """
 
 
+HOLDING = """
+import backtrader as bt
+
+
+class Holding(bt.Strategy):
+    params = (("k", 1),)
+
+    def next(self):
+        if self.p.k == 1:
+            if not self.position:
+                self.buy(size=100)
+        elif len(self) % self.p.k == 0:
+            self.close() if self.position else self.buy(size=100)
+"""
+
+
 @pytest.fixture(scope="module")
 def run_of(tmp_path_factory: pytest.TempPathFactory) -> RunOf:
     """Run a sweep of small orders in a store of its own; equal jobs run once."""
@@ -259,6 +275,27 @@ def test_failed_points_count_and_points_that_never_traded_do_not(tmp_path: Path)
     assert "The best of 7 points" in text
     assert "The number of trials includes 1 failed task." in text
     assert "PBO is not given: 6 points, 10 are needed." in text
+
+
+@pytest.mark.parametrize("symbols", [SYMBOLS[:1], SYMBOLS])
+def test_the_best_has_enough_trades_as_on_the_leaderboards(
+    symbols: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "holding.py").write_text(HOLDING)
+    strategy = f"{tmp_path / 'holding.py'}:Holding"
+    run = fresh(tmp_path / "runs", strategy=strategy, params={"k": [1, 5, 7, 9]}, symbols=symbols)
+    rows, verdict = run.results(), run.verdict()
+    assert rows["sharpe"].argmax() % 4 == 0
+    assert rows["trades"].iloc[::4].tolist() == [0] * len(symbols)
+    leader = rows[rows["trades"] >= 10]["sharpe"].idxmax()
+    evidence = verdict.best_task.evidence
+    assert (evidence.best.task, evidence.min_trades) == (rows["task"][leader], 10)
+    assert f"Among those with at least 10 trades, the best of {len(rows)} " in str(verdict)
+    if verdict.symbols is not None:
+        point = evidence_of(verdict.best_point)
+        assert (point.best.point != 0, point.min_trades) == (True, 10)
+        assert "at least 10 trades per symbol, the best of 4 points over 3 symbols" in str(verdict)
+        assert all(trial.evidence.best.point != 0 for trial in verdict.symbols.verdicts)
 
 
 def test_single_point_is_compared_with_0_and_with_the_ledger(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from backfleet.scaffold.strategy_package import make_strategy_package
 def test_nothing_is_left_where_it_cannot_be_written(tmp_path: Path) -> None:
     name = PackageName.of("my-factor")
     (tmp_path / "my-factor").write_text("mine")
-    with pytest.raises(UserError, match=r"my-factor is there already"):
+    with pytest.raises(UserError, match=r"my-factor already exists"):
         make_strategy_package(name, "vector", tmp_path)
     with pytest.raises(UserError, match="cannot be written: No such file"):
         make_strategy_package(name, "vector", tmp_path / "nowhere")

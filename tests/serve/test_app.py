@@ -16,6 +16,7 @@ from backfleet.bundles import export_bundle, import_bundle
 from backfleet.executor import Cost
 from backfleet.plan.plan import plan_job
 from backfleet.runs.labels import add_labels
+from backfleet.serve.read_only import ReadOnlyStore
 from backfleet.store import open_store
 from http_server import Served
 from waiting import until
@@ -172,6 +173,20 @@ def test_a_store_on_s3_is_served_alike(
     report = server.get(f"/runs/{finished[0].id}")
     shown = [row["final_value"] for row in rows(report.block("leaderboard"))]
     assert shown == finished[0].results()["final_value"].tolist()
+
+
+def test_parts_of_objects_are_read_as_the_store_itself_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store on S3 fetches only these parts, and is listed less often."""
+    store = open_store(str(tmp_path))
+    for name in ("read_head", "read_range"):
+        monkeypatch.setattr(store, name, lambda *request: request)
+    monkeypatch.setattr(store, "seconds_per_key", 0.5)
+    served = ReadOnlyStore(store).at("run")
+    assert tuple(served.read_head("chunks/1", 100)) == ("chunks/1", 100)
+    assert tuple(served.read_range("results/1", 2, 3, "v")) == ("results/1", 2, 3, "v")
+    assert served.seconds_per_key == 0.5
 
 
 def test_an_imported_run_is_served_alike(serve: Serve, finished: Runs, tmp_path: Path) -> None:

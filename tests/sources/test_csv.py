@@ -292,7 +292,7 @@ def test_unknown_options_are_refused_with_the_nearest() -> None:
             JobError, match=r"data\.options\.delimiter = .*must be one ASCII character"
         ):
             parse(HEADER, delimiter=delimiter)
-    with pytest.raises(JobError, match=r"data\.options\.open = 7: must be a valid string"):
+    with pytest.raises(JobError, match=r"data\.options\.open = 7: must be text in quotes"):
         parse(HEADER, open=7)
 
 

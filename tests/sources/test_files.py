@@ -84,7 +84,7 @@ def test_a_place_without_files_is_refused(source: Make, store_url: str) -> None:
 def test_a_missing_directory_is_refused(source: Make, tmp_path: Path) -> None:
     stocks = source(CsvSource, tmp_path / "nowhere")
     for ask in (stocks.symbols, lambda: stocks.read("AAPL"), lambda: stocks.fingerprint("AAPL")):
-        with pytest.raises(DataError, match="nowhere: there is no such directory"):
+        with pytest.raises(DataError, match=r"there is no directory \S*nowhere"):
             ask()
 
 
@@ -92,7 +92,7 @@ def test_a_file_as_directory_is_refused(source: Make, tmp_path: Path) -> None:
     (tmp_path / "AAPL.csv").write_bytes(CONTENT)
     stocks = source(CsvSource, tmp_path / "AAPL.csv")
     for ask in (stocks.symbols, lambda: stocks.read("AAPL"), lambda: stocks.fingerprint("AAPL")):
-        with pytest.raises(DataError, match=r"AAPL\.csv: this is a file, not a directory"):
+        with pytest.raises(DataError, match=r"AAPL\.csv is a file"):
             ask()
 
 

@@ -30,6 +30,8 @@ def test_an_empty_object_is_an_object(store: Store) -> None:
     assert store.put_if_absent("empty", b"")
     assert store.exists("empty")
     assert store.read("empty") == b""
+    # A chunk that was emptied must be a damaged one, and not an error of the store.
+    assert store.read_head("empty", 100) == (b"", True)
 
 
 def test_the_second_put_changes_nothing_whether_equal_or_not(store: Store) -> None:

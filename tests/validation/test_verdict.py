@@ -54,7 +54,7 @@ def ledger(counted: int, runs: int, *, declared: int = 0, points: int = 240) -> 
 
 
 def folds(low: float) -> FoldEvidence:
-    return FoldEvidence(7, 1.2, 0.3, Interval(low, 1.1, 0.95), 5)
+    return FoldEvidence(7, 1.2, 0.3, Interval(low, 1.1, 0.95), 5, 12)
 
 
 def test_verdict_of_a_sweep_that_luck_explains() -> None:
@@ -85,7 +85,7 @@ def test_verdict_of_a_sweep_that_luck_explains() -> None:
         "from luck's 1.10 takes 67.9 years.",
         "Walk-forward, 7 folds: the chosen points have a Sharpe ratio of 1.20 per year in training "
         "and 0.30 in the test windows that follow. The 95% interval of the latter is -0.50 to "
-        "1.10. The chosen point changed in 5 of 6 steps.",
+        "1.10. The chosen point changed in 5 of 12 steps.",
         "The number of trials includes 1 failed task. This is not final: 2 tasks without a result.",
     ]
 

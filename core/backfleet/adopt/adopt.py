@@ -87,6 +87,7 @@ def adopt(
     UserError
         If the script cannot be adopted; nothing was written.
     """
+    # Before the script runs, which can take minutes.
     _check(request)
     try:
         # In the file system of the folder that will appear, since only there a rename moves it
@@ -129,23 +130,27 @@ class _Work:
 
     def adopted(self) -> Adoption:
         ending, script = self._observe("script")
+        # From here on, everything is about one run of the script.
         position = choose_run(script, self.request.run, str(self.request.script.path))
         run = script.runs[position]
         self._refuse(run.refusals)
         if self.request.strict:
             self._refuse([f"a job has no key for {item.reason}" for item in run.statements])
+        # The child has left the lines of the feeds in the folder of this observation.
         writer = DataWriter(run.feeds, self.scratch / "script", position)
         strategy = strategy_file(self.request.script.path, run, writer.names)
         self._refuse(strategy.refusals)
         made, data, comparisons = self._proven(run, strategy, writer)
         notes = [*run.notes, *self._notes(ending, writer)]
         if not all(comparison.is_equal for comparison in comparisons):
+            # First, because a script with another value each time can equal no job.
             self._refuse_chance(script)
             notes.append(
                 "a second run of the script gave the same value. Typical causes are settings that "
                 "the script changes while it runs, and the order of feeds with times of several "
                 "kinds"
             )
+        # The last step: until here, an error leaves nothing behind.
         os.rename(made, self.request.folder)
         reasons = [statement.reason for statement in run.statements]
         return Adoption(run, data, strategy, comparisons, reasons, notes)
@@ -170,6 +175,8 @@ class _Work:
         self, run: ObservedRun, strategy: StrategyFile, writer: DataWriter
     ) -> tuple[Path, AdoptedData, list[PointComparison]]:
         """Write the folder and run its job; longer bars come from the job if they are the same."""
+        # The shorter job is tried first: its longer bars are made from the symbol's own and need no
+        # file.
         if writer.can_resample:
             made = self._written("resampling", run, strategy, writer, resample=True)
             comparisons = self._compared(made[0], run)
@@ -194,10 +201,12 @@ class _Work:
         return folder, data
 
     def _compared(self, folder: Path, run: ObservedRun) -> list[PointComparison]:
+        # The proof's run vanishes with the scratch folder.
         store = self.scratch / f"runs-{folder.name}"
         try:
             return compare(run, self.prove(folder / "job.toml", store))
         except BackfleetError as error:
+            # The user never sees the scratch folder.
             reason = str(error).replace(f"{folder}/", "")
             raise UserError(
                 f"{self.request.script.path} cannot become a job. The job that was written cannot "
@@ -220,6 +229,7 @@ class _Work:
             [point.final_value for run in script.runs for point in run.points]
             for script in (first, second)
         ]
+        # The second time, there may be fewer runs or points.
         for before, after in zip_longest(*values):
             if before != after:
                 self._refuse(
@@ -231,5 +241,6 @@ class _Work:
 
 
 def _job_name(script: Path) -> str:
+    # As `rules.job_name` accepts it.
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", script.stem).strip("._-")[:64]
     return name or "adopted"

@@ -64,6 +64,7 @@ class BrokerSetup:
         reading = _Reading(broker, [feed._name for feed in cerebro.datas])
         reading.read()
         if cerebro.p.cheat_on_open:
+            # Cerebro's switch counts: it turns on the broker's own when the run starts.
             reading.table["cheat_on_open"] = True
         refusals = [*_refusals(cerebro), *reading.refusals]
         classes, statements = tuple(reading.classes), tuple(reading.statements)
@@ -97,12 +98,14 @@ class _Reading:
 
     def read(self) -> None:
         for name, scheme in self._broker.comminfo.items():
+            # None is the scheme of all feeds without one of their own; other names never apply.
             if name is None or name in self._names:
                 self._read_commission(name, scheme)
         self._read_slippage(self._broker.p)
         defaults = bt.brokers.BackBroker.params._getpairs()
         for name, key in KEYS.items():
             value = getattr(self._broker.p, name)
+            # Keys with backtrader's default are left out, so that the job stays short.
             if value != defaults[name]:
                 self.table[key] = float(value) if name == "fundstartval" else bool(value)
         self._read_filler(self._broker.p.filler)
@@ -124,8 +127,10 @@ class _Reading:
     def _read_slippage(self, p: Any) -> None:
         if not p.slip_perc and not p.slip_fixed:
             return
+        # The job's keys are backtrader's names without "slip_".
         switches = {name[5:]: bool(getattr(p, name)) for name in SLIPPAGE}
         given = {key: value for key, value in switches.items() if value != SLIPPAGE[f"slip_{key}"]}
+        # backtrader uses the fixed amount only without a percentage.
         amount = float(p.slip_perc or p.slip_fixed)
         if amount < 0 or (p.slip_perc and amount >= 1):
             self.statements.append(_slippage_statement(p))
@@ -138,7 +143,9 @@ class _Reading:
         if filler is None:
             return
         try:
+            # backtrader's fillers have parameters; a callable of the script's own may lack them.
             arguments = _given(filler) if hasattr(filler, "p") else {}
+            # Attributes of an object without parameters are lost when a worker makes another one.
             if not hasattr(filler, "p") and getattr(filler, "__dict__", True):
                 raise NoCode(f"{filler!r} is no object of a class without state")
             table = class_table_of(type(filler), "volume filler", arguments)
@@ -164,9 +171,12 @@ def _given(configured: Any) -> dict[str, Any]:
 
 def _commission_class(scheme: Any) -> float | dict[str, Any] | ClassTable:
     """A commission scheme as the value of a job. Raises NoCode."""
+    # A subclass may compute anything, so it is taken as a class.
     if type(scheme) not in (bt.CommInfoBase, bt.CommissionInfo):
         return class_table_of(type(scheme), "commission scheme", _scheme_params(scheme))
+    # `_commtype` and `_stocklike` are what backtrader has derived from the parameters.
     p, by_value = scheme.p, scheme._commtype == bt.CommInfoBase.COMM_PERC
+    # From here on, whatever the job's keys do not accept becomes a statement in a subclass.
     if p.automargin or p.commission < 0 or (by_value and p.commission >= 1):
         raise NoCode("a job has no such commission")
     table = {"rate" if by_value else "per_share": float(p.commission)} if p.commission else {}
@@ -181,6 +191,7 @@ def _commission_class(scheme: Any) -> float | dict[str, Any] | ClassTable:
         raise NoCode("a job has no such margin, multiplier or leverage")
     if table.get("interest", 0.0) < 0:
         raise NoCode("a job has no negative interest")
+    # The shortest form: a number is a rate, and 0 is no commission.
     return table.get("rate", 0.0) if set(table) <= {"rate"} else table
 
 

@@ -30,7 +30,9 @@ def run_script_here(script: str, arguments: Sequence[str], folder: Path) -> None
     module.__dict__.update(__file__=script, __builtins__=__builtins__)
     before = sys.argv, sys.path[:], sys.modules[MAIN]
     sys.argv = [script, *arguments]
+    # As Python does for a script, which may import modules beside it.
     sys.path.insert(0, str(Path(script).absolute().parent))
+    # Classes of the script then say that they are from `__main__`, as in a plain run.
     sys.modules[MAIN] = module
     try:
         with recording_runs(ObservationLog(folder)):

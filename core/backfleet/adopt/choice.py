@@ -1,4 +1,4 @@
-"""Which of a script's runs becomes the job."""
+"""Choosing the run of a script that becomes the job."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def choose_run(script: ObservedScript, number: int | None, name: str) -> int:
     if number is not None:
         if not 1 <= number <= count:
             raise UserError(f"--run {number}: {name} has runs 1 to {count}")
+        # Users count from 1.
         return number - 1
     if count > 1:
         raise UserError(

@@ -35,18 +35,21 @@ def class_table_of(cls: Any, kind: ClassKind, arguments: Mapping[str, Any]) -> C
     for name, value in arguments.items():
         if not _is_plain(value):
             raise NoCode(f"{name} = {value!r} is no number, text or bool")
+    # By identity: a class of the script may have the name of one of backtrader's.
     for name, known in backtraders_classes(kind).items():
         if known is cls:
             return ClassTable({CLASS: name, **arguments})
     if not isinstance(cls, type):
         raise NoCode(f"{cls!r} is no class")
     code = python_code_of(cls)
+    # The job file names a class by one identifier in the strategy's file.
     if not code.text.isidentifier():
         raise NoCode(f"{code.text} is not at the top level of its module")
     return ClassTable({CLASS: f":{code.text}", **arguments}, code)
 
 
 def _is_plain(value: object) -> bool:
+    # The bounds of `class_table` in the job; a bool is an int to Python.
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, int):

@@ -1,5 +1,5 @@
-"""The data of an adopted script: CSV files as they are where a job reads the same bars out of them,
-and else the bars that the strategy saw, as Parquet."""
+"""The data of an adopted script: its CSV files if a job reads the same bars out of them, otherwise
+the bars that the strategy saw, as Parquet."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class AuxiliaryFeed:
     Attributes
     ----------
     options
-        The source's options, where they are not those of the symbols.
+        The source's options, if they are not those of the symbols; otherwise None.
     """
 
     name: str
@@ -99,7 +99,9 @@ class DataWriter:
     def __init__(self, feeds: Sequence[ObservedFeed], folder: Path, run: int) -> None:
         self._feeds = feeds
         self._lines: list[Lines] = [
-            dict(np.load(folder / feed_file(run, position))) for position in range(len(feeds))
+            # A dict reads the arrays now; np.load alone would keep the file open.
+            dict(np.load(folder / feed_file(run, position)))
+            for position in range(len(feeds))
         ]
         self._symbols = symbol_places(feeds)
         self._names = feed_names(feeds, self._symbols)
@@ -144,9 +146,12 @@ class DataWriter:
         folder.mkdir()
         lines = dict.fromkeys(name for lines in self._lines for name in lines)
         known = (*PRICES, "volume", "moment")
+        # A search in the text finds too many at worst, and a column too many changes no number.
         self._columns = tuple(n for n in lines if n not in known and n in source_text)
+        # The feeds that the job makes itself; the others need files.
         made = {p: span for p in self._others if resample and (span := self._span(p))}
         used = [(p, name) for p, name in enumerate(self._names) if p not in made]
+        # One source for all files: either every feed can be read from its CSV file, or none is.
         written = self._copied_csv(folder, used) or self._exported(folder, used)
         longer = [place for place in self._others if place in made or self._is_longer(place)]
         if longer and not all(_is_daily(self._lines[place]) for place in self._symbols):
@@ -156,12 +161,14 @@ class DataWriter:
         auxiliary = tuple(
             self._auxiliary(place, made.get(place), written) for place in self._others
         )
+        # Without `feeds`, a job hands over the symbols and then the auxiliary feeds, by name.
         usual = [*sorted(symbols), *sorted(self._names[place] for place in self._others)]
         is_usual = len(symbols) == 1 and usual == self._names
         return replace(
             written,
             symbols=symbols,
             feeds=() if is_usual else tuple(self._names),
+            # A resampled feed is one table for all symbols.
             auxiliary=tuple({feed.name: feed for feed in auxiliary}.values()),
             session_end=_session_end([self._lines[position] for position, _ in used]),
         )
@@ -169,6 +176,7 @@ class DataWriter:
     def _auxiliary(self, place: int, span: str | None, data: AdoptedData) -> AuxiliaryFeed:
         name = self._names[place]
         if span is not None:
+            # Of several symbols, the strategy's name for it begins with the symbol.
             own = name if len(self._symbols) == 1 else name.rpartition(".")[2]
             return AuxiliaryFeed(own, resample=span)
         # The script saw a longer bar at its time, so that is taken for its end.
@@ -179,6 +187,7 @@ class DataWriter:
 
     def _is_longer(self, place: int) -> bool:
         """Whether a feed has longer bars than the symbols."""
+        # 0 for an unknown length, so a feed of one bar is never longer.
         longest = max(_length_ns(self._lines[symbol]) for symbol in self._symbols)
         return _length_ns(self._lines[place]) > longest
 
@@ -192,6 +201,7 @@ class DataWriter:
             return None
         for position, name in used:
             file = self._feeds[position].csv
+            # A section exists only for a feed with a file.
             assert file is not None
             shutil.copyfile(file.path, folder / f"{file_stem(name)}.csv")
         return first
@@ -207,13 +217,17 @@ class DataWriter:
                 return None
             settings = SourceSettings(str(Path(file.path).parent), "UTC", self._columns, options)
             bars = CsvSource(settings).parse(name, content)
+        # Whatever is odd about the file: the bars are exported instead.
         except (OSError, ValueError, BackfleetError):
             return None
         days = _days(lines)
+        # The file has more sessions than the strategy saw, as with `fromdate`.
         start = _as_date(days[0]) if bars.session[0] < days[0] else None
         end = _as_date(days[-1]) if bars.session[-1] > days[-1] else None
         window = bars.window(BarsWindow(start, end))
         section = AdoptedData("csv", (), self._columns, options, (), start, end)
+        # The proof that the copy can stand for the bars; nothing is assumed about backtrader's
+        # parser.
         return section if _are_same(window, lines, self._columns) else None
 
     # -- Parquet ------------------------------------------------------------------------------
@@ -223,6 +237,7 @@ class DataWriter:
         for position, name in used:
             lines = self._lines[position]
             _write_parquet(folder / f"{file_stem(name)}.parquet", lines, self._columns, daily)
+        # The job would refuse the file later, with less to say about the script.
         self._check(folder, used)
         return AdoptedData("parquet", (), self._columns)
 
@@ -252,6 +267,7 @@ def _csv_options(file: CsvFeed, content: bytes) -> dict[str, str] | None:
         position = file.columns.get(role)
         if position is None:
             continue
+        # The source `csv` finds columns by their names only.
         if position >= len(header) or not header[position]:
             return None
         if header[position].lower() not in DEFAULT_NAMES.get(role, (role,)):
@@ -267,6 +283,7 @@ def _are_same(bars: Bars, lines: Lines, columns: Sequence[str]) -> bool:
     if _is_daily(lines):
         same_times = bool(np.array_equal(bars.session, _days(lines)))
     else:
+        # Microseconds here, nanoseconds there.
         same_times = bool(np.array_equal(bars.time, lines["moment"] * 1000))
     prices = {name: getattr(bars, name) for name in (*PRICES, "volume")}
     values = {**prices, **{name: bars.extra[name] for name in columns}}
@@ -291,6 +308,7 @@ def _is_daily(lines: Lines) -> bool:
 
 def _length_ns(lines: Lines) -> int:
     days = _days(lines)
+    # Daily bars count by their dates: their time of day may be the end of the session.
     times = days.astype("M8[ns]").view(np.int64) if _is_daily(lines) else lines["moment"] * 1000
     return nominal_ns(find_length(times, days, "UTC"))
 
@@ -298,6 +316,7 @@ def _length_ns(lines: Lines) -> int:
 def _session_end(lines: Sequence[Lines]) -> str | None:
     """The time of day that all bars have, if they are daily and it is not 00:00."""
     times = np.unique(np.concatenate([line["moment"] % DAY_US for line in lines]))
+    # A job has one time of day for all daily bars.
     if len(times) > 1 or not times[0] or not all(map(_is_daily, lines)):
         return None
     return (datetime.min + timedelta(microseconds=int(times[0]))).time().isoformat()
@@ -311,6 +330,7 @@ def _write_parquet(path: Path, lines: Lines, columns: Sequence[str], daily: bool
         times = {"date": pa.array(_days(lines), pa.date32())}
     else:
         times = {"datetime": pa.array(lines["moment"].astype("datetime64[us]"))}
+    # A feed may lack a line that another one has, such as the open interest of futures.
     missing = np.full(len(lines["moment"]), np.nan)
     names = (*PRICES, "volume", *columns)
     values = {name: pa.array(lines.get(name, missing)) for name in names}

@@ -1,4 +1,4 @@
-"""Which of a script's feeds a job can trade, and the names that the job gives to all of them."""
+"""The feeds of a script that a job can trade, and the names that the job gives to all feeds."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def symbol_places(feeds: Sequence[ObservedFeed]) -> list[int]:
     another one.
     """
     plain = [place for place, feed in enumerate(feeds) if feed.resampled is None]
+    # Only resampled feeds: a job needs some symbol, and takes the first one.
     first, *others = plain or [0]
     return [first, *others] if any(feeds[place].is_traded for place in others) else [first]
 
@@ -31,6 +32,7 @@ def feed_names(feeds: Sequence[ObservedFeed], symbols: Sequence[int]) -> list[st
     Of several symbols, each has resampled feeds of its own, whose names begin with the symbol's.
     """
     names = [_clean(feed.name) or _usual_name(place, feed) for place, feed in enumerate(feeds)]
+    # Compared without case, since the names become files. The places make them distinct.
     if len({name.casefold() for name in names}) < len(names):
         width = len(str(len(names)))
         names = [f"{place:0{width}}-{name}" for place, name in enumerate(names)]
@@ -52,5 +54,6 @@ def _span_name(span: str) -> str:
 def _clean(name: str) -> str:
     """A feed's name as a symbol that can also name an auxiliary feed; of a path, the file's."""
     stem = Path(name).name if "/" in name or "\\" in name else name
+    # Symbols such as ^GSPC and EURUSD=X keep their marks.
     text = re.sub(r"[^\w.^=-]+", "-", stem, flags=re.ASCII).strip("-.")[:60]
     return text if SYMBOL.fullmatch(text) else ""

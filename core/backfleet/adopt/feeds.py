@@ -48,8 +48,10 @@ def observed_feeds(cerebro: Any, folder: Path, run: int) -> Feeds:
         label = feed._name or f"feed {position}"
         is_traded = id(feed) in traded
         refusals += _refusals(feed, label, is_traded)
+        # backtrader converts a time when it is shown, and a job shows it without a conversion.
         if feed._tz is not None:
             notes.append(f"{label} has a time zone; in a job, the strategy sees its times in UTC")
+        # After the pass, since a feed that is not preloaded has its bars only then.
         lines = _lines_of(feed)
         # numpy's types take an array of any name for its option `allow_pickle`.
         np.savez(folder / feed_file(run, position), **lines)  # type: ignore[arg-type]
@@ -73,6 +75,7 @@ def _compensations(feeds: Sequence[Any]) -> Iterator[Statement]:
     """The statements that let trades of a feed change the position of another one."""
     for place, feed in enumerate(feeds):
         other = _position(feeds, feed._compensate)
+        # None if the feed compensates no other one.
         if other is not None:
             code = PythonCode(f"self.datas[{place}].compensate(self.datas[{other}])")
             yield Statement("start", code, f"the compensation of feed {other} by feed {place}")
@@ -82,18 +85,22 @@ def _traded(cerebro: Any) -> Iterator[Any]:
     """The feeds that strategies have traded. A broker that does not check the cash at submission
     keeps no list of its orders."""
     broker = cerebro.broker
+    # Orders that never filled count, too: the job must be able to place them.
     yield from (order.data for order in (*broker.orders, *broker.pending))
     for strategy in cerebro.runningstrats:
+        # The keys are feeds; this also finds those whose orders the broker has forgotten.
         yield from strategy._trades
 
 
 def _lines_of(feed: Any) -> dict[str, NDArray[Any]]:
+    # The arrays can be longer than the bars, by what `lookahead` reserves.
     count = feed.buflen()
     lines = {
         name: np.array(getattr(feed.lines, name).array[:count], np.float64)
         for name in feed.getlinealiases()
     }
     moments = map(_moment, lines.pop("datetime"))
+    # Integer arithmetic: a timestamp as a float has too few digits for microseconds.
     micros = [(moment - EPOCH) // datetime.resolution for moment in moments]
     return {**lines, "moment": np.array(micros, np.int64)}
 
@@ -125,6 +132,7 @@ def _refusals(feed: Any, label: str, is_traded: bool) -> list[str]:
 
 def _is_longer(feed: Any) -> bool:
     """Whether the bars of a feed are resampled from those of another one."""
+    # A feed that is resampled itself, without a clone, is an ordinary feed with longer bars.
     return bool(feed.resampling and feed._clone)
 
 
@@ -144,6 +152,7 @@ def _span_of(feed: Any) -> str:
 def _csv_of(feed: Any) -> CsvFeed | None:
     """The file of a CSV feed that has a header and no filters; None for all else."""
     plain = isinstance(feed, bt.feed.CSVDataBase) and isinstance(feed.p.dataname, (str, Path))
+    # Filters and resampling change the bars, so the file does not hold what the strategy saw.
     if not plain or feed._filters or feed.resampling or not feed.p.headers:
         return None
     columns = _columns_of(feed)
@@ -161,6 +170,7 @@ def _columns_of(feed: Any) -> dict[str, int] | None:
         aliases = [name for name in feed.getlinealiases() if name != "datetime"]
         given = {name: getattr(feed.p, name) for name in aliases}
         given = {**given, "date": feed.p.datetime, "time": feed.p.time}
+        # -1 or None stands for a column that is not there.
         columns = {name: int(i) for name, i in given.items() if i is not None and i >= 0}
         return columns if {"date", *prices} <= columns.keys() else None
     if isinstance(feed, bt.feeds.YahooFinanceCSVData):
@@ -181,4 +191,5 @@ def _date_format(feed: Any) -> str | None:
         return None
     with_time = feed.p.time is not None and feed.p.time >= 0
     text: str = feed.p.dtformat + (f" {feed.p.tmformat}" if with_time else "")
+    # The source `csv` reads these without being told.
     return None if text in ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S") else text

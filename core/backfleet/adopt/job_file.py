@@ -55,6 +55,7 @@ def job_text(
         if feed.options is not None:
             lines.append(f"options = {_inline(feed.options)}")
     file = strategy.rpartition(":")[0]
+    # A new dict, so `symbols` can be taken out of it.
     broker = in_file(run.broker, file)
     costs = broker.pop("symbols", {})
     lines += ["", "[broker]", *_pairs(broker)]
@@ -132,6 +133,8 @@ def _parameter(parameter: ObservedParameter) -> str:
 def _spec(values: Sequence[Any]) -> str:
     if len(values) == 1:
         return _toml(values[0])
+    # Fractions are written one by one: a range computes them in decimals, and the script may have
+    # computed them in binary.
     if len(values) >= MIN_RANGE and all(type(value) is int for value in values):
         step = values[1] - values[0]
         if step and all(b - a == step for a, b in pairwise(values)):
@@ -140,6 +143,7 @@ def _spec(values: Sequence[Any]) -> str:
 
 
 def _key(name: str) -> str:
+    # A quoted key is a text in quotes, so all marks in it are escaped.
     return tomlkit.key(name).as_string() if name.isidentifier() else _toml(name)
 
 

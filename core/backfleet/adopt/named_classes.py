@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,10 +21,13 @@ __all__ = [
 ]
 
 SignalTables = Mapping[str, Sequence[ClassTable]]
+AddedAnalyzer = tuple[Any, Sequence[Any], Mapping[str, Any]]
+"""An analyzer's class and its arguments, by position and by name."""
 
 
 def given_sizer(cerebro: Any) -> tuple[Any, Sequence[Any], Mapping[str, Any]]:
     """The class of the sizer, None for no own one, and its arguments."""
+    # As Cerebro looks it up: the sizer of strategy 0, otherwise the default one.
     sizer, args, kwargs = cerebro.sizers.get(0, cerebro.sizers.get(None, (None, (), {})))
     return sizer, args, kwargs
 
@@ -31,6 +35,7 @@ def given_sizer(cerebro: Any) -> tuple[Any, Sequence[Any], Mapping[str, Any]]:
 def sizer_table(cerebro: Any) -> ClassTable | None:
     """The sizer as a table; None without one, and if a job cannot name it."""
     sizer, args, kwargs = given_sizer(cerebro)
+    # A table has names for arguments; those by position go into a subclass.
     if sizer is None or args:
         return None
     try:
@@ -49,6 +54,7 @@ def signal_tables(cerebro: Any) -> SignalTables | None:
             table = class_table_of(indicator, "signal", kwargs)
         except NoCode:
             return None
+        # Several signals of one kind keep their order, which the labels count.
         tables.setdefault(signal_name(number).lower(), []).append(table)
     return tables
 
@@ -62,28 +68,27 @@ def signal_name(number: int) -> str:
 def analyzer_tables(cerebro: Any) -> Mapping[str, ClassTable]:
     """The analyzers that a job can name, by their names."""
     tables: dict[str, ClassTable] = {}
-    for analyzer, args, kwargs in cerebro.analyzers:
-        arguments = dict(kwargs)
-        name = _analyzer_name(analyzer, arguments.pop("_name", ""))
+    for name, (analyzer, args, kwargs) in _by_name(cerebro):
+        arguments = {key: value for key, value in kwargs.items() if key != "_name"}
         try:
-            if not args and name not in tables and analyzer_name(name):
+            if not args and analyzer_name(name):
                 tables[name] = class_table_of(analyzer, "analyzer", arguments)
         except (NoCode, ValueError):
             continue
     return tables
 
 
-def _analyzer_name(analyzer: Any, name: str) -> str:
-    return name or analyzer.__name__.lower()
-
-
-def unnamed_analyzers(
-    cerebro: Any, tables: Mapping[str, ClassTable]
-) -> Iterator[tuple[Any, Sequence[Any], Mapping[str, Any]]]:
+def unnamed_analyzers(cerebro: Any, tables: Mapping[str, ClassTable]) -> Iterator[AddedAnalyzer]:
     """The analyzers that a job cannot name, with their arguments."""
-    seen: set[str] = set()
-    for analyzer, args, kwargs in cerebro.analyzers:
-        name = _analyzer_name(analyzer, kwargs.get("_name", ""))
-        if name not in tables or name in seen:
-            yield analyzer, args, kwargs
-        seen.add(name)
+    return (added for name, added in _by_name(cerebro) if name not in tables)
+
+
+def _by_name(cerebro: Any) -> Iterator[tuple[str, AddedAnalyzer]]:
+    """The analyzers by the names that backtrader gives them: it numbers the second and later ones
+    of a name."""
+    counts: Counter[str] = Counter()
+    for added in cerebro.analyzers:
+        analyzer, _, kwargs = added
+        name = kwargs.get("_name", "") or analyzer.__name__.lower()
+        yield f"{name}{counts[name] or ''}", added
+        counts[name] += 1

@@ -45,7 +45,7 @@ class CsvFeed:
     date_format
         As `datetime.strptime` reads it; None for ISO 8601.
     columns
-        Position of the column by what it holds: date, time, open and so on, and further lines.
+        Position of the column by what it holds: date, time, open and so on, and additional lines.
     """
 
     path: str

@@ -53,14 +53,18 @@ def run_adopted_job(job_file: Path, store: Path) -> Sequence[JobResult]:
     from backfleet.chunks.column_names import parameter_column
 
     job = load_job(job_file, store)
+    # Without reuse: a proof has to compute.
     finished = run(job, progress=None, reuse=False)
     names = finished.manifest.points.names
     results = []
     for row in finished.results().to_dict("records"):
         params = {name: json.dumps(row[parameter_column(name)]) for name in names}
         failed = row["status"] == "error"
+        # Two floats have the same shortest text only if they are equal to the last bit; NaN equals
+        # NaN.
         value = None if failed else repr(float(row["final_value"]))
         results.append(JobResult(params, value, str(row["error"]) if failed else ""))
+    # Their workers ended before they could store a row, so no row has the error.
     if len(results) < finished.manifest.tasks:
         failures = [f"{failure.kind}: {failure.message}" for failure in finished.failures()]
         raise UserError("; ".join(dict.fromkeys(failures)) or "its workers gave up")
@@ -86,5 +90,6 @@ def _job_text(point: ObservedPoint, results: Sequence[JobResult]) -> str:
         if all(result.params.get(name) == text for name, text in point.params.items()):
             if result.final_value is not None:
                 return result.final_value
+            # backtrader passes over a strategy that raises this error; a task reports it.
             return "skipped" if SKIPPED in result.error else result.error
     return "no task"

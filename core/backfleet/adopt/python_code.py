@@ -17,6 +17,7 @@ __all__ = ["MAIN", "NoCode", "PythonCode", "arguments_code", "python_code_of"]
 
 MAIN = "__main__"
 MAX_CODE_CHARS = 20_000
+# Ends the recursion into a container that contains itself, too.
 MAX_DEPTH = 20
 NAMESPACES = ("", "indicators.", "sizers.", "analyzers.", "observers.", "strategies.", "feeds.")
 DATETIME = (datetime.date, datetime.time, datetime.timedelta)
@@ -72,6 +73,7 @@ def _code_of(value: Any, depth: int) -> PythonCode:
         raise NoCode("it is nested too deeply")
     if isinstance(value, np.generic):
         value = value.item()
+    # The exact type: the repr of a subclass, such as an enum, is no code that gives it.
     kind = type(value)
     if value is None or kind in (bool, int, str, bytes):
         return PythonCode(repr(value))
@@ -79,6 +81,7 @@ def _code_of(value: Any, depth: int) -> PythonCode:
         return PythonCode(repr(value) if math.isfinite(value) else f'float("{value}")')
     if kind in (list, tuple, set, frozenset, dict):
         return _container(value, depth + 1)
+    # A pandas.Timestamp is a datetime, but not this one.
     if isinstance(value, DATETIME) and kind.__module__ == "datetime":
         return _date(value)
     if kind is argparse.Namespace:
@@ -130,13 +133,17 @@ def _date(value: Any) -> PythonCode:
 
 def _reference(value: Any) -> PythonCode:
     module, name = getattr(value, "__module__", None), value.__qualname__
+    # As in "f.<locals>.Class" and "<lambda>".
     if "<" in name:
         raise NoCode(f"{name} is defined inside a function or is a lambda")
     if module == MAIN:
+        # The script's own name: its statement is taken from the source.
         return PythonCode(name, (), (name.partition(".")[0],))
     for space in NAMESPACES:
         if _attribute(bt, space + name) is value:
             return PythonCode(f"bt.{space}{name}", ("import backtrader as bt",))
+    # The import runs nothing new, because the script has imported the module. The comparison finds
+    # names that were replaced since.
     if module and _attribute(importlib.import_module(module), name) is value:
         top = name.partition(".")[0]
         imports = () if module == "builtins" else (f"from {module} import {top}",)

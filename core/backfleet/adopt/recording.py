@@ -42,6 +42,7 @@ class ObservationLog:
     def add(self, run: ObservedRun) -> None:
         """Add a run that has ended."""
         self._runs.append(run)
+        # All runs again each time: the script may end, or be killed, before the next one.
         content = encode_record(RECORD_FORMAT, ObservedScript(tuple(self._runs)))
         (self.folder / RUNS_FILE).write_bytes(content)
 
@@ -51,6 +52,7 @@ def recording_runs(log: ObservationLog) -> Iterator[None]:
     """Put a Cerebro that records in the place of backtrader's own."""
     stock = bt.Cerebro
     recorder = _recording_cerebro(stock, log)
+    # Both names, since scripts import it from either module.
     bt.Cerebro = bt.cerebro.Cerebro = recorder
     try:
         yield
@@ -77,9 +79,11 @@ def _recording_cerebro(stock: Any, log: ObservationLog) -> Any:
             super().optstrategy(strategy, *args, **swept)
 
         def run(self, **kwargs: Any) -> Any:
+            # backtrader returns at once, and there is nothing to adopt.
             if not self.datas:
                 return super().run(**kwargs)
             self._recorder = recorder = _RunRecorder(self, log)
+            # If it raises, the run is not recorded, and the script sees the error.
             result = super().run(**_observable(self, kwargs))
             self._recorder = None
             log.add(recorder.observed())
@@ -94,6 +98,7 @@ def _recording_cerebro(stock: Any, log: ObservationLog) -> Any:
                 recorder.after(iterstrat)
             return result
 
+        # Plots need a display and matplotlib, and change no number.
         def plot(self, *args: Any, **kwargs: Any) -> list[Any]:
             return []
 
@@ -104,7 +109,9 @@ def _observable(cerebro: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of a run, without those that hide it from this process."""
     seen = dict(kwargs)
     if cerebro._dooptimize:
+        # With more processes, the passes would run where nothing records them.
         seen["maxcpus"] = 1
+    # `exactbars` lets lines forget old bars, which are the data of the job.
     saving = int(kwargs.get("exactbars", cerebro.p.exactbars))
     if saving:
         # The bars come in the same way, but memory is not saved, or they would be gone.
@@ -127,6 +134,7 @@ class _RunRecorder:
 
     def before(self, iterstrat: Any) -> None:
         """Note what counts when the first pass begins."""
+        # The first pass stands for all: they differ in parameters only.
         if self._setup is None:
             self._setup = Setup.of(self._cerebro, iterstrat)
             self._globals = _plain_globals()
@@ -137,10 +145,12 @@ class _RunRecorder:
         if not self._passes:
             file = self._log.folder, self._log.next_run
             self._feeds = observed_feeds(self._cerebro, *file)
+        # No strategy has run if it raised a StrategySkipError.
         value = repr(float(self._cerebro.broker.getvalue())) if ran else None
         self._passes.append((iterstrat[0][2], value))
 
     def observed(self) -> ObservedRun:
+        # `run` calls `runstrategies` at least once if there is data.
         assert self._setup is not None
         chosen = self._setup.parameters([params for params, _ in self._passes])
         names = [parameter.name for parameter in chosen.parameters if len(parameter.values) > 1]
@@ -174,6 +184,7 @@ def _plain_globals() -> dict[str, PythonCode]:
     """The script's names whose values are plain."""
     values: dict[str, PythonCode] = {}
     for name, value in list(vars(sys.modules[MAIN]).items()):
+        # Functions and classes are taken from the source.
         if name.startswith("__") or callable(value):
             continue
         try:

@@ -16,7 +16,8 @@ from backfleet.store.records import decode_record
 
 __all__ = ["Ending", "Script", "read_observation", "run_in_child"]
 
-MAX_OUTPUT_CHARS = 100_000
+MAX_OUTPUT_BYTES = 100_000
+"""The end of a script's output that is searched for a traceback."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,11 @@ def run_in_child(script: Script, folder: Path) -> Ending:
 
     Plots appear nowhere, and nobody answers where the script asks.
     """
+    # -P keeps the current directory off the path, as for a plain run of a script elsewhere.
     command = [sys.executable, "-P", "-m", "backfleet.adopt.child", str(folder), str(script.path)]
     # Sets of texts have one order, the one that workers have.
     settings = {"MPLBACKEND": "Agg", "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1"}
+    # A file and no pipe, which a script that prints a lot could fill.
     output = folder / "output.txt"
     with output.open("wb") as stream:
         child = subprocess.Popen(
@@ -57,10 +60,12 @@ def run_in_child(script: Script, folder: Path) -> Ending:
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
+            # A process group of its own, which can be killed as a whole.
             start_new_session=True,
         )
         try:
             code = child.wait(script.timeout)
+        # An interrupt of the user, too: the script must not run on.
         except BaseException as error:
             # Processes that the script has started, too.
             os.killpg(child.pid, signal.SIGKILL)
@@ -76,11 +81,14 @@ def run_in_child(script: Script, folder: Path) -> Ending:
 
 def _failure(output: Path, code: int) -> str:
     """The last line of what the script printed, which of a traceback is the error."""
-    text = output.read_text("utf-8", "replace")[-MAX_OUTPUT_CHARS:].strip()
+    with output.open("rb") as stream:
+        # Only the end is read: a script that prints on every bar can fill gigabytes.
+        stream.seek(max(0, output.stat().st_size - MAX_OUTPUT_BYTES))
+        text = stream.read().decode("utf-8", "replace").strip()
     last = printable_line(text.rpartition("\n")[2])
-    # A prompt has no end of a line before it.
     if code < 0:
         return f"it was ended by signal {-code}"
+    # Not at the start of a line only: a prompt leaves no end of line before the traceback.
     if "Traceback (most recent call last):" not in text:
         return f"it ended with exit code {code}" + (f" after printing {last!r}" if last else "")
     if last.startswith("EOFError"):
@@ -94,6 +102,7 @@ def read_observation(script: Script, folder: Path, ending: Ending) -> ObservedSc
     Raises UserError if the script ran no backtest.
     """
     record = folder / RUNS_FILE
+    # A run that has ended can be adopted, whatever the script did afterwards.
     if record.is_file():
         return decode_record(ObservedScript, RECORD_FORMAT, record.read_bytes())
     if ending.failure is not None:

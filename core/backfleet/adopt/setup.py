@@ -67,6 +67,8 @@ class Setup:
     @classmethod
     def of(cls, cerebro: Any, iterstrat: Sequence[Any]) -> Setup:
         """Read what a Cerebro was given, before anything of it is started."""
+        # Further strategies are refused below, but the first one is still described for the
+        # message.
         strategy, args, _ = iterstrat[0]
         broker = BrokerSetup.of(cerebro)
         sizer, analyzers = sizer_table(cerebro), analyzer_tables(cerebro)
@@ -75,11 +77,14 @@ class Setup:
         statements = list(broker.statements)
         notes: list[str] = []
         try:
+            # None means that a job cannot name it, or that there is none, which yields no
+            # statement.
             statements += _sizer(cerebro) if sizer is None else ()
             statements += _signals(cerebro) if signals is None else ()
             for part in (_observers, _indicators, _history):
                 statements += part(cerebro, strategy)
             statements += _analyzers(cerebro, strategy, analyzers)
+        # The first problem ends the statements; the refusal is what counts then.
         except NoCode as error:
             refusals.append(str(error))
         notes += _left_out(cerebro, strategy, analyzers)
@@ -110,14 +115,18 @@ class Setup:
         chosen: list[ObservedParameter] = []
         statements: list[Statement] = []
         refusals: list[str] = []
+        # All passes have the same parameters.
         for name in passes[0]:
+            # `[signals]` has them.
             if name == SIGNALS and issubclass(self.cls, bt.SignalStrategy):
                 continue
             values = _distinct([params[name] for params in passes])
             if name in SIGNAL_SWITCHES and values == [False]:
                 continue
+            # backtrader hands such arguments to `__init__`, which a job cannot.
             if name not in defaults:
                 refusals.append(f"the strategy is given {name}, which is not among its params")
+            # In this order: a key of the job, a refused sweep, and a fixed value in a subclass.
             elif (texts := _job_values(name, defaults[name], values)) is not None:
                 chosen.append(ObservedParameter(name, texts))
             elif len(values) > 1:
@@ -154,6 +163,7 @@ def _distinct(values: Sequence[Any]) -> list[Any]:
     """The values without repetitions; 1, 1.0 and True are three values."""
     distinct: list[Any] = []
     for value in values:
+        # A loop and no set, since values may be lists.
         if not any(type(value) is type(known) and value == known for known in distinct):
             distinct.append(value)
     return distinct
@@ -171,6 +181,7 @@ def _job_values(name: str, default: object, values: Sequence[Any]) -> tuple[str,
             same = parameter.coerce(value)
         except JobError:
             return None
+        # An int where the default is a float would arrive as a float, and may divide otherwise.
         if type(same) is not type(value) or same != value:
             return None
         texts.append(json.dumps(value))
@@ -219,6 +230,7 @@ def _observers(cerebro: Any, strategy: Any) -> Iterator[Statement]:
     given = list(cerebro.observers)
     if cerebro.p.stdstats:
         trades = bt.observers.Trades if len(cerebro.datas) == 1 else bt.observers.DataTrades
+        # What Cerebro adds by itself if `stdstats` is on, in its order.
         standard = (bt.observers.Broker, False), (bt.observers.BuySell, True), (trades, False)
         given = [(multi, observer, (), {}) for observer, multi in standard] + given
     for multi, observer, args, kwargs in given:
@@ -266,10 +278,12 @@ def _left_out(cerebro: Any, strategy: Any, tables: Mapping[str, ClassTable]) -> 
 def _mentions(strategy: Any, *words: str) -> bool:
     """Whether the source of a strategy, or of a base that is not backtrader's, has a word."""
     for cls in strategy.__mro__:
+        # backtrader's own classes mention observers and analyzers in every strategy.
         if cls.__module__.partition(".")[0] in ("backtrader", "builtins"):
             continue
         try:
             source = inspect.getsource(cls)
+        # A class without a source file, such as one that `type` has made.
         except (OSError, TypeError):
             continue
         if any(word in source for word in words):

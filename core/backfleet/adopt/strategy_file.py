@@ -56,6 +56,7 @@ def strategy_file(script: Path, run: ObservedRun, names: Mapping[str, str]) -> S
 
     `names` has the new names of feeds that are renamed.
     """
+    # Everything whose names have to be found in the script.
     codes = [run.strategy, *run.classes, *(statement.code for statement in run.statements)]
     taken = ScriptSource(_read(script), run.globals).take(n for code in codes for n in code.names)
     extra = [line for code in codes for line in code.imports] + list(taken.imports)
@@ -64,8 +65,10 @@ def strategy_file(script: Path, run: ObservedRun, names: Mapping[str, str]) -> S
     if run.statements or class_name == NO_STRATEGY:
         class_name = _free_name(SUBCLASS, text)
         text = f"{text.rstrip()}\n\n\n{_subclass(class_name, run, names)}"
+    # Added last, in front: the docstring must come before the imports of the future.
     text = f'"""Taken from {script.name} by \'backfleet adopt\'."""\n\n{text.lstrip()}'
     modules = tuple(_modules(script.absolute().parent, text))
+    # A copied module keeps its name, as others import it by that.
     name = "adopted.py" if Path("strategy.py") in modules else "strategy.py"
     if not class_name.isidentifier():
         # A job names a class of the file itself.
@@ -86,12 +89,14 @@ def _read(script: Path) -> str:
 def _with_imports(lines: Iterable[str], taken: TakenSource) -> str:
     """The source with the lines of imports that it lacks, behind those of the future."""
     present = set(taken.text.splitlines())
+    # Whole lines are compared; an import that is there in another form is only repeated.
     missing = [line for line in dict.fromkeys(lines) if line not in present]
     parts = [taken.future, "\n".join([*missing, taken.text.strip()])]
     return "\n\n".join(filter(None, parts)).strip() + "\n"
 
 
 def _free_name(name: str, text: str) -> str:
+    # A search in the text is stricter than necessary, and never too lax.
     while name in text:
         name += "Strategy"
     return name
@@ -116,6 +121,7 @@ def _subclass(name: str, run: ObservedRun, names: Mapping[str, str]) -> str:
         parts += [f"        {line}" for line in by_place["init"]]
     if by_place["start"]:
         parts.append("\n    def start(self):")
+        # Before the strategy's own `start`, which may rely on what Cerebro had set by then.
         parts += [f"        {line}" for line in by_place["start"]]
         parts.append("        super().start()")
     return "\n".join(parts) + "\n"
@@ -130,16 +136,25 @@ def _renamed(statement: Statement, names: Mapping[str, str]) -> str:
 def _modules(folder: Path, text: str) -> Iterator[Path]:
     """The files below a folder that a source imports, and what they import in turn."""
     seen: set[Path] = set()
-    waiting = [(text, Path())]
+    waiting: list[tuple[Iterable[str], Path]] = [(_imported(text), Path())]
     while waiting:
-        source, package = waiting.pop()
-        for name in _imported(source):
+        names, package = waiting.pop()
+        for name in names:
             for file in _files_of(folder, package, name):
+                # Modules can import each other.
                 if file in seen:
                     continue
                 seen.add(file)
                 yield file
-                waiting.append((_read(folder / file), file.parent))
+                waiting.append((_imported_by(folder / file), file.parent))
+
+
+def _imported_by(file: Path) -> list[str]:
+    try:
+        return list(_imported(_read(file)))
+    except (SyntaxError, ValueError):
+        # Python cannot read the module, so the script has never imported it.
+        return []
 
 
 def _imported(source: str) -> Iterator[str]:
@@ -148,6 +163,7 @@ def _imported(source: str) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = "." * node.level + (node.module or "")
+            # `from package import name` runs the package, and `name` may be a module in it.
             yield base
             between = "." if node.module else ""
             yield from (f"{base}{between}{alias.name}" for alias in node.names)

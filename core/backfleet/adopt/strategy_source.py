@@ -68,6 +68,8 @@ class ScriptSource:
         self._binders: dict[str, list[int]] = {}
         for position, statement in enumerate(self._body):
             for name in _bound(statement):
+                # All statements that bind a name, in order, since a later one may replace an
+                # earlier one.
                 self._binders.setdefault(name, []).append(position)
 
     def take(self, names: Iterable[str]) -> TakenSource:
@@ -77,6 +79,7 @@ class ScriptSource:
         refusals: list[str] = []
         waiting, seen = list(names), set()
         for position, statement in enumerate(self._body):
+            # Kept whatever is used, since it may bind any name.
             if _is_star_import(statement):
                 kept[position] = [self._segment(statement)]
         while waiting:
@@ -86,6 +89,7 @@ class ScriptSource:
             seen.add(name)
             for position in self._binders.get(name, ()):
                 statement = self._body[position]
+                # Definitions come first, although a name may have a plain value, too.
                 if _is_definition(statement):
                     kept[position] = [self._segment(statement)]
                     waiting += self._needed(statement)
@@ -97,6 +101,7 @@ class ScriptSource:
                 else:
                     refusals.append(f"the strategy uses {name}, {reason}")
         future = [ast.unparse(statement) for statement in self._body if _is_future(statement)]
+        # In the script's order: a statement may need those above it.
         parts = [text for position in sorted(kept) for text in kept[position]]
         return TakenSource(
             "\n".join(future), _arranged(parts), tuple(dict.fromkeys(imports)), tuple(refusals)
@@ -113,10 +118,11 @@ class ScriptSource:
             return
         imports += value.imports
         waiting += value.names
+        # A list, because one statement can bind several names: `a, b = 1, 2`.
         kept.setdefault(first, []).append(self._literal(name, self._body[first], value))
 
     def _literal(self, name: str, statement: ast.stmt, value: PythonCode) -> str:
-        """The script's own line, with its comment, where it says the same."""
+        """Return the code that assigns a value: the script's own line, if it says the same."""
         text = f"{name} = {value.text}"
         if isinstance(statement, ast.Assign) and len(self._binders[name]) == 1:
             segment = self._segment(statement)
@@ -126,6 +132,8 @@ class ScriptSource:
 
     def _needed(self, statement: ast.stmt) -> set[str]:
         """The script's names that a statement uses, now or when it is called."""
+        # symtable tells a global name from a local one of the same spelling, which a walk of the
+        # tree cannot.
         table = symtable.symtable(ast.unparse(statement), "script", "exec")
         return set(_used(table, top=True)) & self._binders.keys()
 
@@ -141,6 +149,8 @@ class ScriptSource:
         stop = statement.end_lineno or first + 1
         own = {*range(first, stop)}
         for other in self._body:
+            # Another statement on the same line, as in `a = 1; b = 2`: the line cannot be taken
+            # whole.
             if other is not statement and own & {other.lineno - 1, (other.end_lineno or 0) - 1}:
                 return ast.unparse(statement)
         while (
@@ -186,7 +196,7 @@ def _is_definition(statement: ast.stmt) -> bool:
 
 
 def _reason_against(statement: ast.stmt, name: str) -> str | None:
-    """Why an assignment cannot be repeated in another file; None if it can."""
+    """Return why an assignment cannot be repeated in another file; None if it can."""
     place = f"which line {statement.lineno} of the script sets"
     if not isinstance(statement, ASSIGNMENTS):
         return f"{place} while the script runs"
@@ -203,6 +213,8 @@ def _unsafe_call(statement: ast.stmt) -> str | None:
         parts = called.split(".")
         is_builtin = len(parts) == 1 and hasattr(builtins, parts[0])
         is_local = len(parts) == 1 and parts[0][:1].isupper()
+        # A name with a capital letter is a class of the script or of a library, whose call makes an
+        # object.
         safe = is_builtin or is_local or parts[0] in SAFE_MODULES or parts[0] in ("np", "dt")
         if not safe or UNSAFE & set(parts):
             return called
@@ -225,6 +237,7 @@ def _bound(statement: ast.stmt) -> Iterator[str]:
 
 def _used(table: symtable.SymbolTable, top: bool = False) -> Iterator[str]:
     for symbol in table.get_symbols():
+        # At the top, every name is the script's; in a function, only those that are not its own.
         if symbol.is_referenced() and (top or symbol.is_global()):
             yield symbol.get_name()
     for inner in table.get_children():

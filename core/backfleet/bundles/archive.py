@@ -29,6 +29,7 @@ from backfleet.errors import CorruptObject, UserError
 
 __all__ = ["Archive", "open_archive"]
 
+# An entry of the directory takes up to 122 bytes here, so 200,000 files take 24 MB.
 MAX_READ_BYTES = 2**25
 """Bytes of one read from the file; the zip file's directory is read at once."""
 
@@ -55,9 +56,11 @@ class Archive:
         self._path = path
         self._archive = archive
         self._entries = _checked_entries(archive)
+        # The record is no object of the run, and lists itself nowhere.
         record = self._entries.pop(RECORD, None)
         if record is None:
             raise CorruptObject(f"it holds no {RECORD}")
+        # The size of the entry is true: it is compared with what is read.
         if record.file_size > MAX_RECORD_BYTES:
             raise CorruptObject(f"its {RECORD} has {record.file_size:,} bytes")
         self.bundle: Bundle = decode_bundle(self._content(record))
@@ -103,6 +106,8 @@ def open_archive(path: Path) -> Iterator[Archive]:
             file = stack.enter_context(_BoundedFile(path))
             archive = stack.enter_context(ZipFile(file))
             opened = Archive(path, archive, os.fstat(file.fileno()).st_size)
+        # Outside of `_naming_faults`: errors of the store while importing are no faults of the
+        # bundle.
         yield opened
 
 
@@ -110,6 +115,7 @@ def open_archive(path: Path) -> Iterator[Archive]:
 def _naming_faults(path: Path) -> Iterator[None]:
     try:
         yield
+    # First, since it is about the file and not about what is in it.
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}. Nothing was imported") from error
     except _FAULTS as error:
@@ -156,6 +162,7 @@ def _check_listed(
     """Raise CorruptObject unless the zip file holds the files that the record lists."""
     for name in sorted(files.keys() ^ entries.keys()):
         what = "lacks" if name in files else "holds"
+        # The first difference is enough for a message.
         raise CorruptObject(f"it {what} {name[:100]!r}, other than its {RECORD} says")
     for key, file in files.items():
         if entries[key].file_size != file.size:

@@ -32,6 +32,7 @@ CODE = "code.json"
 
 MAX_FILES = 200_000
 MAX_FILE_BYTES = 2**31
+# A listed file takes about 200 bytes of JSON, so 200,000 fit.
 MAX_RECORD_BYTES = 2**26
 
 # Submissions, handles, logs and parts belong to the machines that computed the run, and results
@@ -84,6 +85,7 @@ def check_files(files: Sequence[BundledFile]) -> None:
     keys = [file.key for file in files]
     if len(keys) > MAX_FILES:
         raise CorruptObject(f"it lists {len(keys):,} files; {MAX_FILES:,} are possible")
+    # Sorted, so that one run has one record; equal keys would hide each other.
     if keys != sorted(set(keys)):
         raise CorruptObject("its files are not sorted, or listed twice")
     for file in files:
@@ -101,5 +103,6 @@ def _check_file(file: BundledFile) -> None:
         digest = file.sha256[:80]
         raise CorruptObject(f"it lists {file.key} with {digest!r}, which is not a SHA-256")
     name = re.fullmatch(r"(?:blobs|code)/([0-9a-f]{64})(?:\.whl)?", file.key)
+    # These objects are named by their content, and readers rely on it.
     if name and name[1] != file.sha256:
         raise CorruptObject(f"it lists {file.key} with the SHA-256 {file.sha256}")

@@ -57,6 +57,7 @@ def export_bundle(run: Run, file: Path, *, overwrite: bool = False) -> Bundle:
 
 def _write(run: Run, archive: ZipFile) -> Bundle:
     files = []
+    # Sorted, and written without time or owner: the same run gives the same bytes.
     for key in sorted(_keys(run)):
         try:
             content = _content(run.store, key)
@@ -65,6 +66,7 @@ def _write(run: Run, archive: ZipFile) -> Bundle:
                 f"{error}. 'backfleet resume {run.url}' restores it; then export the run again"
             ) from error
         digest = hashlib.sha256(content).hexdigest()
+        # Its header names the undeclared files that its tasks have read.
         if key.startswith("chunks/"):
             _check_no_path(run, Chunk.from_bytes(content).header)
         archive.writestr(zip_entry(key), content)
@@ -73,6 +75,7 @@ def _write(run: Run, archive: ZipFile) -> Bundle:
         check_files(files)
     except CorruptObject as error:
         raise UserError(f"run {run.id} is too large for a bundle: {error}") from error
+    # The record comes last, as it has the hash of every file.
     bundle = Bundle(run.id, tuple(files))
     archive.writestr(zip_entry(RECORD), encode_bundle(bundle))
     return bundle
@@ -97,6 +100,7 @@ def _keys(run: Run) -> Iterator[str]:
     """Return the keys of the manifest, code, labels, windows, and of valid rows and details."""
     yield MANIFEST
     points_table = read_stored_manifest(run.store).points_table
+    # Only the blobs that something names: those of superseded chunks stay behind.
     blobs = set() if points_table is None else {points_table}
     run.chunk_index.refresh()
     for header in run.chunk_index.headers():

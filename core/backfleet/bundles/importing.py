@@ -49,8 +49,10 @@ def import_bundle(file: Path, store: str) -> ImportedRun:
     root = open_store(store)
     with open_archive(file) as archive:
         with archive.naming_faults():
+            # Reads the whole bundle: nothing is written before all of it is known to be sound.
             manifest = _checked_manifest(archive)
         target = root.at(manifest.run_id)
+        # Equal ids mean equal runs, so a run that is there already must have equal objects.
         was_stored = target.exists(MANIFEST)
         if was_stored:
             _check_equal(archive, target)
@@ -109,6 +111,7 @@ def _check_chunk(key: str, content: bytes, manifest: Manifest, keys: Container[s
     """Raise CorruptObject unless a chunk is one of this run, with its details in the bundle."""
     header = Chunk.from_bytes(content).header
     tasks = manifest.chunks[header.chunk]
+    # A sound chunk of another run would add rows that nobody computed for this one.
     if (header.run_id, header.key) != (manifest.run_id, key):
         raise CorruptObject(f"it is {header.key} of run {header.run_id}")
     if range(header.first, header.first + header.count) != tasks:
@@ -145,6 +148,7 @@ def _check_free(archive: Archive, target: Store) -> None:
 
 def _is_stored(archive: Archive, target: Store, key: str) -> bool:
     try:
+        # Sealed objects are compared without their seals, which differ between stores.
         return _read(target, key) == archive.read(key)
     except (CorruptObject, ObjectMissing):
         return False
@@ -163,6 +167,8 @@ def _write(archive: Archive, target: Store, keys: Sequence[str]) -> None:
 def _write_one(archive: Archive, target: Store, key: str) -> None:
     content = archive.read(key)
     is_chunk = key.startswith("chunks/")
+    # Sealed with the key of this store, since readers count only chunks that somebody here vouches
+    # for.
     is_new = put_sealed(target, key, content) if is_chunk else target.put_if_absent(key, content)
     if is_new or _is_extra(key):
         return

@@ -29,6 +29,7 @@ MIN_BARS = 60
 
 BACKTRADER = ("backtrader", "backtrader-stock")
 
+# With much cash, no order is rejected, so that the orders show what the strategy wants.
 RICH = BrokerSettings(cash=1_000_000.0, commission=0.0)
 
 
@@ -66,6 +67,7 @@ class CheckCase:
     def engines(self) -> tuple[str, ...]:
         """The engines that run it; the first one is that of a job with `engine = "auto"`."""
         events = [bars.events for bars in self.bars if bars.events is not None]
+        # The engine `vector` has no dividend tax.
         is_taxed = any(symbol.taxes.any() for symbol in events)
         return ("vector", *BACKTRADER) if self.is_vector and not is_taxed else BACKTRADER
 
@@ -75,7 +77,7 @@ class CheckCase:
         return ", ".join(bars.symbol for bars in self.bars)
 
     def on(self, bars: tuple[Bars, ...]) -> CheckCase:
-        """The same strategy on other bars."""
+        """Return the same strategy on other bars."""
         return replace(self, bars=bars)
 
     def run(self, engine: str | None = None) -> Outcome:
@@ -87,35 +89,42 @@ class CheckCase:
         return outcome
 
     def seed(self) -> None:
-        """Seed `random` and numpy's global generator, alike for all runs of this subject."""
+        """Seed `random` and numpy's global generator, alike for all runs of this case."""
+        # The seed follows from the name and the parameters, not from the bars: changed bars of a
+        # check must not change what is drawn.
         seed_generators(0, TaskKey(0, self.name, (), self.params))
 
     @cached_property
     def calendar(self) -> NDArray[np.int64]:
         """int64, ascending: every moment at which a symbol has a tradable bar."""
+        # Symbols of a portfolio can have different calendars.
         return np.unique(np.concatenate([bars.time[bars.tradable] for bars in self.bars]))
 
     def session(self, time: int) -> str:
-        """The session of a moment of the calendar, as YYYY-MM-DD."""
+        """Return the session of a moment of the calendar, as YYYY-MM-DD."""
+        # Each moment of the calendar is a bar of at least one symbol.
         bars = next(candidate for candidate in self.bars if time in candidate.time)
         return str(bars.session[np.searchsorted(bars.time, time)])
 
     def place(self, time: int, symbol: int) -> BarLocation:
-        """The bar of a symbol at a moment."""
+        """Return the last bar of a symbol up to a moment."""
         bars = self.bars[symbol]
+        # The last bar up to the moment: a symbol may have no bar at it.
         at = int(np.searchsorted(bars.time, time, "right")) - 1
+        # Strategies see tradable bars only.
         number = int(np.count_nonzero(bars.tradable[:at]))
         return BarLocation(bars.symbol, number, str(bars.session[at]))
 
 
 def check_cases_of(plan: Plan) -> Sequence[CheckCase]:
-    """A subject for each task at the job's first parameter point.
+    """Return a case for each task at the job's first parameter point.
 
-    Raises DataError where there are too few bars to tell anything.
+    Raises DataError if a task has too few bars to tell anything.
     """
     manifest = plan.manifest
     strategy = load_strategy(plan.strategy)
     loader = BarsLoader(plan.task_context(), row_hooks(plan.job.plugins))
+    # Tasks are numbered symbol by symbol, so this is the first point of each symbol.
     tasks = [manifest.task(index) for index in range(0, manifest.tasks, len(manifest.points))]
     subjects = [
         CheckCase(strategy, loader.of(key).bars, key.params, manifest.broker) for key in tasks

@@ -19,8 +19,10 @@ ADVICE = (
 
 
 def check_determinism(subjects: Sequence[CheckCase]) -> CheckResult:
-    """Run again in another order, in one process, everything comes out the same."""
+    """Check that runs in another order, in one process, give the same."""
     first = [signals_of(subject) for subject in subjects]
+    # Backwards and forwards, so that each case runs after another one than the first time: state
+    # that is left in a class or a module then shows.
     again = [*reversed([*enumerate(subjects)]), *enumerate(subjects)]
     for number, subject in again:
         difference = first_difference(first[number], signals_of(subject))
@@ -28,12 +30,13 @@ def check_determinism(subjects: Sequence[CheckCase]) -> CheckResult:
             message = f"{difference.ours} in one run and {difference.theirs} in another; {ADVICE}"
             place = subject.place(difference.time, difference.symbol)
             return CheckResult(CHECK, Status.FAILED, message, place)
+    # Equal signals can still lead to different fills and metrics.
     digests = [_digest(subject) for subject in subjects]
     for number, subject in again:
         if _digest(subject) != digests[number]:
             message = f"{subject.name}: fills or metrics differ between two runs; {ADVICE}"
             return CheckResult(CHECK, Status.FAILED, message)
-    return CheckResult(CHECK, Status.PASSED, "the same in every run, whichever ran before")
+    return CheckResult(CHECK, Status.PASSED, "the same in every run, whatever ran before")
 
 
 def _digest(subject: CheckCase) -> str:

@@ -23,12 +23,13 @@ MAX_NAMES = 3
 
 
 def check_engines(subjects: Sequence[CheckCase]) -> CheckResult:
-    """Orders, fills, trades and equity are the same to the last bit on every engine that takes the
-    strategy."""
+    """Check that orders, fills, trades and equity are equal to the last bit on every engine that
+    runs the strategy."""
     engines: Sequence[str] = ()
     for subject in subjects:
         engines = subject.engines
         ours = subject.run(engines[0])
+        # The first engine is the reference; all others are compared with it.
         for engine in engines[1:]:
             difference = _first_difference(ours, subject.run(engine))
             if difference is not None:
@@ -56,6 +57,7 @@ def _first_difference(ours: Outcome, theirs: Outcome) -> _Difference | None:
         left, right = getattr(ours, table), getattr(theirs, table)
         at = _first_differing(left, right)
         if at is not None:
+            # One side may end before the other.
             record = (left if at < len(left) else right)[at]
             return _Difference(table, record, *_words(left, right, at))
     return None
@@ -63,6 +65,7 @@ def _first_difference(ours: Outcome, theirs: Outcome) -> _Difference | None:
 
 def _first_differing(left: Records, right: Records) -> int | None:
     for at in range(max(len(left), len(right))):
+        # As bytes, so that a difference in the last bit counts, and NaN equals NaN.
         if left[at : at + 1].tobytes() != right[at : at + 1].tobytes():
             return at
     return None
@@ -78,6 +81,7 @@ def _words(left: Records, right: Records, at: int) -> tuple[str, str]:
         for name in left.dtype.names or ()
         if left[name][at].tobytes() != right[name][at].tobytes()
     ]
+    # False sorts before True: the fields that say most come first.
     shown = sorted(names, key=lambda name: name in SAY_LITTLE)[:MAX_NAMES]
     sides = (", ".join(f"{name} {side[name][at]}" for name in shown) for side in (left, right))
     return next(sides), next(sides)

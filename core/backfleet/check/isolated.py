@@ -47,10 +47,13 @@ class Surroundings:
     def enter(self) -> None:
         """Find the wheel first, backfleet, and what is installed; nothing else."""
         own = _roots_of_backfleet()
+        # No current folder and no PYTHONPATH: another machine has neither.
         kept = [entry for entry in sys.path if entry in own or _is_installation(entry)]
         sys.path[:] = [self.code, *kept]
+        # Editable installs find their code without `sys.path`.
         editable = [finder for finder in sys.meta_path if _is_editable(finder)]
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder not in editable]
+        # The first finder is asked before all others.
         sys.meta_path.insert(0, _Hidden(frozenset(self.hidden)))
 
 
@@ -70,12 +73,12 @@ class _Hidden(MetaPathFinder):
 
 
 def read_only(mapping: dict[Any, Any]) -> MappingProxyType[Any, Any]:
-    """A view of a dictionary; pickle takes a function for what it cannot take itself."""
+    """Return a view of a dictionary. pickle needs a function of a module for it."""
     return MappingProxyType(mapping)
 
 
 def signals_digest(signals: Signals) -> str:
-    """SHA-256 over signals, as hexadecimal digits."""
+    """Return the SHA-256 of signals as hexadecimal digits."""
     sha = hashlib.sha256()
     for array in (signals.time, signals.symbol, signals.values):
         sha.update(array.tobytes())
@@ -83,11 +86,13 @@ def signals_digest(signals: Signals) -> str:
 
 
 def answer(request: Path) -> Mapping[str, Any]:
-    """The digests of a strategy's signals, or the error that it raised."""
+    """Return the digests of a strategy's signals, or the error that it raised."""
     with request.open("rb") as stream:
         surroundings = Surroundings(**json.loads(stream.readline()))
+        # Before anything is unpickled or imported that could come from the wheel.
         surroundings.enter()
         target, tasks = pickle.load(stream)
+    # Deferred until this process finds modules as a worker does.
     from backfleet.check.check_case import CheckCase
     from backfleet.check.running import describe_error
     from backfleet.check.signals import signals_of
@@ -102,11 +107,12 @@ def answer(request: Path) -> Mapping[str, Any]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
+        # `load_strategy` wraps what the module raised, which is what the author has to see.
         return {"error": describe_error(error.__cause__ or error)}
 
 
 def _roots_of_backfleet() -> set[str]:
-    """Entries of `sys.path` through which backfleet and its own plugins are found."""
+    """Return the entries of `sys.path` through which backfleet and its own plugins are found."""
     from backfleet.plugins import list_plugins
 
     own = [plugin for plugin in list_plugins() if plugin.distribution == "backfleet"]
@@ -122,6 +128,7 @@ def _is_installation(entry: str) -> bool:
     path = Path(entry)
     if INSTALLED & set(path.parts):
         return True
+    # The standard library, its compiled modules, or its zip file.
     return path.is_relative_to(library) or (path.parent == library.parent and path.suffix == ".zip")
 
 

@@ -32,9 +32,9 @@ MOVES = (("rise", 1.0), ("fall", -1.0))
 
 
 def check_look_ahead(subjects: Sequence[CheckCase]) -> CheckResult:
-    """Signals up to a bar are the same when the bars after it are others, and when there are none.
+    """Check that signals up to a bar do not change with the bars after it, nor without these.
 
-    The first bar at which they are not is named.
+    A failure names the first bar at which they change.
     """
     cuts = 0
     for subject in subjects:
@@ -70,6 +70,7 @@ class _Search:
     def __init__(self, subject: CheckCase) -> None:
         self._subject = subject
         self._signals = signals_of(subject)
+        # A cut before this would leave a symbol without any bar.
         first = max(int(bars.time[0]) for bars in subject.bars)
         self._earliest = int(np.searchsorted(subject.calendar, first))
         self.cuts = self._choose_cuts()
@@ -79,7 +80,7 @@ class _Search:
         leak = next(self._leaks(self.cuts), None)
         if leak is None:
             return None
-        # There may be an earlier one between the cuts.
+        # There may be an earlier one between the cuts, which only cuts before this one can show.
         upto = int(np.searchsorted(self._subject.calendar, leak.time))
         earlier = next(self._leaks(range(self._earliest, upto)[:MAX_FURTHER_CUTS]), leak)
         return min(leak, earlier, key=lambda leak: leak.time)
@@ -90,6 +91,8 @@ class _Search:
         news = np.searchsorted(self._subject.calendar, _news(self._signals))
         chosen = _spread(news, SIGNAL_CUTS)
         even = _spread(np.arange(self._earliest, last + 1), EVEN_CUTS)
+        # Also the bar before each change: a strategy that knows the next bar changes its signal one
+        # bar early.
         cuts = np.unique(np.concatenate([even, chosen, chosen - 1]))
         return [int(cut) for cut in cuts if self._earliest <= cut <= last]
 
@@ -97,6 +100,7 @@ class _Search:
         first_wish = _first_wish(self._signals)
         shorter_was_enough = False
         for cut in cuts:
+            # Up and down, because a maximum of later prices would not notice a fall.
             for move, sign in MOVES:
                 try:
                     yield from self._with_other_bars(cut, move, sign)
@@ -128,6 +132,7 @@ class _Search:
 
     def _compare(self, bars: tuple[Bars, ...], upto: int, future: str) -> Iterator[_Leak]:
         theirs = signals_of(self._subject.on(bars))
+        # The strategy ran on changed bars at least once, so there was something to compare.
         self.obstacle = None
         difference = first_difference(self._signals, theirs, (ALWAYS[0], upto), TOLERANCE)
         if difference is not None:
@@ -153,6 +158,7 @@ class _Search:
 
 def _first_wish(signals: Signals) -> int:
     """Return the first moment of an order, or of a target that is not 0."""
+    # Every row of a backtrader strategy is an order.
     is_wish = np.ones(len(signals), np.bool_)
     if signals.values.shape[1] == 1:
         targets = signals.values[:, 0]
@@ -162,8 +168,9 @@ def _first_wish(signals: Signals) -> int:
 
 
 def _news(signals: Signals) -> NDArray[np.int64]:
-    """The moments at which a symbol's signal is not what it was before."""
+    """Return the moments at which the signal of a symbol changes."""
     if signals.values.shape[1] > 1 or not len(signals):
+        # Every order is news.
         return signals.time
     fresh = np.zeros(len(signals), np.bool_)
     for symbol in np.unique(signals.symbol):

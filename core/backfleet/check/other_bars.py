@@ -18,13 +18,13 @@ JUMP, STEP = 0.1, 0.02
 
 
 def without_future(bars: tuple[Bars, ...], last: int) -> tuple[Bars, ...]:
-    """No bars after the moment `last`, of further feeds neither."""
+    """Remove the bars after the moment `last`, of auxiliary feeds too."""
     over = _over(bars, last)
     return _changed(bars, lambda symbol_bars: symbol_bars[: _after(symbol_bars, over)])
 
 
 def with_another_future(bars: tuple[Bars, ...], last: int, sign: float) -> tuple[Bars, ...]:
-    """The same bars up to the moment `last`, and then others, at the same times.
+    """Return the same bars up to the moment `last`, and then others at the same times.
 
     Prices jump up or down with `sign` and then follow a random walk of their own, which is the same
     every time; volumes and extra columns go with them.
@@ -36,9 +36,10 @@ def with_another_future(bars: tuple[Bars, ...], last: int, sign: float) -> tuple
 
 
 def with_history(bars: tuple[Bars, ...], first: int, start: int) -> tuple[Bars, ...]:
-    """Bars from the moment `first` on, those before `start` as warm-up."""
+    """Return the bars from the moment `first` on, those before `start` as warm-up."""
 
     def cut(symbol_bars: Bars) -> Bars:
+        # The bars from `begin` to `end` are the warm-up.
         begin, end = np.searchsorted(symbol_bars.time, (first, start))
         return replace(symbol_bars[int(begin) :], warmup=int(end - begin))
 
@@ -46,16 +47,18 @@ def with_history(bars: tuple[Bars, ...], first: int, start: int) -> tuple[Bars, 
 
 
 def scaled_prices(bars: Bars, scale: float) -> Bars:
-    """The same bars with adjusted prices in other money, as a later split would leave them.
+    """Return the same bars with scaled adjusted prices, as a later split would leave them.
 
     Raw prices and the factor stay, and so do auxiliary feeds, unless they are made from the same
     bars.
     """
     own = {
+        # A later split changes the adjusted prices of all bars of its symbol, resampled ones too.
         name: scaled_prices(feed, scale) if feed.symbol == bars.symbol else feed
         for name, feed in bars.auxiliary.items()
     }
     path = np.full(len(bars), scale)
+    # The anchor divides the factor, so a smaller one raises adjusted prices.
     anchor = float(bars.factor[-1]) if bars.anchor is None else bars.anchor
     return replace(
         bars,
@@ -79,13 +82,14 @@ def _changed(bars: tuple[Bars, ...], change: Callable[[Bars], Bars]) -> tuple[Ba
 
 
 def _over(bars: tuple[Bars, ...], last: int) -> int:
-    """The moment at which the bars with the time `last` are over."""
+    """Return the moment at which the bars with the time `last` are over."""
     ends = [int(symbol.end[row - 1]) for symbol in bars if (row := _until(symbol.time, last))]
     return max(ends, default=last)
 
 
 def _after(bars: Bars, over: int) -> int:
     """Return the number of bars that are over by a moment."""
+    # By their ends: a feed of longer bars has bars that begin before the moment and end after it.
     return _until(bars.end, over)
 
 
@@ -94,6 +98,7 @@ def _until(times: NDArray[np.int64], moment: int) -> int:
 
 
 def _redrawn(bars: Bars, first: int, sign: float) -> Bars:
+    # Seeded by the cut, so that a check finds the same each time.
     draw = np.random.default_rng(first)
     path = np.ones(len(bars))
     steps = STEP * draw.standard_normal(len(bars) - first)
@@ -101,6 +106,7 @@ def _redrawn(bars: Bars, first: int, sign: float) -> Bars:
     raw = _scaled(bars.raw, path)
     return replace(
         bars,
+        # Bars without adjustment hold one array under both names, and must go on to do so.
         prices=raw if bars.prices is bars.raw else _scaled(bars.prices, path),
         raw=raw,
         volume=bars.volume * path,

@@ -16,7 +16,7 @@ CHECK = "parameters"
 
 
 def check_parameters(subject: CheckCase) -> CheckResult:
-    """Every parameter has a default of a plain type, so that a job can set it and sweep it."""
+    """Check that every parameter has a default of a plain type, so that a job can set it."""
     parameters = description_of(subject.strategy).parameters
     problems = [problem for parameter in parameters for problem in _problems(parameter)]
     if problems:
@@ -28,6 +28,7 @@ def check_parameters(subject: CheckCase) -> CheckResult:
 
 
 def _problems(parameter: Parameter) -> Iterator[str]:
+    # Further problems would only follow from this one.
     if not parameter.describable:
         yield (
             f"the default of {parameter.name} is not a number, text, true, false or a list "
@@ -37,6 +38,7 @@ def _problems(parameter: Parameter) -> Iterator[str]:
     if not parameter.name.isidentifier() or parameter.name.startswith("_"):
         yield f"{parameter.name}: no job can set a parameter of this name"
     try:
+        # A job that sets the default explicitly must be valid, too.
         parameter.coerce(parameter.default)
     except JobError as error:
         yield str(error)

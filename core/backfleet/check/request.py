@@ -17,7 +17,7 @@ from backfleet.vector_strategy import VectorStrategy
 __all__ = ["MAX_SYMBOLS", "check_job"]
 
 MAX_SYMBOLS = 5
-"""Checked where none are named; what is wrong with a strategy shows on any."""
+"""Symbols that are checked if none are named: a fault of a strategy shows on any."""
 
 SAMPLE = {
     "source": "cn-daily",
@@ -28,7 +28,7 @@ BROKER = {"cash": 1_000_000.0, "commission": 0.0002}
 
 
 def check_job(strategy: str, data: str | None, source: str, overrides: Overrides) -> Job:
-    """The job whose first tasks a strategy is checked on.
+    """Return the job whose first tasks a strategy is checked on.
 
     Parameters
     ----------
@@ -39,10 +39,11 @@ def check_job(strategy: str, data: str | None, source: str, overrides: Overrides
     Raises
     ------
     JobError, PluginError, DataError
-        Where there is no such strategy, file or symbol.
+        If there is no such strategy, file or symbol.
     """
     raw = _raw_job(data, source)
     if _is_cross_sectional(strategy):
+        # A strategy that compares symbols needs them in one task. The job takes precedence.
         raw["data"] = {"universe": "portfolio", **raw["data"]}
     job = Job(**overrides.apply({**raw, "strategy": strategy}))
     return job.model_copy(update={"data": _few_symbols(job.data)})
@@ -57,10 +58,12 @@ def _raw_job(data: str | None, source: str) -> dict[str, Any]:
         classes |= {"signals": job.signals} if job.signals else {}
         classes |= {} if job.market is None else {"market": _given(job.market)}
         return {"data": _given(job.data), "broker": _given(job.broker), **classes}
+    # The time zone and all else are the defaults of a job.
     return {"data": {"source": source, "path": data}, "broker": BROKER}
 
 
 def _given(section: Any) -> Mapping[str, Any]:
+    # Only what the job sets, so that a default is not taken for a wish of the user.
     given: Mapping[str, Any] = section.model_dump(exclude_unset=True)
     return given
 
@@ -77,8 +80,10 @@ def _few_symbols(data: Data) -> Data:
     """
     if data.symbols != ("*",) or data.universe == "portfolio":
         return data
-    there = source_of(data).symbols()
-    if not there:
+    symbols = source_of(data).symbols()
+    if not symbols:
+        # Planning the job says that the source has none.
         return data
-    chosen = np.unique(np.linspace(0, len(there) - 1, MAX_SYMBOLS).astype(np.intp))
-    return data.model_copy(update={"symbols": tuple(there[at] for at in chosen)})
+    # Fewer than `MAX_SYMBOLS` symbols are all chosen; `unique` removes the repetitions.
+    chosen = np.unique(np.linspace(0, len(symbols) - 1, MAX_SYMBOLS).astype(np.intp))
+    return data.model_copy(update={"symbols": tuple(symbols[at] for at in chosen)})

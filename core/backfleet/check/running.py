@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sysconfig
 import traceback
 from collections.abc import Sequence
 
@@ -26,6 +27,7 @@ def check_signals(subjects: Sequence[CheckCase]) -> CheckResult:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
+            # Also `SystemExit`, which a strategy may raise.
             message = f"{subject.name}: raises {describe_error(error)}"
             return CheckResult(CHECK, Status.FAILED, message)
     if not orders:
@@ -39,6 +41,16 @@ def check_signals(subjects: Sequence[CheckCase]) -> CheckResult:
 
 
 def describe_error(error: BaseException) -> str:
-    """Return the error with the line that raised it."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
+    """Return the error with the line that raised it, or that called Python's library."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        # The cause of an error need not have been raised itself.
+        return error_line(error)
+    outside = [frame for frame in frames if not _is_of_library(frame.filename)]
+    frame = (outside or frames)[-1]
     return f"{error_line(error)} ({frame.filename}, line {frame.lineno})"
+
+
+def _is_of_library(file: str) -> bool:
+    """Whether a file belongs to Python itself, and not to a package that pip has installed."""
+    return file.startswith(sysconfig.get_path("stdlib")) and "site-packages" not in file

@@ -55,10 +55,14 @@ Floats = NDArray[np.float64]
 
 
 def check_scale(subjects: Sequence[CheckCase]) -> CheckResult:
-    """With the prices of each symbol multiplied by its own power of two, targets stay the same, and
-    orders keep their times and sides while their sizes are divided by it."""
+    """Check signals on prices that are multiplied by a power of two, another one for each symbol.
+
+    Targets must stay the same. Orders must keep their times and sides, and their sizes must be
+    divided by the power.
+    """
     fixed: list[str] = []
     for subject in subjects:
+        # The signals at the original scale are computed once for all trials.
         trials = _Trials(subject)
         for scales in _scales(len(subject.bars)):
             problem = trials.problem(scales)
@@ -113,6 +117,8 @@ class _Trials:
         ours = self._signals
         if self._has_sizes:
             ours, theirs = _without_rounding(ours), _without_rounding(theirs)
+            # Sizes divided by the scale are what is expected, so they become equal here; anything
+            # else remains a difference.
             theirs = self._with_expected_sizes(ours, theirs, scales)
         difference = first_difference(ours, theirs, tolerance=TOLERANCE)
         if difference is None:
@@ -136,12 +142,17 @@ class _Trials:
             values[:, LIMIT] /= scale
         count = min(len(ours), len(theirs))
         scale, left, right = scale[:count], ours.values[:count, column], values[:count, column]
+        # Sizes are rounded to whole shares on both sides. At a scale above 1, one share of theirs
+        # is several of ours.
         slack = ROUNDED_SHARES * np.maximum(scale, 1.0) + ROUNDED_SIZE * np.abs(left)
         is_scaled = np.abs(right * scale - left) <= slack
         is_fixed = (right == left) & ~is_scaled
         self.has_fixed_sizes |= bool(is_fixed.any())
+        # An order of the other side is a difference, however few its shares are.
         corresponds = (is_scaled | is_fixed) & (np.sign(right) == np.sign(left))
         values[:count, column] = np.where(corresponds, left, right * scale)
+        # Rows without a counterpart are a difference anyway; in the money of `ours`, the message
+        # can show them.
         values[count:, column] *= scales[theirs.symbol[count:]]
         return replace(theirs, values=values)
 
@@ -151,6 +162,7 @@ def _with_orders_of_any_size(bars: Bars) -> Bars:
     it."""
     if bars.terms is None:
         return bars
+    # Largest orders and shares of the volume are limits in numbers of shares.
     return replace(bars, terms=bars.terms.having(most=np.inf, cap=np.inf))
 
 
@@ -174,6 +186,8 @@ def _scales(symbols: int) -> Iterator[Floats]:
     """Yield scales, each with a power of two for every symbol."""
     draw = np.random.default_rng(symbols)
     for largest in MAX_POWERS:
+        # All exponents but 0, which would change nothing. Powers of two only change the exponent of
+        # a float, so that ratios of prices keep all bits.
         powers = np.delete(np.arange(-largest, largest + 1), largest)
         for _ in range(TRIALS):
             # Neighbors get distinct powers, so that they change places.

@@ -22,6 +22,7 @@ __all__ = ["SignalDifference", "Signals", "first_difference", "signals_of"]
 
 Floats = NDArray[np.float64]
 
+# The span of all times.
 ALWAYS = (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
 
 
@@ -47,7 +48,7 @@ class Signals:
         return len(self.time)
 
     def between(self, first: int, last: int) -> Signals:
-        """Those from one moment to another, both included."""
+        """Return the signals from one moment to another, both included."""
         rows = (self.time >= first) & (self.time <= last)
         return Signals(self.time[rows], self.symbol[rows], self.values[rows])
 
@@ -67,13 +68,16 @@ class SignalDifference:
 
 
 def signals_of(subject: CheckCase) -> Signals:
-    """The signals of a strategy. What it raises passes through."""
+    """Return the signals of a strategy. What it raises passes through."""
     if not subject.is_vector:
+        # A backtrader strategy places orders, and nothing before them can be read from outside.
         return _of_orders(subject.run().orders)
+    # As `CheckCase.run` does, because a strategy can draw numbers for its targets.
     subject.seed()
     strategy: Any = subject.strategy(**subject.params)
     if is_portfolio(type(strategy), len(subject.bars)):
         panel = panel_of(subject.bars)
+        # In the order of time, and of the symbols at each time. Cells without a bar hold no target.
         steps, columns = np.nonzero(panel.has_bar)
         targets = panel_targets(strategy, panel)[steps, columns]
         return Signals(panel.time[steps], columns, targets[:, None])
@@ -95,17 +99,21 @@ def first_difference(
     left, right = ours.between(*span), theirs.between(*span)
     count = min(len(left), len(right))
     same = (left.time[:count] == right.time[:count]) & (left.symbol[:count] == right.symbol[:count])
+    # Only a relative tolerance. Two NaN are equal: both sides want nothing new.
     close = np.isclose(left.values[:count], right.values[:count], tolerance, 0.0, equal_nan=True)
     same &= close.all(axis=1)
+    # argmin of truth values is the place of the first False.
     at = count if same.all() else int(np.argmin(same))
+    # Equal rows, and as many of them on both sides.
     if at == len(left) == len(right):
         return None
     return _difference(left, right, at)
 
 
 def _difference(left: Signals, right: Signals, at: int) -> SignalDifference:
-    """The earlier of two rows; the other side has none at its moment."""
+    """Describe the earlier of two rows; the other side has none at its moment."""
     sides = [(int(side.time[at]), int(side.symbol[at])) for side in (left, right) if at < len(side)]
+    # The earlier time, then the smaller symbol.
     first = min(sides)
     words = [
         side.describe(at)
@@ -129,6 +137,7 @@ def _order(*values: float) -> str:
     kind, size, price, limit = values
     side = "buy" if size > 0 else "sell"
     name = OrderKind(int(kind)).name.lower().replace("_", "-")
+    # Only stop-limit orders have two prices.
     prices: Sequence[float] = [price] if np.isnan(limit) else [price, limit]
     at = "" if kind == OrderKind.MARKET else f" at {', '.join(f'{price:g}' for price in prices)}"
     return f"{name} order to {side} {abs(size):g}{at}"

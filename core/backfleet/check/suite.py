@@ -45,6 +45,7 @@ def check_strategy(
     would compare them are skipped. Without a reference to the strategy, nothing is known of where
     its code lies, and the check of its wheel is left out.
     """
+    # It looks only at the class, which all subjects have in common.
     yield check_parameters(subjects[0])
     obstacle = ""
     for name, check in FOUNDATIONS.items():
@@ -66,6 +67,7 @@ def _guarded(name: str, check: Check, subjects: Sequence[CheckCase]) -> CheckRes
     except KeyboardInterrupt:
         raise
     except BaseException as error:
+        # Also `SystemExit`: a strategy that calls `sys.exit` must not end the checks.
         return CheckResult(name, Status.FAILED, f"raises {describe_error(error)}")
 
 

@@ -17,13 +17,19 @@ TOLERANCE = 1e-6
 
 
 def check_warmup(subjects: Sequence[CheckCase]) -> CheckResult:
-    """From the middle of the bars on, signals are the same with three quarters of the bars before
-    as with all of them. Says how many bars of history are enough.
+    """Check that signals do not depend on how much history precedes them.
+
+    From the middle of the bars on, they must be the same with three quarters of the bars before as
+    with all of them. The message says how many bars of history are enough.
     """
     enough = 0
     for subject in map(_with_late_bars, subjects):
+        # Signals are compared on the second half of the calendar; the first half is history, in
+        # whole or in part.
         start = len(subject.calendar) // 2
         whole = _signals(subject, start, start)
+        # Three quarters: less history than that may be too little for an honest strategy with a
+        # long look back.
         most = start * 3 // 4
         try:
             difference = _difference(subject, whole, start, most)
@@ -53,9 +59,11 @@ def _with_late_bars(subject: CheckCase) -> CheckCase:
 
 
 def _enough(subject: CheckCase, whole: Signals, start: int, most: int) -> int:
-    """The least history, by powers of two, from which on all that are tried give the same."""
+    """Return the shortest of some histories that gives the same, as all longer ones do."""
+    # 0, 1, 2, 4 and so on.
     tried = [0, *(2**power for power in range(most.bit_length()) if 2**power < most)]
     enough = most
+    # From the longest to the shortest, until the signals differ for the first time.
     for history in reversed(tried):
         try:
             if _difference(subject, whole, start, history) is not None:
@@ -77,5 +85,6 @@ def _difference(
 
 def _signals(subject: CheckCase, start: int, history: int) -> Signals:
     calendar = subject.calendar
+    # The bars before `start` are warm-up: they are seen, and no signal of theirs counts.
     bars = with_history(subject.bars, int(calendar[start - history]), int(calendar[start]))
     return signals_of(subject.on(bars))

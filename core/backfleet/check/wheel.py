@@ -36,8 +36,11 @@ ADVICE = (
 
 
 def check_wheel(subjects: Sequence[CheckCase], strategy: StrategyReference) -> CheckResult:
-    """In a fresh process that finds the strategy's wheel, what it requires and backfleet, but not
-    the folder that the code lies in, the signals are the same."""
+    """Check that the signals are the same in a fresh process with the strategy's wheel.
+
+    The process finds the wheel, what it requires, and backfleet, but not the folder of the code.
+    """
+    # The code of backfleet is on every worker.
     package = _own_package(strategy)
     if package is None:
         return CheckResult(CHECK, Status.PASSED, "it comes with backfleet")
@@ -55,7 +58,7 @@ def check_wheel(subjects: Sequence[CheckCase], strategy: StrategyReference) -> C
 
 
 def _own_package(strategy: StrategyReference) -> CodePackage | None:
-    """The package that holds the strategy's class; None where that is backfleet's own."""
+    """Return the package that holds the strategy's class; None if it is backfleet's own."""
     module = strategy.target.partition(":")[0].removesuffix(".py")
     start = module.replace(".", "/")
     for package in strategy_packages(strategy):
@@ -81,6 +84,7 @@ def _surroundings(package: CodePackage, code: Path) -> Surroundings:
     hidden: list[str] = []
     if find_distribution(package.name) is not None:
         allowed = set(_required([package.name, OWN]))
+        # A module may belong to several distributions; one that is required is enough.
         hidden = [
             module
             for module, owners in packages_distributions().items()
@@ -90,11 +94,12 @@ def _surroundings(package: CodePackage, code: Path) -> Surroundings:
 
 
 def _required(names: Sequence[str]) -> Iterator[str]:
-    """Distributions and all that they require, as installed here."""
+    """Yield the names of distributions and of all that they require, as installed here."""
     waiting, seen = [*names], set()
     while waiting:
         name = canonical_name(waiting.pop())
         distribution = find_distribution(name)
+        # Optional requirements and those of other systems need not be installed.
         if name in seen or distribution is None:
             continue
         seen.add(name)
@@ -111,10 +116,14 @@ def _alone(
     """Return the answer of `backfleet.check.isolated`, run in a process of its own."""
     request = scratch / "request"
     tasks = [(subject.bars, subject.params, subject.broker) for subject in subjects]
+    # One line of JSON and then the pickle: the process must set up its imports before it can
+    # unpickle bars.
     request.write_bytes(surroundings.to_bytes() + _pickled((strategy.target, tasks)))
+    # -P: nothing is imported from the scratch folder, where `code` would hide a standard module.
     command = [sys.executable, "-P", "-m", "backfleet.check.isolated", str(request)]
     done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
     try:
+        # The last line; what the strategy prints comes before it.
         answer: Mapping[str, Any] = json.loads(done.stdout.rstrip().rpartition("\n")[2])
     except ValueError:
         words = done.stderr.strip().rpartition("\n")[2]
@@ -123,9 +132,11 @@ def _alone(
 
 
 def _pickled(value: object) -> bytes:
-    """Pickled for a process of the same code; bars hold read-only views of dictionaries."""
+    """Return a value pickled for a process of the same code."""
+    # Bars hold read-only views of dictionaries, which pickle does not know.
     stream = io.BytesIO()
     pickler = pickle.Pickler(stream)
+    # A table of this pickler only; `copyreg.pickle` would change that of the whole process.
     pickler.dispatch_table = copyreg.dispatch_table.copy()
     pickler.dispatch_table[MappingProxyType] = lambda view: (read_only, (dict(view),))
     pickler.dump(value)

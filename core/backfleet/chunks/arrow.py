@@ -31,11 +31,12 @@ _TYPES = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "str": p
 
 
 def array_of(kind: Kind, values: Sequence[Any]) -> pa.Array:
-    """A column of Python values, None where there is none."""
+    """Return a column of Python values; None becomes null."""
     mask = _present(values)
     if kind == "str":
         return _strings(values, mask)
     # numpy needs a number in each place; Arrow ignores those without a value.
+    # 0 and not NaN, because the column may hold bools or whole numbers.
     filled = values if mask is None else [0 if value is None else value for value in values]
     if kind == "bool":
         data = _bits(np.array(filled, dtype=np.bool_))
@@ -45,7 +46,8 @@ def array_of(kind: Kind, values: Sequence[Any]) -> pa.Array:
 
 
 def float_array(values: NDArray[Any]) -> pa.Array:
-    """A column of numbers as they are; NaN stays NaN."""
+    """Return a column of numbers; NaN stays NaN."""
+    # Small integer types, such as the i4 of a record's symbol, are stored as int64.
     kind = pa.int64() if values.dtype.kind == "i" else pa.float64()
     dense = np.ascontiguousarray(values, dtype=kind.to_pandas_dtype())
     return pa.Array.from_buffers(kind, len(dense), [None, pa.py_buffer(dense)])
@@ -65,6 +67,7 @@ def task_numbers(table: pa.Table) -> NDArray[np.int64]:
 def fixed_width_values(column: pa.ChunkedArray, dtype: type[T]) -> NDArray[T]:
     """Return the values of a column without nulls, whose type has the width of `dtype`."""
     arrays = [
+        # A slice shares the buffer of the whole column and begins at its offset.
         np.frombuffer(chunk.buffers()[1], dtype)[chunk.offset : chunk.offset + len(chunk)]
         for chunk in column.chunks
         if len(chunk)
@@ -80,6 +83,7 @@ def nullable_floats(column: pa.ChunkedArray) -> NDArray[np.float64]:
 
         column = pc.cast(column, pa.float64(), safe=False)
     dtype: type[Any] = np.float64 if column.type == pa.float64() else np.int64
+    # The values under nulls are arbitrary and are replaced next.
     floats = fixed_width_values(column, dtype).astype(np.float64)
     if column.null_count:
         floats[~_validity(column)] = np.nan
@@ -92,6 +96,7 @@ def _validity(column: pa.ChunkedArray) -> NDArray[np.bool_]:
     start = 0
     for chunk in column.chunks:
         if chunk.null_count:
+            # Arrow stores the validity as bits, the lowest bit first.
             bits = np.unpackbits(np.frombuffer(chunk.buffers()[0], np.uint8), bitorder="little")
             valid[start : start + len(chunk)] = bits[chunk.offset : chunk.offset + len(chunk)]
         start += len(chunk)
@@ -99,7 +104,7 @@ def _validity(column: pa.ChunkedArray) -> NDArray[np.bool_]:
 
 
 def time_array(values: NDArray[np.int64], missing: int) -> pa.Array:
-    """Nanoseconds since the epoch as UTC timestamps; `missing` becomes null."""
+    """Return nanoseconds since the epoch as UTC timestamps; `missing` becomes null."""
     valid = values != missing
     mask = None if valid.all() else _bits(valid)
     data = pa.py_buffer(np.ascontiguousarray(values))
@@ -107,7 +112,8 @@ def time_array(values: NDArray[np.int64], missing: int) -> pa.Array:
 
 
 def code_array(codes: NDArray[np.int8], words: Sequence[str]) -> pa.Array:
-    """Small numbers as the words they stand for."""
+    """Return small numbers as the words that they stand for."""
+    # The numbers of the enumerations serve as positions in the dictionary; nothing is looked up.
     indices = pa.py_buffer(np.ascontiguousarray(codes))
     return pa.DictionaryArray.from_arrays(
         pa.Array.from_buffers(pa.int8(), len(codes), [None, indices]), _strings(words, None)
@@ -123,9 +129,12 @@ def hash_column(sha: hashlib._Hash, name: str, kind: Kind, values: Sequence[Any]
     """Add a column to a hash, by value: floats by their bits, with one NaN and nulls apart."""
     sha.update(f"\n{name} {kind} {len(values)}\n".encode())
     complete = None not in values
+    # One byte per value says whether it is null, so that a null and the 0 that stands for it
+    # differ.
     sha.update(bytes(len(values)) if complete else bytes(value is None for value in values))
     if kind == "str":
         distinct, count = _distinct(values)
+        # Its length stands before each text, so that different texts cannot join to equal bytes.
         text = "".join(f"{len(value or '')}:{value or ''}" for value in distinct)
         sha.update(text.encode() * count)
         return
@@ -141,7 +150,7 @@ _DTYPES = {"bool": np.int8, "int": np.int64, "float": np.float64}
 
 
 def _present(values: Sequence[Any]) -> pa.Buffer | None:
-    """The validity of a column; None where every value is there, which is quicker to see."""
+    """Return the validity of a column; None if no value is null."""
     if None not in values:
         return None
     return _bits(np.array([value is not None for value in values], dtype=np.bool_))
@@ -158,15 +167,16 @@ def _strings(values: Sequence[str | None], mask: pa.Buffer | None) -> pa.Array:
 
 
 def _distinct(values: Sequence[str | None]) -> tuple[Sequence[str | None], int]:
-    """Return values and how often all of them are repeated: once, unless they are all the same, as
-    those of most columns are."""
+    """Return values and how often all of them are repeated: once, unless all are equal."""
+    # `count` compares in C, which is much faster than encoding thousands of equal texts.
     if len(values) > 1 and values.count(values[0]) == len(values):
         return values[:1], len(values)
     return values, 1
 
 
 def _joined(values: Sequence[bytes]) -> list[pa.Buffer]:
-    """Return where each value ends, and all values one after the other."""
+    """Return two buffers: the offsets of the values, and the values one after the other."""
+    # int32, as Arrow's `string` and `binary` have it; an object's size limit is far below 2 GiB.
     offsets = np.zeros(len(values) + 1, dtype=np.int32)
     np.cumsum([len(value) for value in values], out=offsets[1:])
     return [pa.py_buffer(offsets), pa.py_buffer(b"".join(values))]

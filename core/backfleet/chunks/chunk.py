@@ -39,6 +39,7 @@ _MAX_FIRST_LINE_BYTES = 256
 
 _ALTERED = "its content does not match its hash"
 
+# At least six digits, so that keys of runs with less than a million chunks sort by number.
 _KEY = re.compile(r"chunks/(\d{6,})\.(\d+)")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -98,12 +99,15 @@ class ChunkHeader:
     def from_bytes(cls, line: bytes) -> ChunkHeader:
         """Read what `to_bytes` wrote. Raises CorruptObject."""
         try:
+            # The line matches its hash, but that only proves that nothing was damaged: the writer
+            # may be a stranger.
             data = parse_json(line)
         except ValueError as error:
             raise CorruptObject(f"its header cannot be read as JSON: {error}") from error
         header: ChunkHeader = from_plain(cls, data)
         numbers = (header.chunk, header.generation, header.first, header.retryable)
         counts = (header.ok, header.suspicious, header.error, header.reused, header.seconds)
+        # Readers add these numbers up over all chunks, and negative ones would hide others.
         if min(*numbers, *counts) < 0:
             raise CorruptObject("its header has negative numbers")
         if header.count != header.ok + header.suspicious + header.error:
@@ -125,6 +129,8 @@ class Chunk:
         """Return the chunk as it is stored; `label` is the format of a chunk or of a part."""
         mark, header = stamp(label).encode(), self.header.to_bytes()
         body = hashlib.sha256(self.body).hexdigest().encode()
+        # The head's hash covers the body's, so that one chain protects the object and the head
+        # stays checkable alone.
         first = b"%b %b %b\n" % (mark, _head_hash(mark, body, header), body)
         return b"".join([first, header, b"\n", self.body])
 
@@ -139,13 +145,15 @@ class Chunk:
 
 
 def _read_head(content: bytes, label: str) -> tuple[ChunkHeader, bytes, int]:
-    """Return the header, the hash of the body and where the body begins. Raises CorruptObject."""
+    """Return the header, the hash of the body and its first position. Raises CorruptObject."""
+    # A bound, since an object without line breaks would otherwise be searched to its end.
     first = content.find(b"\n", 0, _MAX_FIRST_LINE_BYTES)
     end = content.find(b"\n", first + 1)
     parts = content[: max(first, 0)].rsplit(b" ", 2)
     if first < 0 or end < 0 or len(parts) != 3:
         raise CorruptObject(_ALTERED)
     (mark, digest, body), header = parts, content[first + 1 : end]
+    # Before the format is looked at: a damaged format would be reported as one of another version.
     if _head_hash(mark, body, header) != digest:
         raise CorruptObject(_ALTERED)
     check_stamp(mark.decode("ascii", "replace"), label)
@@ -162,16 +170,18 @@ def chunk_key(chunk: int, generation: int) -> str:
 
 
 def parse_chunk_key(key: str) -> tuple[int, int] | None:
-    """Chunk and generation of a key; None for a key of something else."""
+    """Return the chunk and generation of a key; None for a key of something else."""
     match = _KEY.fullmatch(key)
     return (int(match[1]), int(match[2])) if match else None
 
 
 def read_chunk(store: Store, chunk: int, generation: int) -> Chunk:
-    """Raises ObjectMissing, CorruptObject; also where another chunk lies under this key."""
+    """Return a chunk. Raises ObjectMissing, CorruptObject; also if the key holds another chunk."""
     key = chunk_key(chunk, generation)
     try:
         content = Chunk.from_bytes(read_sealed(store, key))
+        # A valid chunk under another key, for example after a copy with a wrong name, holds other
+        # tasks.
         if content.header.key != key:
             raise CorruptObject(f"{content.header.key} lies in its place")
         return content
@@ -184,7 +194,7 @@ def read_chunk(store: Store, chunk: int, generation: int) -> Chunk:
 def read_header(store: Store, chunk: int, generation: int) -> ChunkHeader:
     """Return the header of a chunk. A store on S3 sends only the head of the object.
 
-    Where a store sends all of it, the body is checked, too. Raises ObjectMissing, CorruptObject.
+    If a store sends all of it, the body is checked, too. Raises ObjectMissing, CorruptObject.
     """
     key = chunk_key(chunk, generation)
     try:
@@ -203,11 +213,13 @@ def read_header(store: Store, chunk: int, generation: int) -> ChunkHeader:
 
 
 def latest_chunk(store: Store, chunk: int, generation: int) -> Chunk | None:
-    """The valid chunk of the highest generation from `generation` on; None where there is none."""
+    """Return the valid chunk of the highest generation from `generation` on; None without any."""
     latest = None
     while True:
         try:
             latest = read_chunk(store, chunk, generation)
+        # Generations have no gaps: each is written only after the one before it was found to be
+        # there.
         except ObjectMissing:
             return latest
         except CorruptObject:

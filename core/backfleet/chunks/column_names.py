@@ -42,6 +42,7 @@ FALLBACK = "fallback"
 VOLATILE = ("seconds", "engine", FALLBACK, ORIGIN)
 """Columns that may differ between two equal results."""
 
+# In the order of the fields of `Metrics`, which is the order of the columns.
 METRICS: Mapping[str, Kind] = {name: "int" if name in COUNTS else "float" for name in COLUMNS}
 """Name of a metric to the type of its column."""
 
@@ -63,6 +64,8 @@ FIXED_COLUMNS = frozenset({*HEAD, *STATE, *METRICS, *TAIL})
 def custom_column(name: str, params: Collection[str]) -> str:
     """Return the result column of a scalar that a strategy or plugin adds."""
     lower = name.lower()
+    # Computed from the job's parameters and not from the rows, so that every chunk uses the same
+    # name.
     is_taken = lower in FIXED_COLUMNS or any(
         parameter_column(param).lower() == lower for param in params
     )

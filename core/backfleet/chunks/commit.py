@@ -63,29 +63,33 @@ def encode_chunk(content: ChunkContent) -> EncodedChunk:
     digests = {name: hashlib.sha256(blob).hexdigest() for name, blob in blobs.items()}
     header = _header(content, digests, _logical_hash(content, returns))
     chunk = Chunk(header, content.rows.to_bytes())
+    # The digests are in the header already, so the blobs need no names here.
     return EncodedChunk(chunk, list(blobs.values()))
 
 
 def commit_chunk(store: Store, encoded: EncodedChunk) -> ChunkHeader:
-    """Put a chunk into a run's store and return the header of the one that is there now.
+    """Put a chunk into a run's store and return the header of the chunk that is stored now.
 
-    Where the key is taken, an equal chunk is success. A corrupt one, or one that holds retryable
-    errors where this one has none, is superseded by the next generation.
+    If the key is taken by an equal chunk, that is success. A corrupt chunk, or one with retryable
+    errors if this one has none, is superseded by the next generation.
 
     Raises
     ------
     NondeterministicResult
-        The chunk there has other rows; PlatformMismatch if it was computed on another platform.
+        The stored chunk has other rows; PlatformMismatch if it was computed on another platform.
     StoreError
         It cannot be written.
     """
+    # Before the chunk that names them, so that a visible chunk is always complete. Equal blobs are
+    # stored once, whoever writes them.
     for blob in encoded.blobs:
         put_blob(store, blob)
     chunk = encoded.chunk
     while not put_sealed(store, chunk.header.key, chunk.to_bytes()):
-        there = _read_or_none(store, chunk.header.key)
-        if there is not None and not _supersedes(chunk.header, there.header):
-            return there.header
+        # The key is taken by another worker, by an earlier try whose answer was lost, or by damage.
+        existing = _read_or_none(store, chunk.header.key)
+        if existing is not None and not _supersedes(chunk.header, existing.header):
+            return existing.header
         chunk = replace(chunk, header=replace(chunk.header, generation=chunk.header.generation + 1))
     return chunk.header
 
@@ -99,6 +103,7 @@ def _header(content: ChunkContent, blobs: Mapping[str, str], logical: str) -> Ch
         run_id=content.run_id,
         chunk=content.chunk,
         generation=content.generation,
+        # The rows are in the order of the tasks, without gaps in a chunk; a part may have gaps.
         first=rows.values("task")[0],
         count=len(rows),
         logical=logical,
@@ -108,6 +113,7 @@ def _header(content: ChunkContent, blobs: Mapping[str, str], logical: str) -> Ch
         error=statuses[TaskStatus.ERROR],
         retryable=sum(map(is_retryable, filter(None, rows.values("error")))),
         reused=len(origins) - origins.count(None),
+        # A copied row's seconds belong to the run that computed it.
         seconds=sum(seconds for seconds, origin in times if origin is None),
         platform=content.platform,
         undeclared=content.undeclared,
@@ -119,6 +125,8 @@ def _logical_hash(content: ChunkContent, returns: EncodedDateSums | None) -> str
     hashes = [content.rows.logical_hash(), sums_hash(content.tables[SUMS])]
     if returns is not None:
         hashes.append(returns.logical)
+    # Details are not in it: the column with the digest of each outcome, which is part of the rows,
+    # covers them.
     return hashlib.sha256(" ".join(hashes).encode()).hexdigest()
 
 
@@ -130,12 +138,17 @@ def _read_or_none(store: Store, key: str) -> Chunk | None:
 
 
 def _supersedes(mine: ChunkHeader, theirs: ChunkHeader) -> bool:
-    """Whether a second commit should go on top of the first; raises where the two contradict."""
+    """Whether a second commit supersedes the first one.
+
+    Raises NondeterministicResult if they contradict each other.
+    """
+    # A result with retryable errors never replaces or contradicts one that is stored already.
     if mine.logical == theirs.logical or mine.retryable > 0:
         return False
     if theirs.retryable:
         return True
     before = f"chunk {mine.chunk} was already committed with different results"
+    # Both are errors with the same effect. Only the likely cause differs, and with it the advice.
     if mine.platform != theirs.platform:
         raise PlatformMismatch(
             f"{before}, on {dict(theirs.platform)}; this is {dict(mine.platform)}; "

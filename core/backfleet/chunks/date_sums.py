@@ -65,6 +65,7 @@ class DateSumsLayout:
     @property
     def symbols(self) -> range:
         """The numbers of the symbols that have tasks in the chunk."""
+        # Rounded down at the start and up at the stop: a chunk may begin and end within a symbol.
         return range(self.tasks.start // self.points, -(-self.tasks.stop // self.points))
 
     def points_of(self, symbol: int) -> range:
@@ -75,6 +76,8 @@ class DateSumsLayout:
     def is_node(self, span: Span) -> bool:
         """Whether sums over these symbols are a node of the chunk's tree."""
         symbols = self.symbols
+        # Nodes have a power of two of symbols and begin at a multiple of it, counted from the
+        # chunk's first symbol. Only the last node of a level may be shorter.
         width = _width(span) if self.is_summed else 1
         first, stop = span
         is_whole = stop == min(first + width, symbols.stop)
@@ -159,6 +162,8 @@ class DateSums:
             self.add_calendar(symbol, days)
         self.absent.update(other.absent if tasks is None else other.absent.intersection(tasks))
         for span, block in other.blocks.items():
+            # Of a summed block only whole points can be taken, since a sum cannot be split into its
+            # tasks.
             points = block.points if tasks is None else self._points_among(span, block, tasks)
             rows = np.isin(block.points, points)
             sums = on_dates(block.sums[rows], other.dates, self.dates)
@@ -177,6 +182,8 @@ class DateSums:
         """Add a task that has no returns."""
         symbol, point = divmod(task, self.layout.points)
         self.absent.add(task)
+        # Zeros keep the tree complete: without them the sum over all symbols would wait for this
+        # task.
         self.insert((symbol, symbol + 1), Block(np.array([point]), np.zeros((1, len(self.dates)))))
 
     def add_calendar(self, symbol: int, days: Ints) -> None:
@@ -185,9 +192,11 @@ class DateSums:
         if known is not None and not np.array_equal(known, days):
             days = np.union1d(known, days)
         self.calendars[symbol] = days
+        # The usual case of a market whose symbols all have the same sessions.
         if np.array_equal(days, self.dates):
             return
         dates = np.union1d(self.dates, days) if len(self.dates) else days
+        # The union contains all dates, so an equal number of them means that none is new.
         if len(dates) == len(self.dates):
             return
         for span, block in self.blocks.items():
@@ -198,6 +207,7 @@ class DateSums:
         """Insert sums over the dates of this object, and add them to those of neighbors."""
         known = self.blocks.get(span)
         if known is not None:
+            # Of a point that both have, the first one stays, as in `merge`.
             is_new = ~np.isin(block.points, known.points)
             points = np.concatenate((known.points, block.points[is_new]))
             order = np.argsort(points)
@@ -215,6 +225,7 @@ class DateSums:
         width = _width(span)
         while span != (symbols.start, symbols.stop):
             first = span[0]
+            # An odd position on its level is a right child.
             is_right = (first - symbols.start) // width % 2
             left = first - width if is_right else first
             middle, stop = left + width, min(left + 2 * width, symbols.stop)
@@ -238,8 +249,11 @@ class DateSums:
         if np.array_equal(one.points, other.points):
             del self.blocks[left], self.blocks[right]
             self.spares.append(other.sums)
+            # Left plus right, in place. IEEE addition is commutative, so only the shape of the tree
+            # decides the bits.
             return Block(one.points, np.add(one.sums, other.sums, out=one.sums))
         common = np.intersect1d(one.points, other.points)
+        # Points may arrive in different orders for the two neighbors; the rest waits in the blocks.
         if not len(common):
             return None
         sums = (
@@ -268,18 +282,23 @@ class DateSumsRecorder:
     def add(self, task: int, returns: TaskReturns | None) -> None:
         """Add a task; None for one without returns. The tasks of a symbol come together."""
         symbol, point = divmod(task, self._sums.layout.points)
+        # Rows are collected for one symbol at a time, because its tasks share their days.
         if symbol != self._symbol:
             self._finish()
             self._start(symbol)
         if returns is None:
             self._sums.absent.add(task)
+        # The first task of a symbol, or one of the rare tasks with other days than those before it.
         elif not self._has_days(returns.days):
             self._finish()
             self._start(symbol)
             self._take_days(returns.days)
+        # Also true at first, when both are 0: memory is taken only when the dates are known.
         if len(self._points) == len(self._rows):
             self._finish()
             self._grow()
+        # A view of one row of the block, so that nothing is copied again when the block is handed
+        # over.
         row = self._rows[len(self._points)]
         self._points.append(point)
         if returns is None:
@@ -294,6 +313,7 @@ class DateSumsRecorder:
         """Return what was collected, and start again."""
         self._finish()
         sums, self._sums = self._sums, DateSums(self._sums.layout, spares=self._sums.spares)
+        # The spare memory stays in this process, and the sums are sent to another.
         sums.spares = []
         self._start(-1)
         return sums
@@ -320,6 +340,7 @@ class DateSumsRecorder:
         shape = len(layout.points_of(self._symbol)), len(self._sums.dates)
         spares = self._sums.spares
         self._points = []
+        # All spares have the same shape as long as the symbols of a chunk share their dates.
         if spares and spares[-1].shape != shape:
             spares.clear()
         self._rows = spares.pop() if spares else np.empty(shape)
@@ -358,4 +379,5 @@ def on_dates(sums: NDArray[N], dates: Ints, more_dates: Ints) -> NDArray[N]:
 
 def _width(span: Span) -> int:
     """Return the number of symbols of a full node that begins with a node's first symbol."""
+    # The next power of two, since the last node of a level may be shorter than the others.
     return 1 << (span[1] - span[0] - 1).bit_length()

@@ -33,6 +33,7 @@ CODEC = "lz4"
 MAX_RATIO = 255
 """LZ4 cannot pack more than this number of bytes into one."""
 
+# Little-endian whatever the machine is, so that the stored bytes and their hashes are the same.
 DAY = np.dtype("<i4")
 POINT = np.dtype("<i4")
 BYTE = np.dtype(np.uint8)
@@ -82,6 +83,7 @@ class _Header:
 
 def encode_date_sums(sums: DateSums) -> EncodedDateSums:
     """Return the stored bytes; those of a complete chunk depend on its tasks only."""
+    # Sorted, because blocks are in the order in which tasks happened to finish.
     spans = sums.layout.spans() if sums.is_complete() else sorted(sums.blocks)
     blocks = [(span, sums.blocks[span]) for span in spans]
     header = _Header(
@@ -103,6 +105,8 @@ def encode_date_sums(sums: DateSums) -> EncodedDateSums:
         )
     )
     values = [np.ascontiguousarray(block.sums, VALUE).ravel().data for _, block in blocks]
+    # Over the numbers and not over the packed bytes, which may differ between versions of LZ4. The
+    # line with the version of backfleet is not part of it.
     logical = hashlib.sha256(head)
     for part in values:
         logical.update(part)
@@ -135,6 +139,7 @@ def _decode(content: bytes, layout: DateSumsLayout) -> DateSums:
     size = header.size(len(layout.symbols))
     body = memoryview(content)[second + 1 :]
     values = body[size:]
+    # Sizes are compared before anything is allocated or unpacked by them.
     is_sized = len(body) >= size and (
         header.sums <= MAX_RATIO * len(values) if header.is_packed else header.sums == len(values)
     )
@@ -143,6 +148,7 @@ def _decode(content: bytes, layout: DateSumsLayout) -> DateSums:
             f"{len(body):,} bytes cannot hold {header.dates:,} dates of {len(header.blocks):,} "
             "blocks"
         )
+    # `decompressed_size` bounds the output, and the ratio above bounds that size.
     unpacked = _unpacked(values, header.sums) if header.is_packed else values
     sums = DateSums(layout)
     _fill(sums, header, body[:size], np.frombuffer(unpacked, VALUE))
@@ -155,6 +161,7 @@ def _fill(sums: DateSums, header: _Header, head: memoryview, values: NDArray[np.
     arrays = _Arrays(head)
     sums.dates = arrays.take(DAY, header.dates).astype(np.int64)
     symbols = sums.layout.symbols
+    # Each calendar begins with a byte of its own.
     width = _bit_bytes(header.dates)
     packed = arrays.take(BYTE, len(symbols) * width).reshape(len(symbols), width)
     for symbol, bits in zip(symbols, packed, strict=True):
@@ -166,6 +173,7 @@ def _fill(sums: DateSums, header: _Header, head: memoryview, values: NDArray[np.
     for first, stop, count in header.blocks:
         points = arrays.take(POINT, count).astype(np.int64)
         end = at + count * header.dates
+        # A read-only view of the buffer. A merge copies the rows that it adds up.
         sums.blocks[first, stop] = Block(points, values[at:end].reshape(count, header.dates))
         at = end
 
@@ -185,6 +193,8 @@ class _Arrays:
 
 def _check(sums: DateSums) -> None:
     """Raise CorruptObject unless the arrays can be the sums of tasks of the chunk."""
+    # `searchsorted` needs ascending dates, and a date without any return would be one that nobody
+    # wrote.
     if (np.diff(sums.dates) <= 0).any() or not sums.counts().all():
         raise CorruptObject("its dates are not in order, or no symbol has a return on one of them")
     if not all(task in sums.layout.tasks for task in sums.absent):
@@ -192,12 +202,14 @@ def _check(sums: DateSums) -> None:
     for span, block in sums.blocks.items():
         if not sums.layout.is_node(span) or not _are_points_of(block, span, sums.layout):
             raise CorruptObject("its sums are those of other tasks")
+        # One NaN would spread into the sums of all symbols.
         if not np.isfinite(block.sums).all():
             raise CorruptObject("a sum in it is not a finite number")
 
 
 def _are_points_of(block: Block, span: tuple[int, int], layout: DateSumsLayout) -> bool:
     points, possible = block.points, layout.points_of(span[0])
+    # With ascending points, the first and the last one bound all others.
     is_ascending = bool((np.diff(points) > 0).all())
     return bool(len(points)) and is_ascending and points[0] in possible and points[-1] in possible
 
@@ -208,6 +220,8 @@ def _bit_bytes(dates: int) -> int:
 
 def _packed(values: bytes) -> bytes:
     """Return packed numbers, with their bytes split into streams, which pack better."""
+    # The first bytes of all numbers, then the second ones, and so on: exponents resemble each
+    # other.
     streams = np.ascontiguousarray(np.frombuffer(values, "u1").reshape(-1, VALUE.itemsize).T)
     packed: bytes = pa.compress(streams.tobytes(), codec=CODEC, asbytes=True)
     return packed

@@ -38,6 +38,7 @@ def detail_tables(
 
     The column `task` tells the records of different tasks apart.
     """
+    # Errors have no outcome, and with it no records.
     kept = [(result.task, result.outcome) for result in results if result.outcome is not None]
     return {name: _detail_table(name, kept) for name in details}
 
@@ -68,6 +69,7 @@ def read_details(store: Store, blobs: Mapping[str, str], name: str) -> pa.Table:
 
     Raises CorruptObject, ObjectMissing.
     """
+    # A run that keeps no details, or not this one.
     if name not in blobs:
         raise CorruptObject(f"a chunk in {store.url} has no {name}")
     digest, schema = blobs[name], SCHEMAS[name]
@@ -94,6 +96,8 @@ def merge_details(name: str, pieces: Iterable[tuple[pa.Table, Sequence[int]]]) -
     tables = []
     for table, tasks in pieces:
         chosen = pc.is_in(table["task"], value_set=pa.array(tasks, pa.int64()))
+        # Parquet does not keep how words are numbered, so tables that were read may number them
+        # differently.
         tables.append(_with_plain_words(table.filter(chosen), schema))
     both = pa.concat_tables(tables)
     # Sorting is stable: the records of a task keep their order.
@@ -102,6 +106,8 @@ def merge_details(name: str, pieces: Iterable[tuple[pa.Table, Sequence[int]]]) -
     for column in schema.columns:
         values = ordered[column.name]
         if column.words:
+            # Back to the numbers of the enumeration, so that the merged bytes equal those of one
+            # encoding.
             codes = pc.index_in(values, value_set=pa.array(column.words))
             values = code_array(codes.to_numpy().astype(np.int8), column.words)
         columns.append(values)
@@ -119,6 +125,7 @@ def _with_plain_words(table: pa.Table, schema: TableSchema) -> pa.Table:
 
 def _table(schema: TableSchema, parts: Sequence[tuple[int, NDArray[np.void]]]) -> pa.Table:
     records = _joined(_RECORDS[schema.name], [part for _, part in parts])
+    # One element of the column `task` per record.
     counts = [len(part) for _, part in parts]
     tasks = np.repeat(np.array([task for task, _ in parts], dtype=np.int64), counts)
     columns = [_column(column, records[column.field]) for column in schema.columns]
@@ -132,6 +139,7 @@ def _joined(dtype: np.dtype[np.void], parts: Sequence[NDArray[np.void]]) -> NDAr
 
 
 def _column(column: StoredColumn, values: NDArray[Any]) -> pa.Array:
+    # NOT_YET, as of an order that is still alive, becomes null.
     if column.type == TIME:
         return time_array(values, NOT_YET)
     if column.words:

@@ -13,6 +13,7 @@ CHUNK = "chunk/2"
 PART = "part/2"
 ROWS = "rows/2"
 
+# Bounded lengths: the text may come from a stranger and appears in a message.
 _STAMP = re.compile(r"([a-z]{1,32}/\d{1,9}) backfleet-([A-Za-z0-9.+!-]{1,64})")
 
 

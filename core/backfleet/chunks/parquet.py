@@ -26,6 +26,8 @@ def parquet_bytes(table: pa.Table, label: str) -> bytes:
     pq.write_table(
         table.replace_schema_metadata({FORMAT: stamp(label)}),
         sink,
+        # Statistics and dictionaries are left out because tables are read as a whole. They would
+        # cost time and bytes in every small file.
         compression="lz4",
         write_statistics=False,
         use_dictionary=False,
@@ -44,12 +46,14 @@ def read_parquet(content: bytes, label: str, rows: int | None = None) -> pa.Tabl
     """
     try:
         parquet = BoundedParquet(content)
+        # Before any column is decoded, so that a file of another version is named as such.
         mark = (parquet.file.metadata.metadata or {}).get(FORMAT, b"")
         check_stamp(mark.decode("ascii", "replace"), label)
         if rows is not None and parquet.file.metadata.num_rows != rows:
             raise CorruptObject(
                 f"it has {parquet.file.metadata.num_rows:,} rows, and its header says {rows:,}"
             )
+        # The mark has done its work, and tables that are made from this one must not inherit it.
         return parquet.read(max_rows=rows).replace_schema_metadata(None)
     except (ValueError, OSError, pa.ArrowException) as error:
         raise CorruptObject(f"it cannot be read as Parquet: {error}") from error

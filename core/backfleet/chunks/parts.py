@@ -123,6 +123,8 @@ class ChunkPart:
         if returns is not None and returns.is_summed:
             # A task that is tried again changes the sum over all symbols of its point.
             points = task_numbers(rows) % returns.points
+            # All tasks of that point are computed again, because the stored sum cannot give one of
+            # them back.
             kept &= ~np.isin(points, points[~kept])
         return cls(chunk.header, rows.filter(pa.array(kept)))
 
@@ -141,12 +143,15 @@ def store_part(store: Store, encoded: EncodedChunk) -> None:
     content = encoded.chunk.to_bytes(PART)
     for copy in count():
         free = f"{key}.{copy}" if copy else key
+        # Parts are needed only until their chunk is committed.
         if put_sealed(store, free, content, is_temporary=True):
             return
         try:
             stored = Chunk.from_bytes(read_sealed(store, free), PART).header
+        # A damaged part, or one without the run's seal, only occupies its key: try the next one.
         except CorruptObject:
             continue
+        # Equal content is stored already, for example by an attempt whose answer was lost.
         if (stored.run_id, stored.logical) == (header.run_id, header.logical):
             return
 
@@ -184,6 +189,8 @@ def merge_parts(store: Store, parts: Sequence[ChunkPart], target: ChunkTarget) -
     chosen: list[tuple[ChunkPart, list[int]]] = []
     seen: set[int] = set()
     for part in parts:
+        # Two workers may have computed the same task; equal identity makes equal rows, so any of
+        # them will do.
         fresh = [task for task in part.tasks if task not in seen]
         seen.update(fresh)
         if fresh:
@@ -206,6 +213,7 @@ def _merge_returns(
     if layout is None:
         return None
     merged = DateSums(layout)
+    # `merge` passes over tasks that it has, so parts need no selection here.
     for part in parts:
         merged.merge(read_date_sums(store, part.header.blobs[RETURNS], layout), set(part.tasks))
     return merged
@@ -216,14 +224,18 @@ def _read_part(store: Store, key: str, target: ChunkTarget) -> ChunkPart | None:
     try:
         stored = Chunk.from_bytes(read_sealed(store, key), PART)
         rows = read_rows(stored.body, stored.header.count)
+    # A part is only a shortcut. Whatever is wrong with it, its tasks are computed again.
     except (CorruptObject, ObjectMissing):
         return None
     header = stored.header
     part = ChunkPart(header, rows)
+    # Only this generation and earlier ones count, and the key must be the one that the header
+    # names.
     if header.generation > target.generation or not key.startswith(f"{_folder(header)}/"):
         return None
     if (header.run_id, header.chunk) != (target.run_id, target.chunk):
         return None
+    # Without one of the tables, the merged chunk would lack it.
     if set(header.blobs) != target.blobs:
         return None
     return part if _has_tasks_of(part, target.tasks) else None

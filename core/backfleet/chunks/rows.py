@@ -63,6 +63,7 @@ class Rows:
         params
             Parameter name to kind and one value a result.
         """
+        # The order of these lists is the order of the columns in the results.
         head = [
             Column("task", "int", [result.task for result in results]),
             Column("symbol", "str", symbols),
@@ -141,6 +142,7 @@ class RowTable:
         return len(self.table)
 
 
+# An error has a row with nulls, so that every task of a chunk has one.
 UNKNOWN = (None,) * len(METRICS)
 """The metrics of a row without any."""
 
@@ -156,8 +158,11 @@ def read_rows(body: bytes, count: int) -> pa.Table:
     """Return the table that `Rows.to_bytes` stored for `count` rows. Raises CorruptObject."""
     table = read_parquet(body, ROWS, count)
     kinds = {field.name: _KINDS.get(str(field.type)) for field in table.schema}
+    # Parameters and custom columns differ between runs, so only the fixed columns have a known
+    # type.
     wrong = [name for name, kind in _FIXED.items() if kinds.get(name) != kind]
     wrong += [name for name, kind in kinds.items() if kind is None]
+    # Two columns that SQL cannot tell apart make the table unusable for it.
     if wrong or len({name.lower() for name in kinds}) < table.num_columns:
         raise CorruptObject(f"its columns are not those of {ROWS}: {', '.join(wrong)}")
     if table["task"].null_count:
@@ -166,6 +171,7 @@ def read_rows(body: bytes, count: int) -> pa.Table:
 
 
 def _logical_hash(columns: Iterable[Column]) -> str:
+    # With the format, because another layout means other columns.
     sha = hashlib.sha256(ROWS.encode())
     for column in columns:
         if column.name not in VOLATILE:
@@ -183,6 +189,8 @@ def merge_rows(pieces: Sequence[tuple[pa.Table, Sequence[int]]]) -> pa.Table:
         if len(tasks) < len(table):
             table = table.filter(pa.array(np.isin(task_numbers(table), tasks)))
         tables.append(table)
+    # Custom columns are in order of their names between the metrics and the tail; a table may lack
+    # some.
     head = tables[0].column_names
     # The columns up to the metrics are the same in all tables; a strategy's own ones differ.
     head = head[: head.index(list(METRICS)[-1]) + 1]
@@ -193,6 +201,8 @@ def merge_rows(pieces: Sequence[tuple[pa.Table, Sequence[int]]]) -> pa.Table:
     ordered = fixed.take(pa.array(order)).combine_chunks()
     for position, name in enumerate(custom, len(head)):
         values = _values(tables, name)
+        # The type is decided again over all values: a column may be whole in one part and text in
+        # another.
         column = _custom_column(name, [values[row] for row in order])
         ordered = ordered.add_column(position, name, array_of(column.kind, column.values))
     return ordered
@@ -216,6 +226,7 @@ def _metrics(results: Sequence[TaskResult]) -> list[Column]:
 
 
 def _custom(results: Sequence[TaskResult]) -> list[Column]:
+    # A strategy may spell a name differently in different tasks; both belong to one column.
     custom = [{name.lower(): value for name, value in one.custom.items()} for one in results]
     return [
         _custom_column(name, [scalars.get(name.lower()) for scalars in custom])
@@ -227,6 +238,7 @@ def _columns_of(names: Iterable[str]) -> list[str]:
     """Return one name for each column: names that differ only in case are one column."""
     spellings: dict[str, str] = {}
     for name in names:
+        # The smallest spelling, so that the order of the tasks does not decide the name.
         spellings[name.lower()] = min(name, spellings.get(name.lower(), name))
     return sorted(spellings.values())
 
@@ -246,6 +258,7 @@ def _custom_column(name: str, values: Sequence[Any]) -> Column:
 
 
 def _is_whole(value: bool | float) -> bool:
+    # The bound comes first: `int` raises for infinity and NaN, for which the comparison is false.
     return abs(value) < INT64_END and value == int(value)
 
 

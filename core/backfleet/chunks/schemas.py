@@ -20,10 +20,12 @@ __all__ = ["SCHEMAS", "StoredColumn", "TableSchema"]
 INTEGER = pa.int64()
 NUMBER = pa.float64()
 DAY = pa.date32()
+# Arrays of numbers as bytes; `chunks/sums.py` says which.
 NUMBERS = pa.binary()
 TIME = pa.timestamp("ns", tz="UTC")
 LOCAL_TIME = pa.timestamp("ns")
 TEXT = pa.string()
+# int8 is the type of the enumerations in the engines' records.
 WORD = pa.dictionary(pa.int8(), pa.string())
 
 TYPES = tuple(kind.name.lower() for kind in OrderKind)
@@ -71,6 +73,7 @@ class TableSchema:
     @cached_property
     def arrow(self) -> pa.Schema:
         """The columns with their Arrow types."""
+        # Every table begins with the task, by which merges and readers select records.
         columns = [StoredColumn("task", INTEGER), *self.columns]
         return pa.schema([pa.field(one.name, one.type, one.nullable) for one in columns])
 
@@ -79,6 +82,7 @@ class TableSchema:
         one that has none."""
         expected = [(field.name, _plain(field.type)) for field in self.arrow]
         stored = [(field.name, _plain(field.type)) for field in table.schema]
+        # Types, too, since readers take the values from buffers by their width.
         if stored != expected:
             raise CorruptObject(f"its columns are not those of {self.label}: {stored}")
         for field in self.arrow:

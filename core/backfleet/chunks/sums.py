@@ -58,6 +58,7 @@ def sums_hash(table: pa.Table) -> str:
     sha.update(fixed_width_values(table["start"], np.int32).tobytes())
     sha.update(fixed_width_values(table["months"], np.int64).tobytes())
     for name in ("counts", "values"):
+        # Lengths first, so that bytes cannot move from one record to the next unnoticed.
         lengths, content = _buffers(table[name].combine_chunks())
         sha.update(lengths)
         sha.update(content)
@@ -69,6 +70,7 @@ def _buffers(column: pa.BinaryArray) -> tuple[bytes, memoryview]:
     if not len(column):
         return b"", memoryview(b"")
     _, ends, content = column.buffers()
+    # One more offset than values: the last one is the end of the last value.
     offsets = np.frombuffer(ends, np.int32)[column.offset : column.offset + len(column) + 1]
     return np.diff(offsets).tobytes(), memoryview(content)[offsets[0] : offsets[-1]]
 
@@ -80,6 +82,7 @@ def check_sums(table: pa.Table) -> None:
     columns = (table[name].to_pylist() for name in ("months", "counts", "values"))
     for months, counts, values in zip(*columns, strict=True):
         segments, odd = divmod(len(counts), COUNT.itemsize)
+        # The layout of `TaskSums.values`: two sums per segment, and three over all returns.
         if odd or months < 1 or len(values) != (2 * segments + 3) * VALUE.itemsize:
             raise CorruptObject(
                 f"a record of {SUMS} has segments of {months} months, {len(counts)} bytes of "
@@ -108,11 +111,13 @@ def segment_table(table: pa.Table) -> pa.Table:
         "squares": values[segments : 2 * segments],
     }
     for name, value in zip(("cubes", "fourths", "lagged"), values[-3:], strict=True):
+        # The three sums over all returns are repeated in the row of each segment.
         columns[name] = np.full(segments, value)
     return pa.table(columns)
 
 
 def _days(sums: Sequence[TaskSums]) -> pa.Array:
+    # date32 counts days since the epoch as int32, just as datetime64[D] does as int64.
     days = np.array([one.segments.start for one in sums], dtype="datetime64[D]").astype(np.int32)
     return pa.Array.from_buffers(DAY, len(days), [None, pa.py_buffer(days)])
 

@@ -84,6 +84,7 @@ class TaskResult:
 
 def is_retryable(error: str | None) -> bool:
     """Whether the error of a row may go away on another try."""
+    # The row holds the error as text, so its class is found again by its name.
     kind = _kind(error)
     # Data can be restored.
     return (issubclass(kind, TaskError) and kind.retryable) or issubclass(kind, DataError)
@@ -96,6 +97,7 @@ def raise_data_error(error: str | None) -> None:
 
 
 def _kind(error: str | None) -> type:
+    # Errors of strategies have other names, such as ValueError, and count as not retryable.
     kind = getattr(errors, (error or "").partition(":")[0], None)
     return kind if isinstance(kind, type) else object
 
@@ -104,10 +106,12 @@ def outcome_digest(outcome: Outcome) -> str:
     """SHA-256 over every record of an outcome, the first 32 hexadecimal digits."""
     sha = hashlib.sha256()
     for records in (outcome.equity, outcome.orders, outcome.fills, outcome.trades):
+        # The number of records, so that bytes of one array cannot pass for those of the next.
         sha.update(f"{len(records)} ".encode())
         sha.update(records.tobytes())
     for value in outcome.analyzers:
         sha.update(repr(tuple(value)).encode())
+    # 128 bits exclude accidental equality, and the text is stored once per task.
     return sha.hexdigest()[:32]
 
 
@@ -130,5 +134,6 @@ def _with_one_nan(records: Records) -> Records:
     copied = records.copy()
     for name in records.dtype.names or ():
         if records.dtype[name].kind == "f":
+            # Every NaN gets the bits that numpy writes for it, on any processor.
             copied[name][np.isnan(copied[name])] = np.nan
     return copied

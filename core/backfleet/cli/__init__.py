@@ -56,15 +56,20 @@ def cli() -> None:
 
 def main() -> Any:
     """Run the command line. Errors of the user's get one message and exit code 2."""
+    # Before anything can print: a closed standard output would otherwise be the next file that is
+    # opened.
     prepare_streams()
     soften_warnings()
     warnings.showwarning = _show_warning
     try:
         with flushed_output():
+            # Inside the block, so that its UserError becomes a message like any other.
             check_surroundings(sys.argv[1:])
             return cli.main(prog_name="backfleet")
     except BackfleetError as error:
         _end(str(error), error.exit_code)
+    # Commands explain the errors that they expect. These are the ones that any line can raise
+    # because of the machine or the input.
     except (OSError, MemoryError, RecursionError, UnicodeError) as error:
         _end(explained(error), UserError.exit_code)
     except RuntimeError as error:
@@ -94,6 +99,7 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     """Backfleet's own warnings in one line; others as Python shows them."""
+    # The line of code that warned would tell the user nothing here.
     if category.__module__.startswith("backfleet."):
         text = f"backfleet: warning: {message}\n"
     else:

@@ -82,6 +82,7 @@ def ablate(
     missing. A cost is the value without the rule minus the value with it. Exits with 1 if a task
     failed without a rule.
     """
+    # Before the runs, which may take hours: a missing library must not lose the page at the end.
     if output is not None:
         require_extra("report", REPORT)
     opened = open_run(run, store)
@@ -98,6 +99,7 @@ def ablate(
             accept_cost=yes,
         )
     except KeyboardInterrupt:
+        # Finished tasks are stored by then, so the same command continues where it stopped.
         forget_interrupt()
         click.echo(
             "\nstopped; finished tasks are kept. Continue with: "
@@ -109,8 +111,10 @@ def ablate(
         _write_page(ablation, costs, output)
     if as_json:
         echo_json(_json(ablation, costs))
+    # With '-', standard output is the page and nothing else.
     elif output != "-":
         _show(ablation, costs)
+    # None says that no task ran again because no rule touches one: an answer and no failure.
     is_failed = costs is not None and any(cost.failed for cost in (*costs.rules, costs.together))
     sys.exit(1 if is_failed else 0)
 
@@ -157,6 +161,7 @@ def _show(ablation: Ablation, costs: RuleCosts | None) -> None:
     if costs is None:
         return
     click.echo()
+    # `cost_rows` has one element per rule, and the table wants one per column.
     print_columns(HEADINGS, [list(column) for column in zip(*cost_rows(costs), strict=True)])
     click.echo(f"\n{CONVENTION}")
     for line in describe_failures(costs):

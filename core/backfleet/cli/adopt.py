@@ -35,6 +35,7 @@ MAX_SHOWN_POINTS = 10
 )
 @as_json
 @click.argument("script", metavar="SCRIPT")
+# Unknown options belong to the script and are passed on as they are.
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[ARGS]...")
 def adopt(
     output: str,
@@ -53,6 +54,8 @@ def adopt(
     cannot be adopted, and nothing was written.
     """
     from backfleet.adopt.adopt import Request
+
+    # Under another name, because the command has the function's own.
     from backfleet.adopt.adopt import adopt as adopt_script
     from backfleet.adopt.script import Script
 
@@ -90,12 +93,14 @@ def _show(adoption: Adoption, folder: Path) -> None:
         click.echo(f"note: {note}")
     shown = adoption.comparisons
     if len(shown) > MAX_SHOWN_POINTS:
+        # Points that differ are what the user has to see; without any, a few equal ones suffice.
         shown = [item for item in shown if not item.is_equal][:MAX_SHOWN_POINTS] or shown[:3]
         click.echo(f"{len(adoption.comparisons):,} points, of which:")
     for item in shown:
         point = "".join(f" {name}={value}" for name, value in item.params.items())
         click.echo(f"final value{point}: script {item.script}, job {item.job}")
     if adoption.is_equal:
+        # The line is there to be copied into a shell.
         job = shlex.quote(str(folder / "job.toml"))
         click.echo(f"equal to the last bit. Next: backfleet run {job}")
         if adoption.run.params or adoption.run.defaults:

@@ -39,6 +39,7 @@ def export(run: str, file: Path, store: str, force: bool) -> None:
             "the others",
             err=True,
         )
+    # A stream has no size to ask for.
     size = "" if is_stream(file) else f", {file.stat().st_size:,} bytes"
     # The bundle itself may go to standard output.
     click.echo(f"{file}: run {opened.id}, {len(bundle.files):,} files{size}", err=is_stream(file))
@@ -66,7 +67,7 @@ def import_(file: Path, store: str, as_json: bool) -> None:
         echo_json(run.summary().to_json())
         return
     counts = run.counts()
-    what = "was there already, with equal content" if imported.was_stored else "imported"
+    what = "already in the store, with equal content" if imported.was_stored else "imported"
     click.echo(
         f"run {run.id}: {what}; {counts.done:,} of {counts.tasks:,} tasks have a row\n"
         f"  backfleet results {short_name(run)}"

@@ -54,6 +54,8 @@ def check(
 
     The exit code is 1 if a check fails. One that is skipped is no failure.
     """
+    # A likely slip, since most commands take a job file; without this, the name would be looked up
+    # as a plugin.
     if strategy.endswith(".toml"):
         raise click.UsageError(
             f"STRATEGY is a strategy's name, 'package.module:Class' or 'file.py:Class', and "
@@ -70,10 +72,12 @@ def check(
         rules = "" if job.market is None else f", with the rules of {job.market.rules}"
         click.echo(f"{strategy} on {_bars(subjects)}{rules}\n")
     results = []
+    # Strategies run here, in this process, so they need the folder that workers would give them.
     with contextlib.redirect_stdout(sys.stderr), in_strategy_folder(plan.strategy):
         for result in check_strategy(subjects, plan.strategy):
             results.append(result)
             if not as_json:
+                # Each line as soon as its check ends, past the redirection above.
                 click.echo(_line(result), file=sys.__stdout__)
     failed = sum(result.status is Status.FAILED for result in results)
     skipped = sum(result.status is Status.SKIPPED for result in results)
@@ -95,6 +99,7 @@ def _bars(subjects: Sequence[CheckCase]) -> str:
     names = ", ".join(symbols[:MAX_NAMES])
     if symbols[MAX_NAMES:]:
         names += f" and {len(symbols) - MAX_NAMES:,} more"
+    # A case with several symbols is a portfolio.
     if len(symbols) > len(subjects):
         names += " as one portfolio"
     first = min(str(bars.session[0]) for subject in subjects for bars in subject.bars)

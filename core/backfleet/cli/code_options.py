@@ -54,10 +54,13 @@ def with_consent(action: Callable[[Sequence[str]], T], accepted: Sequence[str]) 
     The action takes the SHA-256 of everything that the user accepts. On a terminal, the user is
     asked for what is missing. Raises Untrusted.
     """
+    # One round per missing consent, because an action stops at the first content that needs it.
     while True:
         try:
             return action(accepted)
         except Untrusted as refusal:
+            # The question goes to standard error, since standard output may be a file. A script
+            # must not hang.
             if not (sys.stdin.isatty() and sys.stderr.isatty()):
                 raise
             click.echo(refusal.finding, err=True)
@@ -72,6 +75,8 @@ def echo_differences(run: Run, differences: Iterable[CodeDifference], code: str)
         click.echo("using the code found here instead of the run's own", err=True)
     for difference in differences:
         click.echo(f"note: {difference}", err=True)
+    # Such files may be different or missing now, which explains a difference better than the code
+    # does.
     undeclared = [file.path for file in run.chunk_index.undeclared_files()]
     if code == "kept" and undeclared:
         click.echo(
@@ -87,8 +92,10 @@ def echo_differences(run: Run, differences: Iterable[CodeDifference], code: str)
 def _echo_diff(run: Run) -> None:
     try:
         lines = diff_with_code_here(run)
+    # The diff only informs; the tasks run in any case.
     except PluginError as error:
         lines = [f"the code cannot be compared: {error}"]
+    # Source from a store may hold control characters that would act on the terminal.
     for line in printable_lines(lines[:MAX_DIFF_LINES]):
         click.echo(line, err=True)
     if len(lines) > MAX_DIFF_LINES:

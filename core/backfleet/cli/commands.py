@@ -1,10 +1,11 @@
-"""Which commands there are, and where each one's code lies."""
+"""The commands, and the modules of their code."""
 
 from __future__ import annotations
 
 import ast
 import difflib
 import importlib
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,11 @@ import click
 
 from backfleet.current_directory import installed_path
 
-__all__ = ["COMMANDS", "LazyGroup", "PluginGroup", "load_command"]
+__all__ = ["COMMANDS", "LazyGroup", "PluginGroup", "SuggestingGroup", "load_command"]
 
 COMMANDS = {
+    # In the order of `--help`, which is the order of a first use. The second text stands here
+    # because reading it from a docstring would import the command.
     "demo": ("backfleet.cli.demo:demo", "Run the sample job on the sample data."),
     "run": ("backfleet.cli.run:run", "Run a job."),
     "runs": ("backfleet.cli.run_listing:runs", "List, remove and tag the runs of a store."),
@@ -72,13 +75,38 @@ COMMANDS = {
     "doctor": ("backfleet.cli.doctor:doctor", "Diagnose the installation and the executors."),
     "worker": ("backfleet.cli.worker:worker", "Run a shard of a submission; executors call it."),
 }
-"""Name to where its command lies, and the line that `--help` shows of it."""
+"""Name to the `module:attribute` of the command, and its line in `--help`."""
 
 GROUP = "backfleet.commands"
 OWN = "backfleet"
 
 
-class PluginGroup(click.Group):
+class SuggestingGroup(click.Group):
+    """A group that suggests another command for an unknown one.
+
+    Parameters
+    ----------
+    otherwise
+        The suggestion if no name of a command is near, with {} for what was typed.
+    """
+
+    def __init__(self, *args: Any, otherwise: str = "", **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._otherwise = otherwise
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        # click's own error has no suggestion.
+        if self.get_command(ctx, args[0]) is None:
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            suggested = repr(near[0]) if near else self._otherwise.format(shlex.quote(args[0]))
+            hint = f" Did you mean {suggested}?" if suggested else ""
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+class PluginGroup(SuggestingGroup):
     """A group to which plugins add commands, which are imported when they are called.
 
     Parameters
@@ -92,6 +120,7 @@ class PluginGroup(click.Group):
         self._prefix = prefix
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        # Own commands first: a plugin can add to a group but not replace what it has.
         return [*super().list_commands(ctx), *sorted(self._of_plugins())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -107,6 +136,7 @@ class PluginGroup(click.Group):
             for name, origins in _commands_of_plugins().items()
             if name.startswith(self._prefix)
         }
+        # A name with a dot belongs to a group inside this one.
         return {name: origins for name, origins in names.items() if "." not in name}
 
 
@@ -117,20 +147,12 @@ class LazyGroup(PluginGroup):
         return [*COMMANDS, *super().list_commands(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        # Backfleet's own names win without looking at plugins, which takes longer.
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if self.get_command(ctx, args[0]) is None:
-            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            ctx.fail(f"No such command {args[0]!r}.{hint}")
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, line) for name, (_, line) in COMMANDS.items()]
@@ -153,31 +175,33 @@ def load_command(name: str) -> click.Command:
 
 @dataclass(frozen=True, order=True)
 class Origin:
-    """The distribution that brings a command, and the `module:attribute` where it lies."""
+    """The distribution that brings a command, and the `module:attribute` of the command."""
 
     distribution: str
     target: str
 
 
 def _commands_of_plugins() -> dict[str, set[Origin]]:
-    """Command to where it comes from, other than backfleet's own commands.
-
-    importlib.metadata would make `--help` take several times as long, so the files are read here.
-    """
+    """Return the origins of the plugins' commands by name."""
+    # importlib.metadata would make `--help` take several times as long, so the files are read here.
     origins_by_name: dict[str, set[Origin]] = {}
     for folder in map(Path, installed_path()):
         for file in folder.glob("*.dist-info/entry_points.txt"):
             for name, origin in _commands_in(file):
                 origins_by_name.setdefault(name, set()).add(origin)
+    # A plugin that claims the name of one of backfleet's own commands is never called.
     return {name: origins for name, origins in origins_by_name.items() if name not in COMMANDS}
 
 
 def _commands_in(entry_points: Path) -> Iterator[tuple[str, Origin]]:
-    """The commands in the metadata of a distribution, which the folder is named after."""
+    """Yield the commands in the metadata of a distribution, after which the folder is named."""
     text = entry_points.read_text(encoding="utf-8", errors="replace")
+    # An ini file. Splitting its lines suffices for what packaging tools write, and takes less time
+    # than configparser.
     _, title, group = text.partition(f"[{GROUP}]\n")
     if not title:
         return
+    # The folder is called `name-version.dist-info`, with `_` for `-` in the name.
     distribution = entry_points.parent.name.partition("-")[0].replace("_", "-")
     for line in group.partition("\n[")[0].splitlines():
         name, equals, target = line.partition("=")
@@ -188,6 +212,7 @@ def _commands_in(entry_points: Path) -> Iterator[tuple[str, Origin]]:
 def _line_of(origins: set[Origin]) -> str:
     """Return the line of a plugin's command in `--help`, with the name of its package."""
     names = " and ".join(sorted({origin.distribution for origin in origins}))
+    # Two packages claim the name; calling it raises an error that names both.
     if len(origins) > 1:
         return f"From {names}."
     (origin,) = origins
@@ -198,9 +223,10 @@ def _line_of(origins: set[Origin]) -> str:
 
 
 def _first_line(target: str) -> str:
-    """The first line of a command's docstring, read without importing its module."""
+    """Return the first line of a command's docstring, read without importing its module."""
     module, _, name = target.partition(":")
     path = module.replace(".", "/") + ".py"
+    # A package that is installed in another way, such as by an import hook, gets no description.
     file = next(filter(Path.is_file, (Path(folder, path) for folder in installed_path())), None)
     if file is None:
         return ""

@@ -28,6 +28,7 @@ def compact_command(run: str, store: str) -> None:
             f"{opened.url}: {missing:,} tasks have no result yet, so nothing was written. "
             f"Compute them first: backfleet resume {opened.url}"
         )
+    # A job that is tried again must not write files of gigabytes a second time.
     if not is_current(opened.store, opened.chunk_index.listing()):
         compact(opened.store, opened.chunk_index)
     click.echo(f"the results of run {opened.id} are compacted")

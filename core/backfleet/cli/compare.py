@@ -66,6 +66,7 @@ def _show_setup(comparison: Comparison) -> None:
         click.echo("the setup is the same")
         return
     click.echo("setup")
+    # Hashes of 64 digits would push the lines that differ out of sight; --json has them whole.
     _show_diff([_HASH.sub(_shortened, line) for line in comparison.setup], MAX_SETUP_LINES)
 
 
@@ -77,11 +78,12 @@ def _show_source(source: SourceComparison) -> None:
         click.echo(line)
 
 
-def _show_diff(lines: Sequence[str], most: int) -> None:
-    for line in printable_lines(lines[:most]):
+def _show_diff(lines: Sequence[str], max_lines: int) -> None:
+    for line in printable_lines(lines[:max_lines]):
+        # A generated source can have lines of megabytes.
         click.echo(line if len(line) <= MAX_LINE_CHARS else f"{line[: MAX_LINE_CHARS - 3]}...")
-    if len(lines) > most:
-        click.echo(f"... {len(lines) - most:,} more lines; --json has all")
+    if len(lines) > max_lines:
+        click.echo(f"... {len(lines) - max_lines:,} more lines; --json has all")
 
 
 def _shortened(digest: re.Match[str]) -> str:

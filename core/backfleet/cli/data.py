@@ -70,21 +70,25 @@ def check_command(place: str, as_json: bool, **reading: Any) -> None:
     from backfleet.sources.faults import check_symbol, find_gaps
 
     chosen = SymbolSelection.of(place, reading)
+    # `known` holds the arrays of sessions that symbols share, so that thousands of symbols need the
+    # memory of a few.
     source, known = chosen.source, dict[bytes, Any]()
     results = for_each_symbol(source, lambda symbol: check_symbol(source, symbol), chosen.symbols)
     checked = [symbol.sharing(known) for symbol in results]
     faults = [fault for symbol in checked for fault in symbol.faults]
+    # A gap is a missing session that other symbols have, so all symbols must have been read.
     faults += find_gaps(source, checked)
+    # Gaps are found last and belong to the other faults of their file.
     faults.sort(key=lambda fault: (fault.file, fault.row or 0))
     if as_json:
         echo_json([asdict(fault) for fault in faults])
     else:
         _show_faults(place, checked, faults)
+    # A note is normal in sound files and must not fail a script.
     sys.exit(1 if any(fault.level != "note" for fault in faults) else 0)
 
 
 def _show_faults(place: str, checked: Sequence[Checked], faults: Sequence[Fault]) -> None:
-
     for fault in faults:
         level = "" if fault.level == "fault" else f"{fault.level}: "
         row = f"row {fault.row}: " if fault.row else ""

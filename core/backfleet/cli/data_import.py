@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import sys
@@ -119,6 +120,8 @@ def import_command(place: str, target: str, as_json: bool, **reading: Any) -> No
         echo_json(asdict(outcome))
     else:
         _show(outcome, target)
+    # Refused symbols were left out with consent; without it, the import raised an error and exited
+    # with 2.
     sys.exit(1 if outcome.record.refused else 0)
 
 
@@ -127,6 +130,7 @@ def _import_facts(place: str, target: str, as_json: bool, reading: dict[str, Any
     from backfleet.sources.importing.fact_import import import_facts
 
     plain = {"facts", "digits", "on_bad_symbol", "on_bad_row", "yes"}
+    # These have a default or are for facts. Any other option that is set is about bars.
     given = [name for name, value in reading.items() if value and name not in plain]
     if given:
         raise click.UsageError(f"--facts: --{given[0].replace('_', '-')} is about bars; remove it")
@@ -138,12 +142,13 @@ def _import_facts(place: str, target: str, as_json: bool, reading: dict[str, Any
         click.echo(f"{target} holds this import already; nothing was done")
     for sentence in outcome.record.facts:
         click.echo(sentence)
-    click.echo(f'\nin the job file:\n  [data]\n  facts = "{target}"')
+    click.echo(f"\nin the job file:\n  [data]\n  facts = {_toml(target)}")
 
 
 def _check_target(place: str, target: str) -> None:
     if "://" in target:
         raise click.UsageError(f"{target} is not a directory; import into one and push that")
+    # Through links, since either path may be one.
     inside = os.path.realpath(target)
     if os.path.realpath(place) == inside or os.path.realpath(place).startswith(inside + os.sep):
         raise click.UsageError("OUT is the folder of the files themselves; name another")
@@ -169,6 +174,8 @@ def _outcome(place: str, target: str, reading: dict[str, Any]) -> ImportOutcome:
 
 def _given(reading: dict[str, Any]) -> dict[str, Any]:
     names = ("source", "symbols", "options", "timezone")
+    # Options that were not given fall back to the defaults of the caller; symbols must be there,
+    # even as None.
     return {name: reading[name] for name in names if reading[name] is not None} | {
         "symbols": reading["symbols"]
     }
@@ -193,6 +200,7 @@ def _choices(reading: dict[str, Any]) -> ImportChoices:
     unit = reading["volume_unit"]
     if unit is not None and not 0 < unit < math.inf:
         raise click.UsageError(f"--volume-unit {unit:g}: must be a number above 0")
+    # A shell makes it hard to type a tab.
     delimiter = {"tab": "\t", "\\t": "\t"}.get(reading["delimiter"], reading["delimiter"])
     if delimiter is not None and len(delimiter) != 1:
         raise click.UsageError(f"--delimiter {delimiter!r}: must be one character, or tab")
@@ -225,6 +233,8 @@ def _consent(yes: bool) -> Callable[[Sequence[str]], bool]:
     def ask(assumptions: Sequence[str]) -> bool:
         if yes:
             return True
+        # Without a terminal nobody can answer, so that assumptions are refused unless --yes was
+        # given.
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             return False
         for sentence in assumptions:
@@ -246,7 +256,6 @@ def _show(outcome: ImportOutcome, target: str) -> None:
         click.echo(sentence)
     for sentence in record.assumptions:
         click.echo(f"assumed: {sentence}")
-
     for symbol, doubt in list(record.doubts.items())[:MAX_SHOWN_DOUBTS]:
         click.echo(f"doubt: {symbol}: {doubt}")
     if len(record.doubts) > MAX_SHOWN_DOUBTS:
@@ -266,10 +275,16 @@ def _show(outcome: ImportOutcome, target: str) -> None:
 
 
 def _job_lines(target: str, record: ImportRecord) -> str:
-    options = ", ".join(f'{key} = "{name}"' for key, name in record.options.items())
-    lines = [f'{key} = "{value}"' for key, value in record.data.items()]
-    lines.insert(1, f'path = "{target}"')
+    options = ", ".join(f"{key} = {_toml(name)}" for key, name in record.options.items())
+    lines = [f"{key} = {_toml(value)}" for key, value in record.data.items()]
+    # After `source`, which is the first key.
+    lines.insert(1, f"path = {_toml(target)}")
     return "\n".join(f"  {line}" for line in ("[data]", *lines, f"options = {{ {options} }}"))
+
+
+def _toml(text: str) -> str:
+    # A string of JSON is one of TOML, too: both escape quotes and backslashes in the same way.
+    return json.dumps(text, ensure_ascii=False)
 
 
 @click.command("presets")
@@ -283,6 +298,7 @@ def presets_command(name: str | None, as_json: bool) -> None:
     from backfleet.sources.importing.preset import FOLDER, all_presets, load_preset
 
     if name is not None:
+        # Only to check it: a preset that cannot be read is an error before anything is printed.
         load_preset(name)
         path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
         click.echo(path.read_text("utf-8").rstrip())

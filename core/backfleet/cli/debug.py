@@ -64,6 +64,8 @@ def debug(
     stored.
     """
     what = _job_or_run(job_or_run, store, Overrides(params, symbols, sets))
+    # Two rules in one condition: a run's own code is in its store, and a job's may be in this
+    # folder.
     if code == "here" if isinstance(what, Run) else is_module_reference(what.strategy):
         search_current_directory()
     try:
@@ -71,6 +73,7 @@ def debug(
             lambda accepted: prepare_task(what, task, code=code, trust_code=accepted, data=data),
             trusted,
         )
+    # There is no task of this number.
     except IndexError as error:
         raise click.UsageError(str(error)) from None
     if isinstance(what, Run):
@@ -108,6 +111,7 @@ def _show_error(error: BaseException, *, pdb: bool) -> None:
     trace = error.__traceback__.tb_next if error.__traceback__ else None
     traceback.print_exception(type(error), error, trace)
     if pdb:
+        # In the frame that raised, where the strategy's variables are.
         debugger.post_mortem(trace)
 
 
@@ -117,6 +121,7 @@ def _inspect(strategy: Any, outcome: Outcome) -> None:
 
 
 def _show(done: TaskRun) -> None:
+    # Without a reason, the status stands alone and needs no full stop.
     verdict = f"{done.verdict.status}. {done.verdict.reason}".rstrip(". ")
     click.echo(f"task {done.task}: {', '.join([done.symbol, *_pairs(done.params)])}")
     click.echo(f"    {'status':<20}{verdict}")

@@ -27,6 +27,7 @@ def demo(executor: str | None, options: tuple[str, ...], as_json: bool) -> None:
     The results lie in ./runs afterwards, as those of any job.
     """
     if not as_json:
+        # Printed before the job is loaded, so that the first line comes at once.
         click.echo("sma-crossover, period 15, on three Shanghai stocks, 2019-01-02 to 2021-07-05\n")
     run_job(_load, LaunchOptions(executor or "local", options, as_json=as_json))
 

@@ -68,12 +68,15 @@ def doctor(
     from backfleet.plugins import find_plugin
 
     for name in executors:
+        # A misspelled name is a usage error, and no finding about the machine.
         find_plugin("executor", name)
+    # The transcript has the times, which show a check that hangs for a while.
     began = time.monotonic()
     findings, lines = [], [_heading()]
     for finding in _findings(store, executors, live):
         findings.append(finding)
         lines.append(_line(finding, time.monotonic() - began))
+        # Each finding as soon as it is known, because live checks take minutes.
         if not as_json:
             _show(finding)
     if as_json:
@@ -85,6 +88,7 @@ def doctor(
 
 
 def _findings(store: str, executors: tuple[str, ...], live: bool) -> Iterator[Finding]:
+    # Under another name, because the command has the function's own.
     from backfleet.runs import doctor as checkup
 
     yield from checkup.check_machine()
@@ -108,6 +112,7 @@ def _heading() -> str:
 def _line(finding: Finding, seconds: float) -> str:
     """A finding with the seconds after which it came, on one line."""
     fix = f" -> {finding.fix}" if finding.fix and finding.status is not FindingStatus.OK else ""
+    # One line per finding, whatever a message of AWS or Docker contains.
     text = " ".join(f"{finding.subject}: {finding.text}{fix}".split())
     status = f"{finding.status:<{STATUS_WIDTH}}"
     return f"{seconds:7.1f} s  {status}{_ACCOUNT.sub('*' * 12, text)}\n"

@@ -81,12 +81,14 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
 def _facts(plan: Plan, launch: LaunchOptions) -> dict[str, Any]:
     executor = open_executor(launch.executor, launch.options)
     manifest = plan.manifest
+    # The executor may use another store than the job names, exactly as a submit would.
     root = open_store(Remote.of(executor).results_store(plan.job.results.store))
     store = root.at(manifest.run_id)
     # As a submit does: of a run without a key, no chunk counts.
     store.seals.prepare()
     chunk_index = ChunkIndex(store, manifest)
     chunk_index.refresh()
+    # Raises if stored rows depend on a file that has changed, since a submit would do so, too.
     check_undeclared_files(chunk_index, plan.strategy)
     chunks, resources = chunk_index.missing(), plan.job.resources
     known = find_known_rows(root, manifest, chunks) if launch.reuse else KnownRows()
@@ -95,6 +97,7 @@ def _facts(plan: Plan, launch: LaunchOptions) -> dict[str, Any]:
     work = workload(
         store, manifest, left, cpus=resources.cpus, memory=resources.memory, reused=reused
     )
+    # Of the work that is left after known rows, which is what would be paid for.
     shards, cost = estimate(executor, work)
     done = chunk_index.counts().done
     return {
@@ -113,6 +116,7 @@ def _facts(plan: Plan, launch: LaunchOptions) -> dict[str, Any]:
         "notes": asdict(manifest.notes),
         "done": done,
         "known": len(known),
+        # Tasks that have a row are not looked up again, so the two numbers do not overlap.
         "to_compute": manifest.tasks - done - len(known),
         "executor": launch.executor,
         "workers": shards,
@@ -143,6 +147,7 @@ def _factor(windows: CutWindows) -> float:
     import numpy as np
 
     lengths = [
+        # Both ends are inclusive.
         int(np.searchsorted(windows.days, np.datetime64(last), "right"))
         - int(np.searchsorted(windows.days, np.datetime64(first)))
         for first, last in windows.spans()

@@ -73,7 +73,8 @@ def fold_lines(folds: Folds | BackfleetError | None) -> list[str]:
 def _changes(sets: tuple[str, ...]) -> dict[str, Any]:
     from backfleet.job import Overrides
 
-    # As in `backfleet run`, a key can be written with its table: validation.select=sortino.
+    # Through the parser of `backfleet run --set`, so that values have the same syntax and errors.
+    # As there, a key can be written with its table: validation.select=sortino.
     keys = [f"validation.{text.removeprefix('validation.')}" for text in sets]
     changes: dict[str, Any] = Overrides((), None, keys).apply({}).get("validation", {})
     return changes
@@ -81,6 +82,7 @@ def _changes(sets: tuple[str, ...]) -> dict[str, Any]:
 
 def _print_table(result: Folds) -> None:
     rows = result.rows()
+    # Columns with the same value in every row would only take room.
     dropped = {*LEFT_OUT, *result.fixed_columns()}
     names = [name for name in rows[0] if name not in dropped]
     shown = rows[:MAX_ROWS]
@@ -97,6 +99,7 @@ def _print_table(result: Folds) -> None:
 def _cell(name: str, value: Any) -> str:
     if value is None:
         return "-"
+    # `z` writes a small negative score that rounds to -0.00 as 0.00.
     if name in SCORES:
         return f"{value:z.2f}"
     return f"{value:z.6g}" if isinstance(value, float) else str(value)

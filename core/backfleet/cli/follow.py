@@ -10,7 +10,6 @@ import click
 from backfleet.cli.options import echo_json
 from backfleet.cli.run_summary import exit_with_status, print_summary, short_name
 from backfleet.cli.verdict import summary_json
-from backfleet.console import count_of
 from backfleet.runs.control import RunControl
 
 __all__ = ["follow", "forget_interrupt", "show_detached"]
@@ -38,15 +37,16 @@ def follow(control: RunControl, *, as_json: bool) -> NoReturn:
 
 
 def forget_interrupt() -> None:
-    """Let the exit code be ours: after an interrupt within the execution of a text, as imports make
-    named tuples, Python ends by the signal whatever becomes of the exception, unless another text
-    is executed."""
+    """Reset Python's interrupt flag, so that the process ends with the exit code of the command."""
+    # If Ctrl-C arrives inside `exec`, for example while an import defines a named tuple, the
+    # interpreter ends by SIGINT even if the exception was handled. Another `exec` clears the flag.
     exec("")
 
 
 def _interrupted(control: RunControl) -> None:
     """Stop the workers that this command has started; those of others go on."""
     run = control.run
+    # The workers may belong to a colleague, or to a command with --detach.
     if not control.started_workers:
         click.echo(
             "\nthe run continues in the background. "
@@ -54,11 +54,12 @@ def _interrupted(control: RunControl) -> None:
             err=True,
         )
         return
+    # On a line of its own, below the `^C` that the terminal shows.
     click.echo("\nstopping the workers ...", err=True)
     control.cancel()
     counts = run.counts()
     click.echo(
-        f"stopped; {counts.done:,} of {count_of(counts.tasks, 'task')} done and kept. "
+        f"stopped; the results of {counts.done:,} of {counts.tasks:,} tasks are kept. "
         f"Resume with: backfleet resume {short_name(run)}",
         err=True,
     )
@@ -71,6 +72,7 @@ def show_detached(control: RunControl, *, as_json: bool) -> None:
         echo_json(summary_json(run, summary))
         return
     name = short_name(run)
+    # Every task had a row before this command.
     if not summary.missing and not control.started_workers:
         click.echo(f"run {run.id} is complete; nothing was started\n  backfleet results {name}")
         return

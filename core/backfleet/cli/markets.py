@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from backfleet.cli.commands import SuggestingGroup
 from backfleet.cli.options import as_json, echo_json
 from backfleet.cli.table import print_columns, print_fitting
 from backfleet.plugins import list_plugins, load_plugin
@@ -20,13 +21,16 @@ LEFT_OUT_FIRST = ("source", "certainty", "until")
 """Columns that give way if the terminal is too narrow."""
 
 
-@click.group(invoke_without_command=True)
+@click.group(
+    cls=SuggestingGroup, otherwise="'backfleet markets show {}'", invoke_without_command=True
+)
 @as_json
 @click.pass_context
 def markets(context: click.Context, as_json: bool) -> None:
     """List the markets whose rules a job can use, with the rules that can be switched off."""
     from backfleet.market import Market
 
+    # click calls the group before its subcommand.
     if context.invoked_subcommand is not None:
         return
     names = [plugin.name for plugin in list_plugins("market")]
@@ -44,13 +48,13 @@ def markets(context: click.Context, as_json: bool) -> None:
 @click.option(
     "--on",
     "day",
-    type=click.DateTime(["%Y-%m-%d"]),
+    callback=lambda _, __, text: _day(text),
     required=True,
     metavar="DATE",
     help="The session, such as 2020-08-24.",
 )
 @as_json
-def show(name: str, symbol: str, day: datetime, as_json: bool) -> None:
+def show(name: str, symbol: str, day: date, as_json: bool) -> None:
     """Show the rules of a market for a symbol on a day.
 
     Each rule is shown with its source.
@@ -59,22 +63,31 @@ def show(name: str, symbol: str, day: datetime, as_json: bool) -> None:
     from backfleet.market import Market
 
     market = load_plugin("market", name, Market)()
-    rules = [_rule(table, day.date()) for table in market.tables(SymbolFacts(symbol))]
+    # Facts about the symbol alone: the command has no job, and so no tables of facts.
+    rules = [_rule(table, day) for table in market.tables(SymbolFacts(symbol))]
     if as_json:
         echo_json(rules)
         return
     if not rules:
-        click.echo(f"{name} has no dated rule")
+        click.echo(f"the market {name} has no dated rules")
         return
     columns = ["rule", "value", "unit", "since", "until", "certainty", "source"]
     cells = [[str(rule[column] or "-") for rule in rules] for column in columns]
     print_fitting(columns, cells, LEFT_OUT_FIRST, "--json")
 
 
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} must be a date such as 2020-08-24") from None
+
+
 def _rule(table: Dated, day: date) -> dict[str, Any]:
     step, until = table.step(day), table.until(day)
     return {
         "rule": table.rule,
+        # Ten digits show rates such as 0.0000341 in full; the rest would be the rounding of floats.
         "value": f"{step.value:.10f}".rstrip("0").rstrip("."),
         "unit": table.unit,
         "since": step.first.isoformat(),

@@ -36,7 +36,7 @@ def strategy(name: str, kind: str) -> None:
     package = PackageName.of(name)
     folder = make_strategy_package(package, cast(StrategyKind, kind), Path.cwd())
     click.echo(
-        f"created {folder.name}/: the strategy is in src/{package.module}/strategy.py. Next:\n"
+        f"created {folder.name}/, with the strategy in src/{package.module}/strategy.py. Next:\n"
         f"  cd {folder.name}\n"
         "  pip install -e '.[dev]'\n"
         "  pytest\n"

@@ -16,6 +16,7 @@ from backfleet.output_file import open_output
 from backfleet.store import DEFAULT_STORE
 
 __all__ = [
+    "COUNT",
     "as_json",
     "check_labels",
     "detach_option",
@@ -35,6 +36,10 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+# Arrow and numpy raise OverflowError for counts of more than 64 bits.
+COUNT = click.IntRange(0, 2**63 - 1)
+"""The type of an option that counts rows, tasks or trades."""
 
 
 def _store_option(help: str) -> Callable[[F], F]:
@@ -59,6 +64,7 @@ yes_option = click.option("--yes", is_flag=True, help="Accept a cost above the c
 
 def with_options(command: F, options: Sequence[Callable[[Any], Any]]) -> F:
     """Return a command with options, which its help shows in this order."""
+    # Decorators apply from the last to the first.
     for option in reversed(options):
         command = option(command)
     return command
@@ -72,6 +78,7 @@ def check_labels(kind: Literal["tag", "note"]) -> Callable[..., Any]:
         from backfleet.runs.labels import check_label
 
         try:
+            # A note is one text, and tags are a tuple of texts.
             for text in [value] if isinstance(value, str) else value or ():
                 check_label(kind, text)
         except UserError as error:
@@ -161,10 +168,13 @@ def open_output_option(output: str) -> Iterator[BinaryIO]:
     try:
         if output == "-":
             yield sys.stdout.buffer
+            # Here and not at the end of the process, so that a full disk or closed pipe is an error
+            # of this option.
             sys.stdout.buffer.flush()
             return
         with open_output(Path(output)) as file:
             yield file
+    # The reader of a pipe has enough, which is no fault of the file; click ends quietly.
     except BrokenPipeError:
         raise
     except OSError as error:

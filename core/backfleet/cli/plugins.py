@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from backfleet.cli.commands import COMMANDS, load_command
+from backfleet.cli.commands import COMMANDS, SuggestingGroup, load_command
 from backfleet.cli.options import as_json, echo_json
 from backfleet.cli.table import print_columns
 from backfleet.errors import BackfleetError, PluginError
@@ -27,7 +27,9 @@ ENTRY = re.compile(r"^(\w[\w, ]*)\n((?:    .*\n?)+)", re.M)
 """An attribute of a docstring, or several, and its meaning."""
 
 
-@click.group(invoke_without_command=True)
+@click.group(
+    cls=SuggestingGroup, otherwise="'backfleet plugins show {}'", invoke_without_command=True
+)
 @as_json
 @click.pass_context
 def plugins(context: click.Context, as_json: bool) -> None:
@@ -39,6 +41,7 @@ def plugins(context: click.Context, as_json: bool) -> None:
         echo_json(rows)
         return
     for row in rows:
+        # The last line of a traceback names the exception; `plugins show` has all of it.
         row["error"] = (row["error"] or "").strip().rpartition("\n")[2]
     _print(rows)
 
@@ -50,6 +53,7 @@ def show(name: str, as_json: bool) -> None:
     """Show the origin, the settings and the faults of a plugin."""
     plugins = [plugin for plugin in list_plugins() if plugin.name == name]
     if not plugins:
+        # Over all kinds, because the command does not ask for one.
         raise unknown_plugin("plugin", name, list_plugins())
     rows = [_facts(plugin) | {"settings": _settings(plugin)} for plugin in plugins]
     if as_json:
@@ -110,6 +114,7 @@ def _facts(plugin: Plugin) -> dict[str, Any]:
         "distribution": plugin.distribution,
         "version": plugin.version,
         "target": plugin.target,
+        # From cheap to expensive: only the second and third import the plugin.
         "error": _clash(plugin) or plugin.failure() or _misfit(plugin),
     }
 
@@ -141,6 +146,7 @@ def _misfit(plugin: Plugin) -> str | None:
         elif plugin.kind in bases:
             load_plugin(plugin.kind, plugin.name, bases[plugin.kind])
         else:
+            # What remains are plugins with hooks. The manager is discarded.
             register(plugin)
     except BackfleetError as error:
         return str(error)
@@ -153,6 +159,7 @@ def _settings(plugin: Plugin) -> list[dict[str, Any]]:
         component = plugin.load()
     except PluginError:
         return []
+    # Executors have `Settings`, sources have `Options`, and other plugins have neither.
     model = getattr(component, "Settings", None) or getattr(component, "Options", None)
     fields = getattr(model, "model_fields", {})
     meanings = _documented(model) if model else {}
@@ -169,7 +176,9 @@ def _settings(plugin: Plugin) -> list[dict[str, Any]]:
 def _documented(model: type) -> dict[str, str]:
     """Return what the docstrings of a model and its bases say about each attribute."""
     meanings = {}
+    # From the base to the class, so that a subclass can describe a setting in its own words.
     for cls in reversed(model.__mro__):
+        # The part below the heading `Attributes` of a numpy-style docstring.
         text = inspect.cleandoc(cls.__doc__ or "").partition("----------\n")[2]
         for names, meaning in ENTRY.findall(text):
             for name in names.split(","):

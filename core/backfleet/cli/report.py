@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from backfleet.cli.options import open_output_option, store_option
+from backfleet.cli.options import COUNT, open_output_option, store_option
 from backfleet.errors import UserError
 from backfleet.job.rules import symbol_name
 from backfleet.output_file import is_stream
@@ -46,7 +46,7 @@ def _symbol_name(_: click.Context, __: click.Parameter, name: str | None) -> str
 @click.option("--metric", metavar="COLUMN", help="Rank by this column. Default: sharpe.")
 @click.option(
     "--min-trades",
-    type=click.IntRange(min=0),
+    type=COUNT,
     default=MIN_TRADES,
     show_default=True,
     metavar="N",
@@ -87,11 +87,14 @@ def report(
         raise click.UsageError("a TASK cannot be combined with --compare or --metric")
     if task is None and benchmark is not None:
         raise click.UsageError("--benchmark requires a TASK")
+    # After the usage errors, which must not depend on what is installed, and before the run is
+    # read.
     require_extra("report", REPORT)
     opened = open_run(run, store)
     name = opened.id if task is None else f"{opened.id}-{task}"
     path = output or f"{name}.html"
     is_linked = assets == "linked"
+    # A stream has no folder beside it.
     if is_linked and (path == "-" or is_stream(Path(path))):
         raise click.UsageError("--assets linked needs a file as --output, to put the assets beside")
     if task is None:
@@ -107,8 +110,10 @@ def _write(page: Page, path: str, *, is_linked: bool) -> None:
     from backfleet.report.page import PLOTLY, library_file, render_file, script_source
 
     link = f"{ASSETS}/{library_file()}" if is_linked and page.figures else ""
+    # The file has the version in its name, so one that exists is the right one.
     if link and not (library := Path(path).parent / link).exists():
         try:
+            # One level only: a mistyped folder of --output must not be created.
             library.parent.mkdir(exist_ok=True)
         except OSError as error:
             raise UserError(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from backfleet.cli.options import echo_damage, open_output_option, sql_limits, store_option
+from backfleet.cli.options import COUNT, echo_damage, open_output_option, sql_limits, store_option
 from backfleet.cli.run_summary import short_name
 from backfleet.cli.verdict import verdict_lines
 from backfleet.results.export import FORMATS, export_rows
@@ -68,6 +68,7 @@ class Output:
 
     @classmethod
     def of(cls, columns: str | None, limit: int | None, form: str | None, path: str | None) -> Self:
+        # An unknown ending, such as .txt, gets a table.
         ending = Path(path or "").suffix.removeprefix(".").lower()
         names = [name.strip() for name in columns.split(",")] if columns else []
         return cls(names, limit, form or (ending if ending in FORMATS else TABLE), path)
@@ -84,7 +85,7 @@ class Output:
 )
 @click.option(
     "--min-trades",
-    type=click.IntRange(min=0),
+    type=COUNT,
     metavar="N",
     help=f"With --by: trades that a leader has per task. Default: {MIN_TRADES}.",
 )
@@ -99,7 +100,7 @@ class Output:
 @sql_limits
 @click.option(
     "--limit",
-    type=click.IntRange(min=0),
+    type=COUNT,
     metavar="N",
     help=f"At most this number of rows. A leaderboard has {DEFAULT_LEADERS} in a table by default.",
 )
@@ -148,6 +149,7 @@ def results(
         raise click.UsageError("--min-trades requires --by")
     limits = SqlLimits.of(memory, timeout)
     to = Output.of(columns, limit, form or ("json" if as_json else None), output)
+    # SQL has words of its own for what these options do.
     if sql is not None:
         if sort or where or columns or by:
             raise click.UsageError(
@@ -157,9 +159,13 @@ def results(
         _write_some(rows, replace(to, columns=rows.column_names))
         return
     if run is None:
-        raise click.UsageError("name a RUN; only --sql works without one, over all runs")
+        raise click.UsageError(
+            "name a RUN ('backfleet runs' lists them), or pass --sql for a query over all runs"
+        )
     opened = open_run(run, store)
     to = replace(to, swept=swept_columns(opened.manifest), sort=sort)
+    # A complete run has compacted files, from which the first rows in an order are read without all
+    # others. Conditions and leaderboards need every row.
     if by is None and where is None and (sort is not None or to.form != TABLE):
         order = SortOrder("task", ascending=True) if sort is None else SortOrder(sort, ascending)
         reader = _read_sorted(opened, order, to)
@@ -169,6 +175,7 @@ def results(
             if is_table and to.path is None:
                 _print_verdict(opened)
             return
+    # All rows in memory from here on: of an incomplete run, or for a condition or a leaderboard.
     rows = read_results(opened.store, opened.chunk_index)
     _report_missing(opened.manifest.tasks - rows.num_rows, opened)
     if by is None:
@@ -177,6 +184,7 @@ def results(
         trades = MIN_TRADES if min_trades is None else min_trades
         ranking = Ranking(sort, by, trades, ascending)
         _write_leaders(opened, rows, ranking, where, limits, to)
+    # A verdict is for people; a file or a program gets rows only.
     if to.form == TABLE and to.path is None and rows.num_rows:
         _print_verdict(opened, rows)
 
@@ -216,9 +224,11 @@ def _write_leaders(
 ) -> None:
     """Write the leaderboard of a run, and its rule on standard error."""
     if where is not None:
+        # `leaders_of` expects the order of the tasks.
         rows = query_rows(rows, where=where, sort="task", ascending=True, limits=limits)
     limit = DEFAULT_LEADERS if to.limit is None and to.form == TABLE else to.limit
     board = leaders_of(rows, run.manifest, ranking, limit)
+    # The board is limited already, and its rule says how many there are.
     _write_some(board.rows, replace(to, limit=None))
     if board.total:
         click.echo(board.describe(), err=True)
@@ -280,6 +290,7 @@ def _write(rows: pa.Table | pa.RecordBatchReader, to: Output) -> None:
             print_table(rows, to.columns, to.swept, to.sort)
         else:
             click.echo("no rows")
+    # Bytes would garble the terminal; into a pipe they may go.
     elif to.form == "parquet" and sys.stdout.isatty():
         raise click.UsageError("parquet is binary; give it a file with --output")
     else:

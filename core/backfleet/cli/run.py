@@ -68,6 +68,7 @@ def run(
     launch = LaunchOptions(
         executor or "local", options, detach, as_json, yes, tags, note, reuse=not no_reuse
     )
+    # Loaded later, while the executor starts its workers.
     load = partial(_load, job_file, params, symbols, sets)
     if dry_run:
         from backfleet.cli.dry_run import show_plan
@@ -84,6 +85,7 @@ def _load(
     from backfleet.job import Job, Overrides
 
     job = Job.load(job_file, Overrides(params, symbols, sets))
+    # Only a job that names a module may import from the current directory.
     if is_module_reference(job.strategy):
         search_current_directory()
     return job

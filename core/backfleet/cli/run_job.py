@@ -37,6 +37,7 @@ def run_job(load: Callable[[], Job], launch: LaunchOptions) -> None:
         from backfleet.runs.labels import add_labels
         from backfleet.runs.start import submit_plan
 
+        # Inside the block, because leaving it ends prewarmed workers that no submission has used.
         started = submit_plan(
             plan_job(load()),
             executor,
@@ -44,6 +45,8 @@ def run_job(load: Callable[[], Job], launch: LaunchOptions) -> None:
             accept_cost=launch.accept_cost,
             reuse=launch.reuse,
         )
+    # After the submission: a label of a run that was never stored would make a folder without a
+    # manifest.
     add_labels(started.run.store, launch.tags, launch.note)
     if launch.detach:
         show_detached(started, as_json=launch.as_json)

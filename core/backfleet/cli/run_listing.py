@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
+from backfleet.cli.commands import SuggestingGroup
 from backfleet.cli.options import (
     as_json,
     check_labels,
@@ -21,6 +23,7 @@ from backfleet.cli.options import (
 from backfleet.cli.table import print_fitting
 from backfleet.console import count_of
 from backfleet.errors import UserError
+from backfleet.home import expand_home
 from backfleet.results.sql_limits import SqlLimits
 from backfleet.results.tables import runs_table
 from backfleet.runs.labels import add_labels
@@ -45,10 +48,12 @@ LEFT_OUT_FIRST = (
 
 FORMS = {"best": ".3g", "median": ".3g", "seconds": ".1f"}
 MAX_CELL_CHARS = 48
-"""Longer texts are cut in the table; JSON has the whole."""
+"""Longer texts are cut in the table; JSON has the whole text."""
 
 
-@click.group(invoke_without_command=True)
+@click.group(
+    cls=SuggestingGroup, otherwise="'backfleet runs --store {}'", invoke_without_command=True
+)
 @whole_store_option
 @click.option(
     "--where",
@@ -83,12 +88,13 @@ def runs(
                 "--where, --tag, --latest and --json cannot be combined with "
                 f"{context.invoked_subcommand!r}"
             )
+        # `runs --store S rm RUN` means the same store as `runs rm RUN --store S`.
         context.default_map = {name: {"store": store} for name in ("rm", "tag")}
         return
     selected = _selected(store, where, tag, latest, SqlLimits.of(memory, timeout))
     if latest is not None and not selected:
         raise UserError(
-            f"no such run with the job name {latest!r} in {store}. "
+            f"no run in {store} has the job name {latest!r}. "
             f"'backfleet runs --store {store}' lists them"
         )
     if as_json:
@@ -97,10 +103,13 @@ def runs(
         # It imports what starts workers, which a listing can do without.
         from backfleet.cli.run_summary import run_argument
 
+        # Not quoted, because `$(...)` passes the text on as it is.
         click.echo(run_argument(open_run(next(iter(selected)))))
     elif not selected:
         is_filtered = where is not None or tag is not None
-        click.echo(f"no {'such runs' if is_filtered else 'runs'} in {store}")
+        is_missing = "://" not in store and not os.path.exists(expand_home(store))
+        reason = ": there is no such directory" if is_missing else ""
+        click.echo(f"no {'such runs' if is_filtered else 'runs'} in {store}{reason}")
     else:
         _print_table(list(selected.values()))
 
@@ -118,8 +127,10 @@ def rm(names: Sequence[str], store: str, yes: bool, force: bool) -> None:
     A run with active workers is not removed; cancel it first. If one RUN cannot be removed, none
     is. The trial ledger keeps its entries.
     """
+    # By URL, so that a run that is named twice is removed once.
     folders = {folder.store.url: folder for folder in (find_run_folder(n, store) for n in names)}
     for folder in folders.values():
+        # All of them before the first is removed: either all RUNs are removable or none is touched.
         check_removable(folder, force=force)
     for folder in folders.values():
         click.echo(_description(folder), err=True)
@@ -142,7 +153,10 @@ def tag(name: str, tags: tuple[str, ...], store: str, note: str | None) -> None:
     run = open_run(name, store)
     add_labels(run.store, tags, note)
     labels = run.labels()
-    click.echo(f"run {run.id}: {', '.join([*labels.tags, *labels.notes])}")
+    click.echo(f"run {run.id}")
+    lines = {"tags": ", ".join(labels.tags), "note": "; ".join(labels.notes)}
+    for key in filter(lines.get, lines):
+        click.echo(f"{key:<6}{lines[key]}")
 
 
 def _selected(
@@ -159,11 +173,13 @@ def _selected(
     if latest is not None:
         listed = {url: row for url, row in listed.items() if row["name"] == latest}
     if tag is not None:
+        # Tags have no comma in them; `check_label` sees to that.
         listed = {url: row for url, row in listed.items() if tag in row["tags"].split(", ")}
     if where is not None:
         from backfleet.results.query import query_rows
 
         table = query_rows(runs_table(list(listed.values())), where=where, limits=limits)
+        # SQL filters but must not reorder, since the newest run comes first.
         ids = set(table.column("run_id").to_pylist())
         listed = {url: row for url, row in listed.items() if row["run_id"] in ids}
     return listed if latest is None else dict(list(listed.items())[:1])
@@ -181,7 +197,7 @@ def _cell(name: str, value: Any) -> str:
     if name in FORMS:
         return f"{value:{FORMS[name]}}"
     # Minutes tell runs apart; JSON has the seconds and the zone.
-    text = f"{str(value)[:16].replace('T', ' ')}Z" if name == "created" else str(value)
+    text = str(value)[:16].replace("T", " ") + " UTC" if name == "created" else str(value)
     return text if len(text) <= MAX_CELL_CHARS else f"{text[: MAX_CELL_CHARS - 3]}..."
 
 

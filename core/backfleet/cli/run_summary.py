@@ -38,9 +38,11 @@ def print_summary(control: RunControl, summary: RunSummary) -> None:
     from backfleet.runs.verdict import read_folds
     from backfleet.submissions.large_runs import MAX_TABLE_TASKS
 
+    # No row, so there is nothing to rank and nothing to explain.
     if summary.missing == summary.tasks:
         click.echo(_headline(control, summary))
         return
+    # A ranking needs all rows in memory, and SQL does not.
     if summary.tasks > MAX_TABLE_TASKS:
         for line in [_headline(control, summary), *_spending(control), _leaders_by_sql(run)]:
             click.echo(line)
@@ -65,6 +67,7 @@ def print_summary(control: RunControl, summary: RunSummary) -> None:
 def exit_with_status(control: RunControl, summary: RunSummary) -> NoReturn:
     """Exit as the run ended; for a run with missing tasks, say why on standard error."""
     if summary.missing:
+        # Workers that were stopped at the limit have reasons that would mislead.
         reasons = [] if control.excess else _reasons(control)
         for line in [*_excess(control.excess), *reasons]:
             click.echo(line, err=True)
@@ -83,8 +86,9 @@ def short_name(run: Run) -> str:
 
 
 def run_argument(run: Run) -> str:
-    """Return the run's path relative to the current directory if it is below it, else its URL."""
+    """Return the run's path relative to the current directory; its URL if it is not below it."""
     try:
+        # ValueError for another folder and for S3 URLs alike.
         return str(Path(run.url).relative_to(Path.cwd()))
     except ValueError:
         return run.url
@@ -109,13 +113,14 @@ def _show_leaders(run: Run, rows: pa.Table) -> None:
 
     board = leaders_of(rows, run.manifest, Ranking(), MAX_LEADERS)
     print_table(board.rows, swept=swept_columns(run.manifest))
+    # The rule of a ranking says nothing about a single row.
     if board.total > 1:
         click.echo(board.describe())
     click.echo()
 
 
 def _leaders_by_sql(run: Run) -> str:
-    """The command for the best tasks of a run whose rows are too many to be ranked here."""
+    """Return the command for the best tasks of a run that is too large to be ranked here."""
     query = "select task, symbol, sharpe from results order by sharpe desc limit 10"
     return f'leaders: backfleet results {short_name(run)} --sql "{query}"'
 
@@ -139,6 +144,7 @@ def _verdict(run: Run, rows: pa.Table, folds: Folds | BackfleetError | None) -> 
     from backfleet.cli.verdict import verdict_lines
     from backfleet.runs.verdict import verdict_of_rows
 
+    # Folds that cannot be computed are named in their own line, and the verdict does without them.
     known = None if isinstance(folds, BackfleetError) else folds
     first, *more = verdict_lines(partial(verdict_of_rows, run.stored, rows, known))
     return [f"verdict: {first}", *(f"         {line}" for line in more)]
@@ -159,7 +165,7 @@ def _code_not_kept(summary: RunSummary) -> list[str]:
 
 
 def _worker_failure_warning(control: RunControl, summary: RunSummary) -> list[str]:
-    """A warning where workers are said to have failed, and yet all their work is there."""
+    """Return a warning if the executor reports failed workers although every task has a result."""
     failed = [status for status in control.worker_statuses if status.state is ShardState.FAILED]
     if summary.missing or not failed:
         return []
@@ -189,6 +195,7 @@ def _next_steps(run: Run, summary: RunSummary, rows: pa.Table) -> list[str]:
     name = short_name(run)
     lines = []
     if summary.error:
+        # The first failed task in the order of the tasks.
         failed = rows.column("task")[rows.column("error").is_valid().index(True).as_py()].as_py()
         lines.append(f"why:     backfleet logs {name} {failed}, or backfleet debug {name} {failed}")
     if run.chunk_index.counts().retryable:
@@ -213,7 +220,8 @@ def _excess(cost: Cost | None) -> list[str]:
 
 
 def _reasons(control: RunControl) -> Sequence[str]:
-    """Return why workers gave up: their own records if there are any, else the executor's word."""
+    """Return why workers failed: their own records if there are any, otherwise the executor's."""
+    # Records in the store are exact; an executor often knows no more than an exit code.
     words = [f"{failure.kind}: {failure.message}" for failure in control.run.failures()]
     if not words:
         name = short_name(control.run)
@@ -223,11 +231,12 @@ def _reasons(control: RunControl) -> Sequence[str]:
             for status in control.worker_statuses
             if status.reason and status.state.ended
         ]
+    # Hundreds of workers mostly fail for the same reason.
     return list(dict.fromkeys(words))
 
 
 def _end(reason: str) -> str:
-    """The last line, which of a traceback is the one that says what happened."""
+    """Return the last line, which is the one with the exception in a traceback."""
     return reason.strip().rpartition("\n")[2]
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 import click
 
@@ -24,7 +25,6 @@ from backfleet.cli.options import (
 )
 from backfleet.cli.run_summary import describe_cost
 from backfleet.cli.verdict import has_quick_verdict, summary_json, verdict_lines
-from backfleet.console import count_of
 from backfleet.current_directory import search_current_directory
 from backfleet.errors import ExecutorError
 from backfleet.executor import ShardState, ShardStatus
@@ -32,7 +32,9 @@ from backfleet.results.part_index import PartIndex
 from backfleet.runs.control import RunControl
 from backfleet.runs.labels import add_labels
 from backfleet.runs.open import open_run
+from backfleet.runs.run import Run
 from backfleet.runs.spending import cost_so_far
+from backfleet.runs.summary import RunSummary
 
 __all__ = ["cancel", "logs", "resume", "status", "wait"]
 
@@ -45,18 +47,7 @@ def status(run: str, store: str, as_json: bool) -> None:
     """Show the state and progress of a run."""
     opened = open_run(run, store)
     summary = opened.summary()
-    facts = summary.to_json() | {
-        "state": opened.state(),
-        "name": opened.manifest.name,
-        "created": opened.manifest.created,
-        "failures": list(dict.fromkeys(f"{e.kind}: {e.message}" for e in opened.failures())),
-    }
-    facts["in_parts"] = PartIndex(opened.store, opened.chunk_index).counts().in_parts
-    labels = opened.labels()
-    facts |= {"tags": ", ".join(labels.tags), "note": "; ".join(labels.notes)}
-    workers = opened.workers.statuses() if facts["state"] == "running" else []
-    facts["workers"] = dict(Counter(str(worker.state) for worker in workers))
-    facts["waiting"] = list(dict.fromkeys(filter(None, map(_why_waiting, workers))))
+    facts = _status_facts(opened, summary)
     cost = cost_so_far(opened, opened.workers)
     facts["cost"] = None if cost is None else asdict(cost)
     if as_json:
@@ -71,21 +62,45 @@ def status(run: str, store: str, as_json: bool) -> None:
     for key in filter(facts.get, ("tags", "note")):
         click.echo(f"{key:<12}{facts[key]}")
     if has_quick_verdict(summary):
-        from backfleet.runs.verdict import quick_verdict
-
-        first, *more = verdict_lines(partial(quick_verdict, opened.stored))
-        click.echo(f"{'verdict':<12}{first}")
-        for line in more:
-            click.echo(f"{'':<12}{line}")
-    if workers:
+        _echo_verdict(opened)
+    if facts["workers"]:
         counts = ", ".join(f"{number:,} {state}" for state, number in facts["workers"].items())
         click.echo(f"{'workers':<12}{counts}")
     if cost is not None:
         click.echo(f"{'cost':<12}{describe_cost(cost)}")
     for reason in facts["waiting"]:
         click.echo(f"{'waiting':<12}{reason}")
+    # Failures of earlier submissions no longer matter once all tasks have a row.
     for failure in facts["failures"] if facts["missing"] else []:
         click.echo(f"{'failure':<12}{failure}")
+
+
+def _status_facts(opened: Run, summary: RunSummary) -> dict[str, Any]:
+    """Return the state of a run as JSON shows it, without the cost and the verdict."""
+    labels = opened.labels()
+    facts = summary.to_json() | {
+        "state": opened.state(),
+        "name": opened.manifest.name,
+        "created": opened.manifest.created,
+        "failures": list(dict.fromkeys(f"{e.kind}: {e.message}" for e in opened.failures())),
+    }
+    facts["in_parts"] = PartIndex(opened.store, opened.chunk_index).counts().in_parts
+    facts |= {"tags": ", ".join(labels.tags), "note": "; ".join(labels.notes)}
+    # Asking the executor can take seconds, so only if workers may be active.
+    workers = opened.workers.statuses() if facts["state"] == "running" else []
+    facts["workers"] = dict(Counter(str(worker.state) for worker in workers))
+    # Each reason once, in the order of the workers.
+    facts["waiting"] = list(dict.fromkeys(filter(None, map(_why_waiting, workers))))
+    return facts
+
+
+def _echo_verdict(opened: Run) -> None:
+    from backfleet.runs.verdict import quick_verdict
+
+    first, *more = verdict_lines(partial(quick_verdict, opened.stored))
+    click.echo(f"{'verdict':<12}{first}")
+    for line in more:
+        click.echo(f"{'':<12}{line}")
 
 
 @click.command()
@@ -155,6 +170,7 @@ def resume(
         lambda accepted: resume(trust_code=accepted, trust_settings=accepted),
         [*trusted, *trusted_settings],
     )
+    # Only after consent: without it, nothing may change.
     add_labels(control.run.store, tags, note)
     if detach:
         show_detached(control, as_json=as_json)
@@ -171,7 +187,8 @@ def cancel(run: str, store: str) -> None:
     control = RunControl(opened)
     stopped = control.cancel()
     counts = opened.counts()
-    done = f"{counts.done:,} of {count_of(counts.tasks, 'task')} done"
+    done = f"{counts.done:,} of {counts.tasks:,} tasks are done"
+    # If nothing was stopped and the executor did not answer, only the error below is true.
     if stopped or not control.cancel_failures:
         what = "stopped its workers" if stopped else "no workers were running"
         click.echo(f"run {opened.id}: {what}; {done}")
@@ -217,8 +234,9 @@ def _why_waiting(worker: ShardStatus) -> str:
 
 def _print_lines(lines: Iterator[str]) -> bool:
     """Print lines, and say whether there were any."""
-    some = False
+    # A generator cannot say beforehand whether it is empty.
+    has_lines = False
     for line in lines:
-        some = True
+        has_lines = True
         click.echo(line)
-    return some
+    return has_lines

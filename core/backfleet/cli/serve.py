@@ -29,5 +29,6 @@ def serve(store: str, host: str, port: int) -> None:
     require_extra("serve", SERVE)
     from backfleet.serve.server import serve_store
 
+    # It asks S3 for nothing yet, so the server starts even if the store cannot be reached.
     root = open_store(store)
     serve_store(root, host, port, lambda url: click.echo(f"{root.url} at {url} (Ctrl-C ends it)"))

@@ -33,6 +33,7 @@ def prepare_streams() -> None:
         except OSError:
             # The lowest free number: otherwise the next file, such as one of the store, gets it.
             os.open(os.devnull, os.O_RDWR)
+    # Python sets a stream to None if its descriptor was closed when it started.
     sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
@@ -47,9 +48,11 @@ def soften_warnings() -> None:
 
     Libraries warn while they are imported, and a strategy's rows must not depend on it.
     """
+    # The default filters stay as they are, also those that the user has set.
     if not any(action == "error" for action, *_ in warnings.filters):
         return
     os.environ.pop("PYTHONWARNINGS", None)
+    # `multiprocessing` passes these options on to child processes.
     sys.warnoptions.clear()
     warnings.resetwarnings()
     for category in IGNORED:
@@ -66,6 +69,8 @@ def check_surroundings(arguments: Sequence[str]) -> None:
         ) from None
     for argument in arguments:
         try:
+            # Bytes that the locale cannot decode arrive as surrogates, which neither JSON nor TOML
+            # can hold.
             argument.encode()
         except UnicodeEncodeError:
             raise UserError(
@@ -98,7 +103,10 @@ def explained(error: OSError | MemoryError | RecursionError | UnicodeError) -> s
     if isinstance(error, OSError):
         names = [os.fsdecode(name) for name in (error.filename, error.filename2) if name]
         if not names:
-            return f"reading or writing failed ({error.strerror or error}). Check the output's file"
+            return (
+                f"the output cannot be written ({error.strerror or error}). "
+                "Write it to another file, or free some space"
+            )
         return f"{' and '.join(names)}: {error.strerror}. Choose another path"
     if isinstance(error, MemoryError):
         return "the input needs more memory than there is. Use a smaller one"

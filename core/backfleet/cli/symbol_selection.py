@@ -34,13 +34,14 @@ class SymbolSelection:
         from backfleet.job import Data
         from backfleet.plan.data import choose_symbols, source_of
 
+        # The same patterns and the same parser as `data.symbols` of a job.
         names = split_names(reading["symbols"]) or ("*",)
         section = Data(
             source=reading["source"] or _source_for(location),
             path=location,
             symbols=tuple(names),
             timezone=reading["timezone"],
-            columns=tuple(split_names(reading["columns"]) or ()),
+            columns=tuple(split_names(reading["columns"], "--columns") or ()),
             options=dict(map(_key_and_value, reading["options"])),
         )
         source = source_of(section)
@@ -52,6 +53,7 @@ def _source_for(location: str) -> str:
 
     suffixes = {Path(name).suffix for name in location_at(location).names()}
     fitting = [source for suffix, source in SUFFIXES.items() if suffix in suffixes]
+    # A folder with both kinds has two sources, and guessing could read the wrong half.
     if len(fitting) != 1:
         files = "both CSV and Parquet files" if fitting else "neither CSV nor Parquet files"
         raise DataError(f"{location}: there are {files} in it; name a --source")

@@ -41,7 +41,7 @@ MAX_UNSWEPT = 4
 """Parameters that are shown of a run in which none has several values."""
 
 MAX_CELL_CHARS = 60
-"""Longer texts are cut; the other formats have the whole."""
+"""Longer texts are cut; the other formats have the whole text."""
 
 
 def print_table(
@@ -60,6 +60,7 @@ def print_table(
     sort
         The column by which the rows are sorted, which is always shown too.
     """
+    # Columns that were asked for are all shown, even if lines wrap.
     names = list(columns) or _default_columns(rows, swept, sort)
     cells = _cells(rows, names)
     if columns:
@@ -85,6 +86,7 @@ def print_fitting(
         The options that show them all the same.
     """
     left_out: list[str] = []
+    # A file or a pipe has no width.
     if sys.stdout.isatty():
         left_out = _left_out(names, cells, left_out_first, shutil.get_terminal_size().columns)
     kept = [at for at, name in enumerate(names) if name not in left_out]
@@ -110,7 +112,7 @@ def _left_out(
     left_out_first: Sequence[str],
     room: int,
 ) -> list[str]:
-    """Columns to leave out so that the others fit, as far as that goes."""
+    """Return the columns to leave out so that the others fit, as far as possible."""
     widths = {
         name: column_width([name, *column]) + len(GAP)
         for name, column in zip(names, cells, strict=True)
@@ -130,15 +132,17 @@ def _left_out(
 
 
 def _default_columns(rows: pa.Table, swept: Sequence[str], sort: str | None) -> list[str]:
-    """Return what is worth reading of the rows of tasks, or of a leaderboard."""
+    """Return the columns to show by default of the rows of tasks, or of a leaderboard."""
     names = list(rows.column_names)
     if "status" not in names:
         # A leaderboard by point or symbol.
         head = [name for name in ("point", "symbol", *swept, "symbols", "points") if name in names]
     else:
         head = [*names[:2], *(swept or names[2 : names.index("status")][:MAX_UNSWEPT]), "status"]
+    # Without duplicates, in this order; a sort column may be one of the shown.
     metrics = dict.fromkeys([*SHOWN, *([sort] if sort else []), "error"])
     tail = [name for name in metrics if name in names and name not in head]
+    # A column that is null in every row, such as `error`, would only take room.
     shown = [*head, *(name for name in tail if rows.column(name).null_count < rows.num_rows)]
     if IDENTICAL in names and any(count > 1 for count in rows.column(IDENTICAL).to_pylist()):
         shown.append(IDENTICAL)
@@ -164,7 +168,7 @@ def _cell(name: str, value: Any) -> str:
 
 
 def _one_line(text: str) -> str:
-    """The first line, without what would move the cursor, cut to a readable length."""
+    """Return the first line without control characters, cut to a readable length."""
     line = text.split("\n", 1)[0]
     clean = "".join(character if character.isprintable() else "?" for character in line)
     return clean if len(clean) <= MAX_CELL_CHARS else f"{clean[: MAX_CELL_CHARS - 3]}..."

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from backfleet.cli.commands import SuggestingGroup
 from backfleet.cli.options import as_json, echo_damage, echo_json, whole_store_option
 from backfleet.cli.table import print_fitting
 from backfleet.console import count_of
@@ -24,7 +25,9 @@ LEFT_OUT_FIRST = ("last", "declared", "present", "created", "logic", "symbols", 
 """Columns that give way if the terminal is too narrow."""
 
 
-@click.group(invoke_without_command=True)
+@click.group(
+    cls=SuggestingGroup, otherwise="'backfleet trials --store {}'", invoke_without_command=True
+)
 @whole_store_option
 @as_json
 @click.pass_context
@@ -38,6 +41,7 @@ def trials(context: click.Context, store: str, as_json: bool) -> None:
     if context.invoked_subcommand is not None:
         if as_json:
             raise click.UsageError(f"--json cannot be combined with {context.invoked_subcommand!r}")
+        # `trials --store S show F` means the same store as `trials show F --store S`.
         context.default_map = {name: {"store": store} for name in ("show", "declare")}
         return
     rows = [_facts(family) for family in read_families(open_store(store), echo_damage)]
@@ -99,6 +103,7 @@ def declare(family: str, number: int, note: str, store: str) -> None:
 def _facts(family: Family) -> dict[str, Any]:
     """Return what is shown of a family."""
     points = count_points(family.entries, echo_damage)
+    # Counting reads the points of every run, so equal sets are counted once.
     is_one_code = len(family.present) == len(family.entries)
     return {
         "family": family.name,
@@ -148,6 +153,7 @@ def _print_rows(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _cell(value: Any) -> str:
+    # Before int, because to Python a bool is one.
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else str(value) or "-"

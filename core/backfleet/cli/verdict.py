@@ -57,6 +57,7 @@ def verdict_lines(read: Callable[[], Verdict]) -> list[str]:
 def has_quick_verdict(summary: RunSummary) -> bool:
     """Whether the run has rows, and reading them takes no longer than a command may."""
     done = summary.tasks - summary.missing
+    # A verdict needs all rows in memory.
     if summary.tasks > MAX_TABLE_TASKS:
         return False
     return done > 0 and (not summary.missing or done <= MAX_ROWS)
@@ -71,6 +72,7 @@ def summary_json(run: Run, summary: RunSummary) -> dict[str, Any]:
     if has_quick_verdict(summary):
         try:
             result = verdict_json(quick_verdict(run.stored))
+        # The JSON goes to a program that must get its other facts in any case.
         except (NoVerdict, StoreError) as error:
             click.echo(f"warning: no verdict: {error}", err=True)
     return summary.to_json() | {"verdict": result}

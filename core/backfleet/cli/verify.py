@@ -64,16 +64,19 @@ def verify(
     if engine and executor:
         raise click.UsageError("--engine and --executor exclude each other")
     opened = open_run(run, store)
+    # Errors are left out: the row of an error has no numbers to compare.
     tasks = sample_tasks(opened, sample)
     if not tasks:
         raise UserError(
             f"run {opened.id} has no task that ended without error, so there is nothing to verify; "
             f"see `backfleet status {run}`"
         )
+    # With the run's own code nothing may come from the current directory.
     if code == "here":
         search_current_directory()
     task_code = with_consent(partial(find_task_code, opened, code), trusted)
     echo_differences(opened, task_code.differences, code)
+    # Another engine by default, because the same one would repeat its own mistakes.
     other = executor or engine or other_engine(opened)
     if executor:
         progress = None if as_json else sys.stderr
@@ -112,6 +115,7 @@ def _show(tasks: Sequence[int], other: str, differences: Sequence[RecordMismatch
             else f"{difference.table}, record {difference.record}"
         )
         click.echo(f"task {difference.task}: {', '.join([difference.symbol, *params])}: {where}")
+        # One side may lack a record, and with it all its columns.
         names = list(dict.fromkeys([*difference.ours, *difference.theirs]))
         sides = [
             [_cell(side, name) for name in names] for side in (difference.ours, difference.theirs)
@@ -125,11 +129,12 @@ def _show(tasks: Sequence[int], other: str, differences: Sequence[RecordMismatch
 
 
 def _cell(side: Any, name: str) -> str:
+    # `repr` shows all digits; two floats that differ in the last bit look equal when rounded.
     return repr(side[name]) if isinstance(side.get(name), float) else str(side.get(name, "-"))
 
 
 def _plain(value: Any) -> Any:
-    """JSON has no times."""
+    """Return a value as JSON can hold it: times become texts."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return value if isinstance(value, (str, int, float, type(None))) else str(value)

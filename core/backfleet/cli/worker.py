@@ -38,11 +38,14 @@ def worker(submission: str, shards: tuple[int, ...]) -> None:
 
 
 def _run_assignment() -> int:
+    # The slow imports happen while the worker waits for its assignment; that is why it is
+    # prewarmed.
     import backfleet.worker.worker  # noqa: F401
     from backfleet.worker.assignment import read_assignment
     from backfleet.worker.shard import run_shards
 
     assignment = read_assignment()
+    # Standard input was closed: the job needed fewer workers than were prewarmed.
     if assignment is None:
         return 0
     submission, shard = assignment

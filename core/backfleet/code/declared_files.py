@@ -44,6 +44,7 @@ def find_declared_files(root: Path, patterns: Iterable[str]) -> Mapping[str, Pat
         A pattern matches no file, a file lies outside `root` or has a name that not every system
         can hold, or all together are too large.
     """
+    # Patterns may overlap; each name counts once.
     names = {name: None for pattern in patterns for name in _matches(root, pattern)}
     files = {name: root / name for name in sorted(names)}
     _check_case(files)
@@ -80,6 +81,8 @@ def add_declared_files(
     packages: Iterable[CodePackage], strategy: StrategyReference, names: Iterable[str]
 ) -> list[CodePackage]:
     """Return the packages behind a strategy, with the declared files in the one that holds it."""
+    # Paths in a package begin where an import begins, which is above the strategy's folder if the
+    # strategy is installed in a package.
     root, path = strategy_root(strategy), strategy_import_path(strategy)
     files = {f"{path}/{name}" if path else name: root / name for name in names}
     return [
@@ -93,6 +96,7 @@ def add_declared_files(
 def _holds(package: CodePackage, strategy: StrategyReference) -> bool:
     """Whether the strategy's module is in a package."""
     if strategy.folder is not None:
+        # Only the package of the strategy's folder has one.
         return package.folder is not None
     module = strategy.target.partition(":")[0].replace(".", "/")
     return any(path.startswith((f"{module}.", f"{module}/")) for path in package.files)
@@ -113,6 +117,7 @@ def _matches(root: Path, pattern: str) -> Iterator[str]:
 
 
 def _check_name(root: Path, name: str) -> None:
+    # A link could lead to a secret, which would then be kept in the store.
     if not (root / name).resolve().is_relative_to(root.resolve()):
         raise JobError(
             f"{KEY}: {name} is a link that leads outside {root}, the strategy's folder. "
@@ -137,6 +142,7 @@ def _check_case(names: Iterable[str]) -> None:
 
 def _check_size(files: Mapping[str, Path]) -> None:
     try:
+        # Before the hashing, which would read files of any size.
         size = sum(file.stat().st_size for file in files.values())
     except OSError as error:
         raise _unreadable(error) from error

@@ -51,32 +51,34 @@ class InstalledDistribution:
     """
 
     def __init__(self, distribution: Distribution) -> None:
-        self._found = distribution
+        self._distribution = distribution
 
     @cached_property
     def name(self) -> str:
-        return canonical_name(self._found.name)
+        return canonical_name(self._distribution.name)
 
     @cached_property
     def version(self) -> str:
-        return self._found.version
+        return self._distribution.version
 
     @cached_property
     def entry_points(self) -> tuple[EntryPoint, ...]:
-        """All of them, sorted."""
-        points = {(point.group, point.name, point.value) for point in self._found.entry_points}
+        """The entry points, sorted."""
+        points = {
+            (point.group, point.name, point.value) for point in self._distribution.entry_points
+        }
         return tuple(sorted(points))
 
     @cached_property
     def requires(self) -> tuple[str, ...]:
         """Its requirements (PEP 508), sorted."""
-        return tuple(sorted(self._found.requires or ()))
+        return tuple(sorted(self._distribution.requires or ()))
 
     @cached_property
     def project(self) -> Path | None:
         """The folder that it was installed from as an editable (PEP 610)."""
         try:
-            origin = json.loads(self._found.read_text("direct_url.json") or "{}")
+            origin = json.loads(self._distribution.read_text("direct_url.json") or "{}")
         except ValueError:
             return None
         editable = origin.get("dir_info", {}).get("editable")
@@ -85,10 +87,10 @@ class InstalledDistribution:
     @cached_property
     def recorded(self) -> Mapping[str, str | None]:
         """Path, from where an import begins, to SHA-256 of the importable files that its RECORD
-        lists; None where RECORD has no such hash. Empty for an editable install."""
+        lists; None if RECORD has no such hash. Empty for an editable install."""
         if self.project is not None:
             return {}
-        files = {str(file): file.hash for file in self._found.files or ()}
+        files = {str(file): file.hash for file in self._distribution.files or ()}
         units = _units_of(filter(_is_importable, files))
         return {path: _hexadecimal(files[path]) for path in units}
 
@@ -96,12 +98,16 @@ class InstalledDistribution:
     def units(self) -> Mapping[str, CodeUnit]:
         """The packages and modules that it brings, by their dotted names."""
         recorded = set(_units_of(self.recorded).values())
+        # RECORD is complete, so nothing has to be guessed.
         if recorded:
-            return _found(recorded)
-        guessed = _found(self._guessed_units())
+            return _units_by_name(recorded)
+        guessed = _units_by_name(self._guessed_units())
         units = {name: unit for name, unit in guessed.items() if self._owns(unit)}
+        # A plugin's module belongs to the distribution that names it, wherever it lies.
         plugins = {_module_of(point[2]) for point in self.entry_points if point[0] in PLUGIN_GROUPS}
-        return units | _found(name for name in plugins if not units.keys() & set(prefixes(name)))
+        return units | _units_by_name(
+            name for name in plugins if not units.keys() & set(prefixes(name))
+        )
 
     def brings(self, unit: CodeUnit) -> bool:
         """Whether a unit that was found here comes from this distribution."""
@@ -110,23 +116,25 @@ class InstalledDistribution:
             # A project's folder may hold those of an environment.
             near = self._owns(unit) and not INSTALLED & set(file.parts)
             return near or unit.name in self.units
+        # Compares two paths, before anything is read.
         if self.locate(path) != file:
             return False
         # `Distribution.files` would parse the whole RECORD to find one path.
-        record = self._found.read_text("RECORD")
+        record = self._distribution.read_text("RECORD")
+        # A row of RECORD begins with the path, and the path ends at a comma.
         return f"\n{path}," in f"\n{record}" if record else unit.name in self.units
 
     def locate(self, path: str) -> Path:
         """Return the path of a recorded file."""
-        return Path(str(self._found.locate_file(path)))
+        return Path(str(self._distribution.locate_file(path)))
 
     def _guessed_units(self) -> Iterator[str]:
         """Modules that its metadata name, those in the folders that its `.pth` files add to
         `sys.path`, and the one that is called like it."""
         yield from (_module_of(target) for _, _, target in self.entry_points)
-        yield from (self._found.read_text("top_level.txt") or "").split()
+        yield from (self._distribution.read_text("top_level.txt") or "").split()
         yield self.name.replace("-", "_")
-        for file in self._found.files or ():
+        for file in self._distribution.files or ():
             if file.suffix == ".pth":
                 for folder in _added_folders(self.locate(str(file))):
                     yield from _units_in(folder)
@@ -157,6 +165,7 @@ def list_distributions() -> Iterator[InstalledDistribution]:
     for distribution in metadata.distributions():
         # Broken metadata may lack a name.
         name = distribution.metadata["Name"]
+        # The first one on `sys.path` is the one that an import finds.
         if name and canonical_name(name) not in seen:
             seen.add(canonical_name(name))
             yield InstalledDistribution(distribution)
@@ -166,7 +175,7 @@ def find_owners(
     units: Iterable[CodeUnit],
 ) -> Iterator[tuple[CodeUnit, InstalledDistribution | None]]:
     """Each unit, and the distribution that brings it; None for one that merely can be imported."""
-    # Many lack nothing but are slow to read: of most only the RECORD is looked at.
+    # Nothing of their metadata is parsed yet: of most of them, only the RECORD will be read.
     installed = [InstalledDistribution(distribution) for distribution in metadata.distributions()]
     for unit in units:
         yield (
@@ -180,9 +189,10 @@ def _module_of(target: str) -> str:
     return re.split(r"[:\[]", target)[0].strip()
 
 
-def _found(names: Iterable[str]) -> dict[str, CodeUnit]:
+def _units_by_name(names: Iterable[str]) -> dict[str, CodeUnit]:
     """Units by their names, of modules in them; those that are not here are left out."""
     units: dict[str, CodeUnit] = {}
+    # Sorted, so that a package comes before the modules in it, which it covers.
     for name in sorted(set(names)):
         unit = (
             None
@@ -196,6 +206,8 @@ def _found(names: Iterable[str]) -> dict[str, CodeUnit]:
 
 def _is_importable(path: str) -> bool:
     first, *rest = path.split("/")
+    # Scripts and data files are listed relative to the place of the modules, such as
+    # "../../bin/tool".
     if first in ("", "..") or first.endswith((".dist-info", ".egg-info", ".data")):
         return False
     return is_code(path) and (bool(rest) or first.endswith(MODULE_SUFFIXES))
@@ -234,6 +246,7 @@ def _hexadecimal(recorded: metadata.FileHash | None) -> str | None:
 def _added_folders(path_file: Path) -> Iterator[Path]:
     """Folders that a `.pth` file adds to `sys.path`, but for a project's own folder."""
     for line in path_file.read_text().splitlines():
+        # `site` executes lines that begin with "import"; only the others are folders.
         if not line.strip() or line.startswith(("import ", "import\t", "#")):
             continue
         folder = Path(line.strip())

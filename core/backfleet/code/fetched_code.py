@@ -43,6 +43,7 @@ def fetch_code(store: Store, code: Sequence[StoredCode]) -> FetchedCode:
     Raises PluginError if it is missing, damaged, or compiled for another platform, ExecutorError,
     StoreError.
     """
+    # Before anything is fetched: machine code of another platform is of no use.
     for package in code:
         if package.platform not in ("", platform_tag()):
             raise PluginError(
@@ -60,4 +61,5 @@ def fetch_code(store: Store, code: Sequence[StoredCode]) -> FetchedCode:
 
 def search_first(paths: Sequence[str]) -> None:
     """Find modules, and the plugins that metadata name, in these folders before all others."""
+    # In place, since other modules may hold the list itself.
     sys.path[:] = [*paths, *(path for path in sys.path if path not in paths)]

@@ -1,4 +1,4 @@
-"""Hashes of code: what a strategy or plugin is, whichever way it was installed.
+"""Hashes of code, which are the same whichever way a strategy or plugin was installed.
 
 The hash of a strategy or plugin is over the sorted (relative path, SHA-256) of the modules that it
 reaches, backfleet's among them, so that a wheel, site-packages and an editable checkout agree;
@@ -48,6 +48,7 @@ def strategy_closure(strategy: StrategyReference) -> ImportClosure:
     """The code behind a strategy and the modules that its job declares. Raises PluginError."""
     place = strategy.target.partition(":")[0]
     if strategy.folder is None:
+        # An installed strategy is found by its module's name, as any import.
         return _closure(strategy.reference, [place, *strategy.modules])
     folder = Path(strategy.folder)
     # A stranger's store can name a pipe, which opening would wait for, or a device without an end.
@@ -83,6 +84,7 @@ def component_code(kind: str, name: str) -> dict[str, str]:
 @cache
 def backfleet_hash() -> str:
     """Hash of the modules of backfleet that run any task and encode its row."""
+    # Cached, because planning and each worker ask for it several times.
     return own_hash(TASK_MODULES)
 
 
@@ -99,12 +101,14 @@ def closure_hash(closure: ImportClosure) -> str:
     except OSError as error:
         raise PluginError(f"{error.filename} cannot be read: {error.strerror}") from error
     digest = hashlib.sha256(json.dumps(sorted(digests.items())).encode()).hexdigest()
+    # A later process can then say which file differs, and not only that some file does.
     keep_listing(digest, digests)
     return digest
 
 
 def listed_files(closure: ImportClosure) -> dict[str, str]:
     """SHA-256 of each file of a closure, by its path. Raises OSError."""
+    # The paths of both begin where an import begins, so they cannot collide.
     return dict(_digests({**closure.files, **own_files(closure.own)}))
 
 
@@ -155,6 +159,7 @@ def distribution_hash(distribution: InstalledDistribution) -> str:
 
 
 def _content_hash(digests: Iterable[tuple[str, str]], entry_points: Iterable[EntryPoint]) -> str:
+    # Other entry points, such as scripts of the command line, change nothing here.
     plugins = [point for point in entry_points if point[0] in KINDS.values()]
     text = json.dumps([sorted(digests), sorted(plugins)])
     return hashlib.sha256(text.encode()).hexdigest()
@@ -179,6 +184,7 @@ def _closure(
         raise PluginError(f"the code of {what} cannot be read: {error}") from error
 
 
+# The stamp is a part of the key only, so that a file that changes is read again.
 @cache
 def _sha256(file: Path, stamp: tuple[int, ...]) -> str:
     with open(file, "rb") as stream:

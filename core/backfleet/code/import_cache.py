@@ -38,11 +38,16 @@ class ImportCache:
         self._entries: dict[str, Any] = {}
         self._is_new = False
         with contextlib.suppress(OSError, ValueError):
+            # Two processes may write the file at once. The last one wins, and what it lacks is
+            # parsed again.
             self._entries = dict(json.loads(self._file.read_bytes()))
 
     def imports(self, file: Path, module: str) -> FileImports:
         """The imports of a module's file. Raises OSError."""
+        # Before the file is read: a change in between leaves a stamp that will not match. A list,
+        # because the cache is JSON.
         stamp, key = list(file_stamp(file)), str(file)
+        # A cache may hold anything, such as the fields of another version.
         with contextlib.suppress(KeyError, TypeError, ValueError):
             known, fields = self._entries[key]
             if known == stamp:
@@ -63,8 +68,8 @@ class ImportCache:
 
 
 def file_stamp(file: Path) -> Stamp:
-    """Changes when the file does: times of change, also the one that no tool can set back; size,
-    inode."""
+    """Return numbers that change with the file: the time of modification, the time of change, which
+    no tool can set back, the size and the inode."""
     stat = os.stat(file)
     return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino
 

@@ -52,11 +52,15 @@ def read_imports(source: bytes, module: str, package: str) -> FileImports:
             # A warning that is made an error must not hide an import.
             warnings.simplefilter("ignore")
             tree = ast.parse(source)
+    # Importing such a file fails, too, so it reaches nothing.
     except (SyntaxError, ValueError, RecursionError):
         return FileImports()
+    # The search in the bytes is quick, and true for few files.
     is_lazy = b"__getattr__" in source and "__getattr__" in set(_bound_names(tree))
     names = {
         name
+        # A lazily exporting module repeats its exports for type checkers, and there they are
+        # imports.
         for statement in _statements(tree, follow_typing=is_lazy)
         for name in _imported_names(statement, package)
     }
@@ -89,6 +93,7 @@ def _statements(tree: ast.Module, follow_typing: bool) -> Iterator[ast.AST]:
 
 def _never_runs(test: ast.expr, follow_typing: bool) -> bool:
     """Whether a condition holds for type checkers only, or only for a script that is run itself."""
+    # Workers import the file, so the block of a script never runs there.
     if isinstance(test, ast.Compare):
         return ast.unparse(test) in ("__name__ == '__main__'", "'__main__' == __name__")
     name = getattr(test, "id", getattr(test, "attr", None))
@@ -100,6 +105,7 @@ def _imported_names(node: ast.AST, package: str) -> Iterator[str]:
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
         base = _absolute("." * node.level + (node.module or ""), package)
+        # Whether the last part is a module or an attribute is seen when the name is followed.
         yield from (".".join(filter(None, [base, alias.name])) for alias in node.names)
 
 
@@ -109,6 +115,7 @@ def _absolute(name: str, package: str) -> str:
     level = len(name) - len(relative)
     if not level:
         return name
+    # One dot stands for the package itself, each further dot for the package around it.
     around = package.split(".")
     return ".".join(filter(None, [*around[: len(around) + 1 - level], relative]))
 
@@ -119,6 +126,7 @@ def _dynamic_names(tree: ast.Module, module: str, package: str) -> Iterator[str]
     functions, aliases = {"import_module", "__import__"}, {OWN}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "importlib":
+            # `from importlib import import_module as load`: calls of `load` import, too.
             functions.update(alias.asname or "" for alias in node.names if alias.name in functions)
         elif isinstance(node, ast.Import):
             aliases.update(alias.asname or "" for alias in node.names if alias.name == OWN)
@@ -132,6 +140,7 @@ def _dynamic_names(tree: ast.Module, module: str, package: str) -> Iterator[str]
 
 def _literal_name(call: ast.Call, module: str, package: str) -> Iterator[str]:
     """The module that `import_module("name")` imports, unless the name is computed."""
+    # The arguments by position, of which there may be fewer or, for `__import__`, more.
     given = dict(zip(("name", "package"), call.args, strict=False))
     given |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
     name, base = given.get("name"), given.get("package")
@@ -177,6 +186,7 @@ def _candidates(text: str, package: str) -> Iterator[str]:
     if text.startswith("."):
         yield _absolute(text, package)
         return
+    # Too many candidates do no harm: a name that is no module is dropped when it is followed.
     yield f"{package}.{text}"
     if "." in text:
         yield text

@@ -85,7 +85,7 @@ def import_closure(
 
 
 def missing_modules(modules: Sequence[str], folder: Path | None = None) -> list[str]:
-    """Those of the modules that cannot be imported from a file here."""
+    """Return the modules that cannot be imported from a file here."""
     search = ModuleSearch(folder)
     return [module for module in modules if not _is_module(module, search)]
 
@@ -136,16 +136,19 @@ class _Walk:
         if top == OWN:
             self.own.add(name)
             return
+        # Libraries count by their versions or not at all, unless the strategy's folder hides one.
         if top in LIBRARIES and not self._search.is_in_folder(top):
             return
         for module in prefixes(name):
             if module.endswith(".*"):
                 self._follow_star(module[:-2])
+            # A module that was added before was read then.
             elif module not in self.unit_of:
                 spec = self._search.find(module)
                 # The rest of the name is an attribute of a module, or a module that is not here.
                 if spec is None:
                     return
+                # A namespace package has no file, but modules in it may follow.
                 if spec.has_location:
                     self._add(module, spec)
 
@@ -156,14 +159,17 @@ class _Walk:
 
     def _add(self, module: str, spec: ModuleSpec) -> None:
         file = Path(str(spec.origin))
+        # A module in a zip archive has a location that is no file.
         if not file.is_file():
             raise PluginError(
                 f"module {module!r} is in {file}, which is not a file; install its package unpacked"
             )
         parent = module.rpartition(".")[0]
+        # A module belongs to the unit of the package around it; without one, it is a unit itself.
         unit = self.unit_of[module] = self.unit_of.get(parent, module)
         if unit == module and is_large(spec):
             self._large.add(unit)
+            # All modules are hashed instead of those that the imports reach.
             self.files.update(_all_modules(unit, self._search))
         if unit in self._large:
             return
@@ -184,6 +190,7 @@ def _is_module(name: str, search: ModuleSearch) -> bool:
     if own_files([name]):
         return True
     spec = search.find(name) if name else None
+    # Built-in modules such as `sys` have no location.
     return spec is not None and (spec.has_location or name in LIBRARIES)
 
 

@@ -42,6 +42,7 @@ class IsolatedImports:
         if not self._folders:
             yield
             return
+        # Modules of these names from elsewhere would hide those of the folders.
         path, elsewhere = list(sys.path), self._take_modules()
         sys.modules.update(self._modules)
         search_first(self._folders)
@@ -49,6 +50,8 @@ class IsolatedImports:
         try:
             yield
         finally:
+            # Kept for the next time, so that a module is not executed twice and its classes stay
+            # the same.
             self._modules = self._take_modules()
             sys.modules.update(elsewhere)
             sys.path[:] = path

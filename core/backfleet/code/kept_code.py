@@ -66,6 +66,7 @@ class KeptCode:
     def write(self, store: Store) -> None:
         """Write the record into a run's store, unless a sound one is there. Raises StoreError."""
         content = encode_record(FORMAT, self)
+        # Only a record that cannot be read is replaced: workers may rely on a sound one.
         if not store.put_if_absent(KEPT_CODE, content):
             try:
                 read_kept_code(store)
@@ -102,6 +103,7 @@ def store_packages(
     """
     kept, not_kept = _split(packages)
     return KeptCode(
+        # The folder is a path of this machine, which says nothing elsewhere.
         strategy=replace(strategy, folder=None),
         is_folder=strategy.folder is not None,
         packages=tuple(store_code(store, kept)),
@@ -128,6 +130,7 @@ def _reason_against(package: CodePackage) -> str | None:
     if len(package.files) > MAX_CODE_FILES or package.size > MAX_CODE_BYTES:
         return f"{package.size / 2**20:,.0f} MiB in {len(package.files):,} files"
     try:
+        # A package that cannot be unpacked everywhere is not kept at all.
         check_case(package.files)
     except PluginError as error:
         return str(error)

@@ -17,6 +17,7 @@ __all__ = ["differing_files", "keep_listing"]
 def keep_listing(code: str, digests: Mapping[str, str]) -> None:
     """Keep the SHA-256 of each file, by its path, of the code with this hash."""
     file = _file(code)
+    # The hash in the name determines the content.
     if not file.exists():
         write_quietly(file, json.dumps(digests).encode())
 
@@ -24,6 +25,7 @@ def keep_listing(code: str, digests: Mapping[str, str]) -> None:
 def differing_files(planned: str, here: str) -> list[str]:
     """The paths that differ between two hashes of code; empty if one is unknown here."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
+        # A hash that was computed on another machine has no listing here.
         before, after = (json.loads(_file(code).read_bytes()) for code in (planned, here))
         return sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
     return []

@@ -50,6 +50,7 @@ def _own_modules(strategy: StrategyReference) -> Iterator[tuple[str, Path]]:
         for path, file in closure.files.items():
             # Not merely below the folder: an environment with other packages may lie there.
             if file == folder / path:
+                # The strategy's own file has no name, so renaming it makes no new trials.
                 yield ("" if path == module else path), file
         return
     # A namespace package is no unit, and backfleet itself is none.
@@ -68,11 +69,15 @@ def _file_hash(file: Path) -> str:
     digest = hashlib.sha256()
     try:
         with warnings.catch_warnings():
+            # A warning that is made an error would end the parsing.
             warnings.simplefilter("ignore")
             tree = ast.parse(source)
         for token in _tokens(tree):
+            # String literals may hold lone surrogates, which UTF-8 cannot encode.
             digest.update(token.encode("utf-8", "backslashreplace") + b"\n")
     except (SyntaxError, ValueError, RecursionError):
+        # A fresh hash, since some tokens may have gone into the first one before the recursion was
+        # too deep.
         digest = hashlib.sha256(source)
     return digest.hexdigest()
 
@@ -105,6 +110,7 @@ def _undocumented(body: list[ast.stmt]) -> list[ast.stmt]:
 
     A body that has nothing else is the same as `pass`, so that a docstring may replace it.
     """
+    # There is one: `_tokens` has left out empty bodies.
     first = body[0]
     value = first.value if isinstance(first, ast.Expr) else None
     if isinstance(value, ast.Constant) and isinstance(value.value, str):

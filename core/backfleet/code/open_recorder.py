@@ -36,6 +36,7 @@ def wrap_open() -> None:
     """
     if _replaced:
         return
+    # By identity: values of other modules may not be hashable, or may have an `==` of their own.
     wrappers: dict[int, Any] = {
         # A function would become a method where a class keeps `open` as an attribute.
         id(original): staticmethod(wrap(original))
@@ -52,6 +53,7 @@ def wrap_open() -> None:
         # Some modules took `open` under a name of their own.
         namespace = getattr(module, "__dict__", None)
         if isinstance(namespace, dict):
+            # A copy, since the values are replaced on the way.
             for name, value in list(namespace.items()):
                 if id(value) in wrappers:
                     namespace[name] = wrappers[id(value)]
@@ -80,6 +82,7 @@ def recording(files: OpenedFiles) -> Iterator[None]:
         yield
     finally:
         _active = before
+        # Children of a worker stay wrapped until they end; a plan restores what it found.
         while _replaced and not was_wrapped:
             namespace, name, original = _replaced.pop()
             namespace[name] = original
@@ -101,8 +104,10 @@ def _wrapped_open(original: Callable[..., Any]) -> Callable[..., Any]:
     def open(file: Any, mode: str = "r", *args: Any, **options: Any) -> Any:
         stream = original(file, mode, *args, **options)
         if _active is not None:
+            # Most names are plain text, and need no call.
             name: Any = file if type(file) is str else _name(file)
             is_new = name is not None and name not in _active.seen
+            # With "w" and "x", "+" reads only what this process writes.
             if is_new and ("r" in mode or ("a" in mode and "+" in mode)):
                 _note(_active, name, stream)
         return stream
@@ -132,6 +137,7 @@ def _wrapped_os_open(original: Callable[..., Any]) -> Callable[..., Any]:
             if name not in _active.seen:
                 try:
                     _active.note(name, descriptor)
+                # Also if the task is interrupted: nobody else knows the descriptor yet.
                 except BaseException:
                     os.close(descriptor)
                     raise

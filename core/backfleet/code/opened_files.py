@@ -1,4 +1,4 @@
-"""Which of the files that a process opens are inputs of its strategy that no job declares."""
+"""Finding, among the files that a process opens, inputs of its strategy that no job declares."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ DEVICES = ("/dev", "/proc", "/sys")
 MAX_FILES = 1000
 """Most files that a process records: all of them are in the header of each of its chunks."""
 
+# Names in `seen`; each is looked at once and then skipped by the wrappers.
 MAX_SEEN = 50_000
 BLOCK_BYTES = 2**20
 
@@ -84,8 +85,10 @@ class OpenedFiles:
             self.seen.clear()
         self.seen.add(name)
         path = os.path.abspath(name)
+        # Pipes and devices have no content that could be compared later.
         if not self._counts(path) or not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return
+        # After the cheap tests, since it looks at every module of the process.
         if _is_imported(path) or len(self._files) >= MAX_FILES:
             return
         self._record(path, _sha256(descriptor))
@@ -93,6 +96,7 @@ class OpenedFiles:
     def _record(self, path: str, digest: str) -> None:
         inside = next((path[len(root) :] for root in self._roots if path.startswith(root)), None)
         if inside is None:
+            # Outside the strategy's folder, a path is a file of this machine only.
             self._files[UndeclaredFile(path, digest, socket.gethostname())] = None
         elif inside not in self._declared:
             self._files[UndeclaredFile(inside, digest)] = None
@@ -107,6 +111,7 @@ class OpenedFiles:
             return False
         code = _depth(path, self._code)
         library = max(_depth(path, self._libraries), *_installed_depths(path))
+        # A file in no known folder has depth 0 in all of them, and counts.
         return (code > library or not library) and code >= _depth(path, self._ignored)
 
 
@@ -124,6 +129,7 @@ def _spellings(folders: Iterable[str]) -> list[str]:
     """Absolute paths that end in a slash, with and without links resolved; URLs are left out."""
     paths = [folder for folder in folders if "://" not in folder]
     spelled = (spell(path) for path in paths for spell in (os.path.abspath, os.path.realpath))
+    # The slash at the end keeps /data2 out of /data.
     return list(dict.fromkeys(os.path.join(path, "") for path in spelled))
 
 
@@ -146,6 +152,7 @@ def _sha256(descriptor: int) -> str:
     """Hash of an open file, whose position stays as it is; empty if it cannot be read."""
     sha, position = hashlib.sha256(), 0
     try:
+        # pread leaves the position alone: the strategy reads from the start.
         while block := os.pread(descriptor, BLOCK_BYTES, position):
             sha.update(block)
             position += len(block)

@@ -18,8 +18,8 @@ from backfleet.code.search import prefixes
 __all__ = ["NO_NUMBERS", "OWN", "TASK_MODULES", "own_files"]
 
 TASK_MODULES = ("backfleet.worker.task", "backfleet.worker.chunk_encoder")
-"""They run a task and encode its row. A source, an engine and the indicators that a strategy uses
-are imported by name, so each is part of the hash of the component that uses it."""
+"""Modules that run a task and encode its row. A source, an engine and the indicators that a
+strategy uses are imported by name, so each is part of the hash of the component that uses it."""
 
 NO_NUMBERS = frozenset(
     {
@@ -49,7 +49,7 @@ NO_NUMBERS = frozenset(
 """Modules, and rooms with all modules in them, that tasks use and that cannot change a number."""
 
 LAZY_PACKAGES = frozenset({"backfleet", "backfleet.job"})
-"""Of these, only the package itself is in `NO_NUMBERS`, not the modules in it."""
+"""Packages that are in `NO_NUMBERS` without the modules in them."""
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,6 +70,7 @@ def _own_files(names: frozenset[str]) -> Mapping[str, Path]:
             reached.add(module)
             waiting += _imported_modules(module)
     _cache().save()
+    # A package's `__init__.py` with nothing but a docstring is reached by every import below it.
     counted = {module for module in reached if not _imports(module).is_inert}
     return {_path(file): file for file in map(_file, counted) if file is not None}
 
@@ -86,10 +87,14 @@ def _modules(name: str) -> Iterator[str]:
     package = ""
     for module in prefixes(name):
         if _file(module) is None:
+            # No module: an attribute of the package, which may export it lazily from a home of its
+            # own.
             home = _imports(package).homes.get(module.rpartition(".")[2])
             yield from _modules(home) if home else ()
             return
         package = module
+        # A room without numbers ends the walk; of a lazily exporting package, only itself is left
+        # out.
         if module in NO_NUMBERS:
             if module not in LAZY_PACKAGES:
                 return

@@ -1,4 +1,4 @@
-"""The code that a run needs beside backfleet's own, by the packages in which it travels."""
+"""The code that a run needs beside backfleet's own, by the packages in which it is shipped."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ __all__ = ["OWN", "CodePackage", "distribution_package", "strategy_packages"]
 COMPILED = {".so", ".pyd", ".dylib", ".dll"}
 
 NO_VERSION = "0"
-"""Of code that is in no distribution."""
+"""Version of code that is in no distribution."""
 
 
 @dataclass(frozen=True)
 class CodePackage:
-    """Code that travels as one: a distribution, a strategy's folder, or a package or module that
+    """Code that is shipped as one: a distribution, a strategy's folder, or a package or module that
     no distribution brings.
 
     Attributes
@@ -64,7 +64,7 @@ class CodePackage:
 
     @property
     def size(self) -> int:
-        """Of all files, in bytes."""
+        """Size of all files in bytes."""
         return sum(file.stat().st_size for file in self.files.values())
 
     @cached_property
@@ -73,7 +73,8 @@ class CodePackage:
         return platform_tag() if self.compiled() else ""
 
     def compiled(self) -> str | None:
-        """The first file that is machine code; None where there is none."""
+        """Return the first file that is machine code; None if there is none."""
+        # All suffixes count: an extension module is named `name.cpython-311-x86_64-linux-gnu.so`.
         paths = (path for path in sorted(self.files) if COMPILED & set(Path(path).suffixes))
         return next(paths, None)
 
@@ -91,10 +92,11 @@ def strategy_packages(
         unit.name: unit for closure in map(plugin_closure, targets) for unit in _units(closure)
     }
     if strategy.folder is None:
+        # Dictionaries by name, since plugins and strategy may reach the same units.
         units |= {unit.name: unit for unit in _units(closure)}
         return sorted(_by_owner(units.values()), key=_name)
     folder, module = Path(strategy.folder), strategy.target.partition(":")[0].removesuffix(".py")
-    # A folder may hold anything: only the modules that the strategy reaches travel.
+    # A folder may hold anything: only the modules that the strategy reaches are shipped.
     files = {path: file for path, file in closure.files.items() if file == folder / path}
     own = CodePackage(f"folder-of-{module}", NO_VERSION, files, folder=folder)
     apart = (unit for unit in _units(closure, folder) if not _is_in(unit, folder))
@@ -103,7 +105,7 @@ def strategy_packages(
 
 
 def distribution_package(name: str) -> CodePackage | None:
-    """All that a distribution brings; None where it is not installed."""
+    """Return a distribution as one package; None if it is not installed."""
     distribution = find_distribution(name)
     return None if distribution is None else _package(distribution, {})
 
@@ -136,6 +138,8 @@ def _by_owner(units: Iterable[CodeUnit]) -> Iterator[CodePackage]:
 
 def _package(owner: InstalledDistribution, reached: Mapping[str, CodeUnit]) -> CodePackage:
     """A distribution whole, and what of it was found to be reached."""
+    # A distribution is shipped whole, as its content hash is over all of it. What the strategy
+    # reaches may be missing in the metadata of an editable install.
     units = {**reached, **owner.units}
     files = {path: file for unit in units.values() for path, file in unit.files.items()}
     return CodePackage(owner.name, owner.version, files, owner.entry_points, owner.requires)

@@ -28,6 +28,7 @@ class RunCode:
     @classmethod
     def of(cls, closures: Iterable[ImportClosure]) -> RunCode:
         """The code of several closures together."""
+        # An iterator could be read only once.
         closures = list(closures)
         files = {path: str(file) for closure in closures for path, file in closure.files.items()}
         return cls(files, frozenset(unit for closure in closures for unit in closure.large))

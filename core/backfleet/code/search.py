@@ -31,6 +31,7 @@ class ModuleSearch:
         if name not in self._specs:
             parent, _, last = name.rpartition(".")
             spec = self._find_within(parent, last) if parent else self._find_top(name)
+            # Built-in and frozen modules have neither.
             is_here = spec is not None and (spec.has_location or spec.submodule_search_locations)
             self._specs[name] = spec if is_here else None
         return self._specs[name]
@@ -53,12 +54,14 @@ class ModuleSearch:
         self._refresh()
         path = None
         if self._folder is not None:
+            # Workers put the folder first, so a module in it hides one that is installed.
             path = [self._folder, *(entry for entry in sys.path if entry != self._folder)]
         # importlib.util.find_spec would look into sys.modules first: what this process has
         # imported is not what a worker will import.
         for finder in sys.meta_path:
             try:
                 spec = finder.find_spec(name, path)
+            # A finder of another package may fail for a name that it does not expect.
             except (ImportError, ValueError):
                 continue
             if spec is not None:

@@ -1,4 +1,4 @@
-"""Which code travels to workers that run elsewhere: what they lack of what the run needs."""
+"""The code that is shipped to workers that run elsewhere: whatever they lack of the run's code."""
 
 from __future__ import annotations
 
@@ -37,16 +37,17 @@ def packages_to_ship(
     Raises
     ------
     PluginError
-        Where one cannot travel: it is in part compiled, too large, or requires what is neither
-        there nor travels.
+        If one cannot be shipped: it is in part compiled, too large, or requires a distribution that
+        the workers lack and that is not shipped either.
     """
     packages = add_declared_files(strategy_packages(strategy, targets), strategy, files)
-    travelling = [package for package in packages if installed.get(package.name) != package.content]
-    there = {*map(canonical_name, installed), *(package.name for package in travelling)}
-    problems = [problem for package in travelling for problem in _problems(package, there)]
+    # Compared by content and not by version: a checkout changes without a new version.
+    shipped = [package for package in packages if installed.get(package.name) != package.content]
+    available = {*map(canonical_name, installed), *(package.name for package in shipped)}
+    problems = [problem for package in shipped for problem in _problems(package, available)]
     if problems:
         raise PluginError("\n".join(problems))
-    return travelling
+    return shipped
 
 
 def check_backfleet_code(installed: Mapping[str, str]) -> None:
@@ -56,24 +57,26 @@ def check_backfleet_code(installed: Mapping[str, str]) -> None:
         raise PluginError(f"backfleet {has} where the workers run; rebuild their image: {IMAGE}")
 
 
-def _problems(package: CodePackage, there: Collection[str]) -> Iterator[str]:
-    """Why a package cannot travel, a sentence each."""
+def _problems(package: CodePackage, available: Collection[str]) -> Iterator[str]:
+    """Yield the reasons why a package cannot be shipped, in sentences."""
     named = f"{package.name} {package.version}"
     advice = f"build an image that holds it: {IMAGE} --with {package.folder or package.name}"
     compiled = package.compiled()
     if compiled is not None:
-        yield f"{named} cannot travel to the workers: {compiled} is machine code; {advice}"
+        # Workers may have another processor or version of Python.
+        yield f"{named} cannot be shipped to the workers: {compiled} is machine code; {advice}"
     elif len(package.files) > MAX_CODE_FILES or package.size > MAX_CODE_BYTES:
         yield (
-            f"{named} cannot travel to the workers: {len(package.files):,} files of "
+            f"{named} cannot be shipped to the workers: {len(package.files):,} files of "
             f"{package.size / 2**20:.0f} MiB are too large; {advice}"
         )
     else:
-        lacking = sorted(set(required_names(package)) - set(there))
+        lacking = sorted(set(required_names(package)) - set(available))
         if lacking:
+            options = " ".join(f"--with {name}" for name in lacking)
             yield (
-                f"{named} cannot travel to the workers: it requires {', '.join(lacking)}, which "
-                f"they lack; build an image: {' '.join([IMAGE, *(f'--with {x}' for x in lacking)])}"
+                f"{named} cannot be shipped to the workers: it requires {', '.join(lacking)}, "
+                f"which they lack; build an image: {IMAGE} {options}"
             )
 
 
@@ -82,6 +85,7 @@ def required_names(package: CodePackage | InstalledDistribution) -> Iterator[str
 
     Raises PluginError.
     """
+    # Imported here, because most submissions ship nothing.
     from packaging.requirements import InvalidRequirement, Requirement
 
     for text in package.requires:
@@ -91,5 +95,6 @@ def required_names(package: CodePackage | InstalledDistribution) -> Iterator[str
             raise PluginError(
                 f"{package.name} {package.version} requires {text!r}: {error}"
             ) from error
+        # Evaluated for this machine; with an empty extra, requirements of extras do not count.
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
             yield canonical_name(requirement.name)

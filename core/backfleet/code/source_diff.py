@@ -38,6 +38,7 @@ def kept_sources(store: Store, kept: KeptCode, without: Collection[str] = ()) ->
         path: content
         for files in wheels
         for path, content in files.items()
+        # Metadata that packing has added, and no source.
         if not path.partition("/")[0].endswith(".dist-info")
     }
 
@@ -61,9 +62,9 @@ def diff_sources(first: Sources, second: Sources, names: tuple[str, str]) -> lis
         before, after = first.get(path), second.get(path)
         if before == after:
             continue
-        if len(lines) >= MAX_DIFF_LINES:
-            return [*lines[:MAX_DIFF_LINES], "... the rest of the diff is left out"]
         lines += _diff_file(before, after, [f"{name}/{path}" for name in names])
+        if len(lines) > MAX_DIFF_LINES:
+            return [*lines[:MAX_DIFF_LINES], "... the rest of the diff is left out"]
     return lines
 
 

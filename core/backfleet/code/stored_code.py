@@ -24,7 +24,7 @@ __all__ = [
 
 MAX_CODE_BYTES = 64 * 2**20
 MAX_CODE_FILES = 10_000
-"""Of one package that travels: what is larger belongs into an image."""
+"""Bounds of one package that is shipped: a larger one belongs into an image."""
 
 
 def read_stored_code(store: Store, code: StoredCode) -> bytes:
@@ -40,7 +40,7 @@ def read_stored_code(store: Store, code: StoredCode) -> bytes:
 def store_code(store: Store, packages: Iterable[CodePackage]) -> list[StoredCode]:
     """Put packages into a run's store, each once; one that is damaged there gets a sound copy.
 
-    Raises PluginError where a package cannot be read, StoreError.
+    Raises PluginError if a package cannot be read, StoreError.
     """
     return [_store(store, package) for package in packages]
 
@@ -66,6 +66,7 @@ def _key(code: StoredCode) -> ContentKey:
 
 
 def _store(store: Store, package: CodePackage) -> StoredCode:
+    # Workers import this module only to read code, and need not import what packs it.
     from backfleet.code.wheel import pack
 
     try:

@@ -52,6 +52,7 @@ def check_trust(url: str, code: Iterable[StoredCode], accepted: Sequence[str] = 
             "with your rights:\n" + "\n".join(lines),
             [package.sha256 for package in unknown],
         )
+    # All of it, so that the user is asked once for each package.
     trust_code(code)
 
 
@@ -75,6 +76,7 @@ def check_file_trust(url: str, strategy: StrategyReference, accepted: Sequence[s
     What is accepted here goes on the list, for this path and this content. Raises PluginError if
     the file cannot be read.
     """
+    # The path decides: a user who edits a strategy of his own is not asked about it.
     if is_own_file(strategy):
         return
     (package,) = (package for package in strategy_packages(strategy) if package.folder is not None)
@@ -96,8 +98,10 @@ def _item(package: StoredCode) -> ConsentItem:
 
 
 def _path_item(strategy: StrategyReference) -> ConsentItem:
+    # Its hash is over the path, unlike that of an accepted file, which is over the content, too.
     return ConsentItem.of("submitted", strategy.reference, name=strategy.reference)
 
 
 def _printable(text: str) -> str:
+    # A stranger's name could hold control codes for the terminal.
     return text if text.isprintable() else ascii(text)

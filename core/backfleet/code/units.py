@@ -57,6 +57,7 @@ def find_unit(module: str, search: ModuleSearch | None = None) -> CodeUnit | Non
     search = search or ModuleSearch()
     for name in prefixes(module):
         spec = search.find(name)
+        # A missing package has no modules either.
         if spec is None:
             return None
         if spec.has_location:
@@ -68,6 +69,7 @@ def is_large(spec: ModuleSpec) -> bool:
     """Whether a unit is an installed package with too many modules to follow their imports."""
     if spec.submodule_search_locations is None or not INSTALLED & set(str(spec.origin).split("/")):
         return False
+    # Counts down and stops early: large packages are the ones whose folders take long to list.
     left = MAX_FOLLOWED_MODULES
     for root in spec.submodule_search_locations:
         for _, _, names in os.walk(root):

@@ -20,20 +20,23 @@ MAX_METADATA_BYTES = 2**20
 
 
 def unpack(wheel: bytes, digest: str) -> Path:
-    """The folder, under the wheel's digest, that holds what it holds.
+    """Unpack a wheel into a folder that is named by its digest, and return the folder.
 
-    The folder stays for other workers of this machine: compiled code is cached by path. One that
-    somebody has written to since is left alone, and another is made.
+    The folder stays for other workers of this machine, because compiled code is cached by path. If
+    somebody has written to it since, it is left alone, and the wheel goes into another folder.
 
-    Raises PluginError where the wheel is not one of backfleet's, ExecutorError where there is no
-    place for it.
+    Raises PluginError if the wheel is not one of backfleet's, ExecutorError if the folder cannot be
+    written.
     """
+    # Checked in memory before anything is written.
     files = read_wheel(wheel)
     try:
         folder = scratch_folder() / "code" / digest
+        # Compared byte by byte, since any process of this user may have written to the folder.
         if _holds(folder, files):
             return folder
         folder.parent.mkdir(exist_ok=True)
+        # Beside the final place, so that the renaming is atomic: no worker sees half a package.
         fresh = Path(tempfile.mkdtemp(dir=folder.parent))
         _write(files, fresh)
         try:
@@ -104,12 +107,13 @@ def check_case(names: Iterable[str]) -> None:
 
 def _holds(folder: Path, files: Mapping[str, bytes]) -> bool:
     """Whether a folder holds these files and no other code."""
-    there = {
+    existing = {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
+        # numba and Python keep compiled code there.
         if path.is_file() and path.parent.name != "__pycache__"
     }
-    return there == set(files) and all(
+    return existing == set(files) and all(
         (folder / name).read_bytes() == content for name, content in files.items()
     )
 
@@ -118,6 +122,7 @@ def _write(files: Mapping[str, bytes], folder: Path) -> None:
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        # "x" fails if the file exists, so no link that was placed there is followed.
         with open(path, "xb", opener=_private) as stream:
             stream.write(content)
 

@@ -16,6 +16,7 @@ DECISIVE = ("numpy", "pandas", "backtrader", "numba")
 @cache
 def library_versions() -> Mapping[str, str]:
     """Python's minor version and the versions of the libraries that compute, as installed here."""
+    # Imported here, because most commands never ask for versions.
     from importlib.metadata import version
 
     here = {"python": f"{sys.version_info.major}.{sys.version_info.minor}"}
@@ -32,7 +33,7 @@ def platform_tag() -> str:
 
 
 def check_versions(planned: Mapping[str, str]) -> None:
-    """Raise PlatformMismatch where this process has other versions than the run's plan."""
+    """Raise PlatformMismatch if this process has other versions than the run's plan."""
     here = library_versions()
     differing = [
         f"{name} {here.get(name, 'missing')} instead of {version}"

@@ -38,6 +38,7 @@ def pack(package: CodePackage) -> bytes:
     files = {path: file.read_bytes() for path, file in package.files.items()}
     info = f"{_escaped(package.name)}-{_escaped(package.version)}.dist-info"
     files |= {f"{info}/{name}": text.encode() for name, text in _metadata(package).items()}
+    # Last, as it lists all others; its own line has neither hash nor size.
     files[f"{info}/RECORD"] = _record(files, f"{info}/RECORD")
     return _zip(files)
 

@@ -28,6 +28,8 @@ def analyzer_numbers(strategy: Any, names: Sequence[str]) -> Mapping[str, Scalar
     """
     numbers: dict[str, Scalar] = {}
     for name, analysis in _analyses(strategy, names):
+        # An analysis is an `AutoOrderedDict` or another mapping by convention; anything else has no
+        # names for columns.
         if isinstance(analysis, Mapping):
             numbers.update(_numbers(analysis, name))
     return numbers
@@ -53,6 +55,8 @@ def _analyses(strategy: Any, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
 
 def _numbers(table: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Scalar]]:
     for key, value in table.items():
+        # Tables by dates or numbers would make as many columns as they have rows; `analyzer_tables`
+        # takes them.
         if not isinstance(key, str):
             continue
         name = f"{prefix}_{key}"
@@ -81,6 +85,7 @@ class _Place:
 
     def below(self, key: object) -> _Place:
         """The place of what a table keeps by a key."""
+        # Only the outermost date is the time of a value. Dates below it are texts in the key.
         inner = replace(self, depth=self.depth + 1)
         if isinstance(key, date) and self.local_time is None:
             return replace(inner, local_time=_nanoseconds(key), is_column=False)
@@ -94,6 +99,8 @@ class _Place:
 
     def value(self, number: float, text: str | None = None) -> AnalyzerValue:
         """A value at this place. A list in a list of lists adds its number to the key."""
+        # A plain list gives columns in row 0, and a list of lists rows and columns. Indexes further
+        # out go into the key.
         row, column = (0, 0, *self.index)[-2:]
         keys = (*self.keys, *map(str, self.index[:-2]))
         return AnalyzerValue(
@@ -102,6 +109,7 @@ class _Place:
 
 
 def _values(value: Any, place: _Place) -> Iterator[AnalyzerValue]:
+    # A table that contains itself would never end.
     if place.depth > MAX_DEPTH:
         return
     if isinstance(value, Mapping):
@@ -112,6 +120,7 @@ def _values(value: Any, place: _Place) -> Iterator[AnalyzerValue]:
             yield from _values(inner, place.item(number))
     elif isinstance(value, (str, date)):
         yield place.value(math.nan, _text(value))
+    # Other numbers are columns of the row, which `analyzer_numbers` returns.
     elif not place.is_column and (value is None or isinstance(value, NUMBERS)):
         amount = math.nan if value is None else float(value)
         # Processors differ in the sign of a NaN.
@@ -123,5 +132,6 @@ def _text(value: object) -> str:
 
 
 def _nanoseconds(day: date) -> int:
+    # A datetime is a date, too. Its zone is dropped because the strategy's clock has none.
     moment = day if isinstance(day, datetime) else datetime(day.year, day.month, day.day)
     return (moment.replace(tzinfo=None) - EPOCH) // datetime.resolution * 1000

@@ -18,5 +18,7 @@ class BacktraderEngine(Engine):
 
     def run(self, simulation: Simulation) -> Outcome:
         outcome = simulate(simulation, bulk_feed, Cerebro)
+        # The outcome refers to the strategy for a debugger. A worker drops the outcome after each
+        # task, and the collector would otherwise go through all orders of the task.
         release_after(outcome)
         return outcome

@@ -23,7 +23,9 @@ class BacktraderStockEngine(Engine):
 
 def pandas_feed(columns: FeedColumns) -> Any:
     """The feed of a symbol, read by backtrader row by row from a DataFrame."""
+    # pandas takes a while to import, and the other engines do without it.
     import pandas as pd
 
     frame = pd.DataFrame(dict(columns.lines), index=pd.DatetimeIndex(columns.stamps))
+    # `nocase` would take an extra column `Open` for the line `open`.
     return made_feed(bt.feeds.PandasData, columns, {"dataname": frame, "nocase": False})

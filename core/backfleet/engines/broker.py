@@ -12,7 +12,7 @@ from backfleet.engines.classes import made
 from backfleet.engines.vector.broker import commission
 from backfleet.engines.vector.state import BrokerParams
 
-__all__ = ["JobCommission", "apply_settings", "apply_slippage"]
+__all__ = ["JobCommission", "apply_settings", "apply_slippage", "not_traded"]
 
 
 class JobCommission(bt.CommissionInfo):
@@ -27,8 +27,10 @@ class JobCommission(bt.CommissionInfo):
 def apply_settings(broker: Any, settings: BrokerSettings, symbols: Sequence[str]) -> None:
     """Set a `bt.brokers.BackBroker` up for feeds with the names of `symbols`."""
     broker.setcash(settings.cash)
+    # Without a name it is the scheme of every feed that has none of its own.
     broker.addcommissioninfo(_scheme(settings, ""))
     for costs in settings.symbols:
+        # The job may name symbols that are in other tasks.
         if costs.symbol in symbols:
             broker.addcommissioninfo(_scheme(settings, costs.symbol), name=costs.symbol)
     apply_slippage(broker, settings)
@@ -45,6 +47,7 @@ def apply_settings(broker: Any, settings: BrokerSettings, symbols: Sequence[str]
 def apply_slippage(broker: Any, settings: BrokerSettings) -> None:
     """Set the slippage of a `bt.brokers.BackBroker`."""
     terms = settings.slippage_terms
+    # All four are always passed, since the setters have defaults of their own and reset the others.
     switches = {
         "slip_open": terms.open,
         "slip_limit": terms.limit,
@@ -57,6 +60,14 @@ def apply_slippage(broker: Any, settings: BrokerSettings) -> None:
         broker.set_slippage_fixed(terms.per_share, **switches)
 
 
+def not_traded(feed: str) -> ValueError:
+    """Return the error of a strategy that trades an auxiliary feed."""
+    return ValueError(
+        f"data.auxiliary.{feed} is an auxiliary feed, which can be read and not traded. To trade "
+        "it, name it among data.symbols or data.feeds"
+    )
+
+
 def _scheme(settings: BrokerSettings, symbol: str) -> Any:
     """Return the commission scheme of a symbol: backtrader's own, which the fast broker knows, if
     it has one for these costs."""
@@ -64,6 +75,7 @@ def _scheme(settings: BrokerSettings, symbol: str) -> Any:
     terms = costs.commission
     if isinstance(terms, ClassCall):
         return made(terms, "commission scheme")
+    # None is how backtrader says that there is no margin. With a margin, positions are futures.
     common = {
         "margin": terms.margin or None,
         "stocklike": not terms.margin,
@@ -73,6 +85,8 @@ def _scheme(settings: BrokerSettings, symbol: str) -> Any:
         "interest_long": terms.interest_on_long,
     }
     if not _is_backtraders(costs, terms):
+        # Any explicit type keeps `stocklike` as it is passed; with None, backtrader derives it from
+        # the margin. The formula is `_getcommission` above.
         rates = {
             "settings": BrokerParams.of(settings, symbol),
             "commtype": bt.CommInfoBase.COMM_PERC,

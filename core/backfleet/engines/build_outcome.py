@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.engine import EQUITY, FILL, NOT_YET, ORDER, TRADE, Outcome, Records
+from backfleet.engines.broker import not_traded
 from backfleet.engines.feed import FeedColumns
 from backfleet.engines.recorder import ACCOUNT, FILLS, ORDERS, Recorder
 
@@ -35,6 +36,8 @@ class BarTimes:
         time = np.concatenate([feed.time for feed in columns])
         if len(columns) == 1:
             return cls(numbers, time)
+        # `return_index` gives the first of equal numbers, which is a symbol's before an auxiliary
+        # feed's. Daily bars of one session share a number, and their `time` may differ.
         unique, first = np.unique(numbers, return_index=True)
         return cls(unique, time[first])
 
@@ -42,6 +45,7 @@ class BarTimes:
         """int64 nanoseconds; NaN is NOT_YET."""
         times = np.full(len(numbers), NOT_YET, np.int64)
         known = ~np.isnan(numbers)
+        # An exact match: every time of backtrader's is the number of some bar of these columns.
         times[known] = self.time[np.searchsorted(self.numbers, numbers[known])]
         return times
 
@@ -66,6 +70,7 @@ def build_outcome(strategy: Any, columns: Sequence[FeedColumns], traded: int) ->
     recorder = strategy.analyzers.getbyname(Recorder.NAME)
     recorder.catch_up()
     bar_times = BarTimes.of(columns)
+    # A strategy of any kind may leave scalars in this attribute.
     metrics = getattr(strategy, "metrics", None)
     orders, fills = _orders(recorder), _columns(FILLS, recorder.fills)
     _check_traded(orders["symbol"], recorder, traded)
@@ -73,7 +78,11 @@ def build_outcome(strategy: Any, columns: Sequence[FeedColumns], traded: int) ->
         equity=_equity(strategy, recorder.account, bar_times, columns[:traded]),
         orders=_records(ORDER, {**orders, "number": np.arange(len(orders["ref"]))}, bar_times),
         fills=_records(
-            FILL, {**fills, "order": orders["ref"].searchsorted(fills["ref"])}, bar_times
+            # Orders are sorted by their references, which backtrader counts up, so that a search
+            # finds the row of each fill's order.
+            FILL,
+            {**fills, "order": orders["ref"].searchsorted(fills["ref"])},
+            bar_times,
         ),
         trades=_records(TRADE, _trades(recorder), bar_times),
         metrics={} if metrics is None else metrics,
@@ -82,6 +91,7 @@ def build_outcome(strategy: Any, columns: Sequence[FeedColumns], traded: int) ->
 
 
 def _columns(names: tuple[str, ...], rows: array[float]) -> Columns:
+    # Views of the rows of `Recorder`, not copies
     table = np.frombuffer(rows, np.float64).reshape(-1, len(names))
     return dict(zip(names, table.T, strict=True))
 
@@ -91,6 +101,7 @@ def _records(
 ) -> Records:
     """Columns as records, the times in them as nanoseconds."""
     names = dtype.names or ()
+    # The last field, since a mapping of several tables need not begin with one of the dtype.
     records = np.empty(len(columns[names[-1]]), dtype)
     for name in names:
         values = columns[name]
@@ -108,6 +119,7 @@ def _orders(recorder: Recorder) -> Columns:
 def _trades(recorder: Recorder) -> Columns:
     """In the order in which they were opened."""
     rows = array("d")
+    # A reference is given when a trade begins, which makes it the order in which they were opened.
     for symbol, trade, size in sorted(recorder.trades(), key=lambda item: item[1].ref):
         closed = trade.isclosed
         # While a trade is open, backtrader's barlen is that of its last fill.
@@ -119,12 +131,10 @@ def _trades(recorder: Recorder) -> Columns:
 
 
 def _check_traded(symbols: NDArray[np.float64], recorder: Recorder, traded: int) -> None:
+    # Auxiliary feeds are numbered behind the symbols.
     wrong = symbols[symbols >= traded]
     if len(wrong):
-        raise ValueError(
-            f"data.auxiliary.{recorder.name_of(int(wrong[0]))} is an auxiliary feed, which can be "
-            "read and not traded. To trade it, name it among data.symbols or data.feeds"
-        )
+        raise not_traded(recorder.name_of(int(wrong[0])))
 
 
 def _equity(
@@ -133,7 +143,9 @@ def _equity(
     columns = _columns(ACCOUNT, account)
     moments = np.array(strategy.lines.datetime.array[: len(columns["value"])])
     equity = _records(EQUITY, {**columns, "time": moments}, bar_times)
+    # Without the warm-up
     counts = equity["time"] >= min(feed.start for feed in traded)
     if len(traded) < len(strategy.datas):
+        # An auxiliary feed may have bars at which no symbol has one.
         counts &= np.isin(equity["time"], np.concatenate([feed.time for feed in traded]))
     return equity[counts]

@@ -42,10 +42,13 @@ def simulate(
     """
     _count_from_one()
     cheats = simulation.broker.cheat_on_open
+    # `stdstats` would add observers for plots. The recorder keeps what they would show.
     cerebro = cerebro_class(stdstats=False, cheat_on_open=cheats)
     others = further_feeds(simulation)
     # A vector strategy reads its prices from the bars, and sizes its orders in traded shares.
     is_vector = issubclass(simulation.strategy, VectorStrategy)
+    # Columns are in the order of the symbols, then of the auxiliary feeds. `order` has the columns
+    # in the order of the strategy's feeds, and `feeds` is empty for the usual one.
     columns = columns_of(simulation.bars, tuple(others.values()), is_vector)
     traded = columns[: len(simulation.bars)]
     names = [*(symbol.symbol for symbol in traded), *others]
@@ -73,10 +76,12 @@ def simulate(
     if not strategies:
         raise bt.errors.StrategySkipError(f"{simulation.strategy.__name__} asked to be skipped")
     outcome = build_outcome(strategies[0], columns, len(traded))
+    # Only the fast `Cerebro` has this attribute.
     fallback = getattr(cerebro, "fallback", None)
     if not simulation.analyzers:
         return replace(outcome, fallback=fallback)
     names = [name for name, _ in simulation.analyzers]
+    # A metric that the strategy sets itself hides an analyzer's number of the same name.
     metrics = {**analyzer_numbers(strategies[0], names), **outcome.metrics}
     tables = analyzer_tables(strategies[0], names)
     return replace(outcome, fallback=fallback, metrics=metrics, analyzers=tables)
@@ -94,11 +99,14 @@ def further_feeds(simulation: Simulation) -> Mapping[str, ShownFeed]:
     traded = simulation.bars
     feeds: dict[str, Bars] = {}
     for name in traded[0].auxiliary:
+        # A feed from the data source is one object that all symbols share; a resampled one is made
+        # from each symbol's bars.
         own = [bars.auxiliary[name] for bars in traded]
         if all(feed is own[0] for feed in own):
             feeds[name] = own[0]
         else:
             feeds |= {f"{feed.symbol}.{name}": feed for feed in own}
+    # Of a feed that is made from each symbol's bars, `simulation.feeds` may name only some.
     names = sorted(feeds.keys() & simulation.feeds if simulation.feeds else feeds)
     return {name: as_shown(feeds[name], traded) for name in names}
 

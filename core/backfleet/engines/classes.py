@@ -41,6 +41,7 @@ def load_class(call: ClassCall, kind: ClassKind) -> Any:
     Raises JobError if there is no such class, or if it is of another kind.
     """
     place, _, name = call.target.rpartition(":")
+    # A name without a module or file is one of backtrader's own classes.
     known = vars(_module(place)) if place else backtraders_classes(kind)
     cls = known.get(name)
     if not inspect.isclass(cls):
@@ -62,6 +63,8 @@ def check_class(call: ClassCall, kind: ClassKind) -> None:
     have."""
     cls = load_class(call, kind)
     params: Any = getattr(cls, "params", None)
+    # A class without `params`, such as a plain class with `__init__`, says nothing about its
+    # arguments. A wrong one then shows in the first task.
     known = list(params._getkeys()) if hasattr(params, "_getkeys") else []
     for name, _ in call.arguments:
         if known and name not in known:
@@ -74,8 +77,12 @@ def _module(place: str) -> ModuleType:
     try:
         if place.endswith(".py"):
             file = Path.cwd() / place
+            # The strategy's file may define the class, and has been imported. A second import would
+            # run its code twice and make a second class of the same name.
             return imported_file(file) or import_file(file)
         return import_module(place)
+    # A module of somebody else may raise anything, and a script may call `sys.exit`. An interrupt
+    # by the user is neither.
     except (Exception, SystemExit) as error:
         raise PluginError(f"{place} cannot be imported: {error_line(error)}") from error
 
@@ -85,9 +92,12 @@ def backtraders_classes(kind: ClassKind) -> dict[str, Any]:
     base = BASES[kind]
     return {
         name: value
+        # The first home wins where two have a class of the same name, so it is entered last.
         for home in reversed(HOMES[kind])
         for name, value in vars(home).items()
         if inspect.isclass(value)
         and issubclass(value, base)
+        # A filler has no base class of its own, so that any class would pass. Its module also
+        # imports names of others.
         and (base is not object or value.__module__ == bt.fillers.__name__)
     }

@@ -87,9 +87,12 @@ class FeedColumns:
         """
         bars = feed.bars
         prices = bars.traded if traded else bars.prices
+        # The order of the lines decides their numbers, which a strategy may use, as in
+        # `self.data.lines[5]`.
         columns = {name: getattr(prices, name) for name in PRICE_LINES[:4]}
         columns["volume"] = bars.volume
         for name, values in bars.extra.items():
+            # Each bar's time is a line of its own in backtrader.
             if name in columns or name == "datetime":
                 raise DataError(
                     f"{bars.symbol}: the extra column {name!r} has the name of a price line; "
@@ -107,6 +110,8 @@ class FeedColumns:
             # A column of the job with such a name stays what it is.
             raw = {f"raw_{name}": getattr(bars.raw, name) for name in PRICE_LINES[:4]}
             columns = raw | columns
+        # backtrader has no halted bars, so they are dropped once everything is computed from all
+        # bars.
         keep = bars.tradable
         return cls(
             symbol=bars.symbol,
@@ -116,6 +121,7 @@ class FeedColumns:
             stamps=stamps[keep],
             length=bars.length if feed.is_longer else None,
             lines={name: values[keep] for name, values in columns.items()},
+            # Without a bar from the start on, no bar counts.
             start=int(bars.time[bars.warmup]) if bars.warmup < len(bars) else np.iinfo("i8").max,
         )
 
@@ -133,6 +139,7 @@ class FeedColumns:
     def arrays(self) -> dict[str, array[float]]:
         """Each line as backtrader holds it, `datetime` included; to be copied, never changed."""
         stamps = date_numbers(self.stamps) if self.is_late else self.numbers
+        # A late feed shows the times that its bars say, and comes at its `moments`.
         columns = {"datetime": stamps, **self.lines}
         return {name: doubles(values) for name, values in columns.items()}
 
@@ -146,6 +153,8 @@ class FeedColumns:
         if self.length is not None:
             unit, count = _timeframe(self.length)
             return {"name": self.symbol, "timeframe": unit, "compression": count}
+        # backtrader's default of one minute holds for intraday bars of any length. It decides the
+        # order of feeds, and what analyzers by time take for a bar.
         unit = bt.TimeFrame.Days if self.daily else bt.TimeFrame.Minutes
         return {"name": self.symbol, "timeframe": unit}
 
@@ -153,6 +162,7 @@ class FeedColumns:
 def _timeframe(length: np.timedelta64) -> tuple[Any, int]:
     """The length of bars as backtrader says it."""
     unit, count = np.datetime_data(length.dtype)
+    # The unit of a dtype may be a multiple, as in timedelta64[7D].
     number = int(length.astype(np.int64)) * count
     if unit == "ns":
         return bt.TimeFrame.Minutes, max(number // MINUTE_NS, 1)
@@ -162,6 +172,7 @@ def _timeframe(length: np.timedelta64) -> tuple[Any, int]:
 def _member_lines(bars: Bars) -> Iterator[tuple[str, Floats]]:
     """Yield a line for each index of the facts: 1 while the symbol is a member, otherwise 0."""
     for index in () if bars.facts is None else bars.facts.indices:
+        # A line is an attribute, so its name must be an identifier.
         yield f"member_{NO_IDENTIFIER.sub('_', index)}", bars.member(index).astype(np.float64)
 
 
@@ -172,6 +183,7 @@ def columns_of(
     """The columns of a task's bars and of the feeds beside them, made once for all tasks on the
     same bars."""
     shown = (*(ShownFeed(symbol, symbol) for symbol in bars), *feeds)
+    # All feeds are looked at together, since one clock must order the bars of all of them.
     moments = stamps = feed_times([feed.bars for feed in shown], bars[0].session_end)
     if any(feed.is_longer for feed in feeds):
         stamps = feed_times([feed.stamped for feed in shown], bars[0].session_end)
@@ -193,6 +205,8 @@ def feed_class(base: type, extra: tuple[str, ...], is_late: bool = False) -> typ
         fields |= {name: getattr(LateBars, name) for name in LATE_METHODS}
     if len(fields) == 1:
         return base
+    # The metaclass makes backtrader's lines of the fields. A parameter of -1 for each extra line
+    # lets `PandasData` look its column up by name; other feeds ignore it.
     return type(base)(f"_{base.__name__}With", (base,), fields)
 
 
@@ -208,6 +222,7 @@ class LateBars:
     __len__: Callable[[], int]
 
     def advance_peek(self) -> float:
+        # Before the next bar, `len` is its number.
         position = len(self)
         moments = self._late_moments
         return moments[position] if position < len(moments) else math.inf
@@ -216,10 +231,13 @@ class LateBars:
         # Bar by bar, a feed is asked once more when the moment of the others is known.
         if datamaster is None or self.advance_peek() > datamaster.lines.datetime[0]:
             return False
+        # `advance` without the master: it would compare the time that the bar says with the
+        # master's.
         self.advance(ticks=ticks)
         return True
 
     def _last(self, datamaster: Any = None) -> bool:
+        # backtrader asks at the end for what is left, and goes on while any feed returns True.
         if self.advance_peek() == math.inf:
             return False
         self.advance()
@@ -239,6 +257,8 @@ class BulkFeed(bt.feed.DataBase):
         columns: FeedColumns = self.p.columns
         missing = array("d", [math.nan]) * len(columns.time)
         for alias, line in zip(self.getlinealiases(), self.lines.itersize(), strict=True):
+            # A copy, since filters and indicators of a strategy may write into lines, and the
+            # columns are shared by all tasks on the same bars.
             line.array = columns.arrays.get(alias, missing)[:]
         # As at the end of `AbstractDataBase.preload`.
         self._last()

@@ -16,7 +16,7 @@ from typing import Any
 from backfleet.bars import Bars
 from backfleet.broker_settings import MARKET_KEYS
 from backfleet.engine import BrokerSettings
-from backfleet.engines.broker import apply_slippage
+from backfleet.engines.broker import apply_slippage, not_traded
 from backfleet.engines.bt import bt
 from backfleet.engines.market_events import FollowPosition, OpenEvents
 from backfleet.engines.market_feed import FeedRules, events_of, feed_rules
@@ -52,12 +52,18 @@ class MarketCommission(bt.CommissionInfo):
     """The costs of a market at the feed's current bar, with the tax on dividends."""
 
     params = (("rules", None), ("feed", None), ("settings", None), ("lots", None))
+    closable = math.inf
+    """The shares that the order in execution can still close; infinite outside an execution."""
 
     def _getcommission(self, size: float, price: float, pseudoexec: bool) -> float:
         terms = self.p.rules.terms[len(self.p.feed) - 1]
         fee = float(commission(float(size), float(price), broker_with(self.p.settings, terms)))
         if self.p.lots is not None and size < 0:
-            fee += self.p.lots.tax(-float(size), terms.session)
+            # `_execute` asks for the part that closes before the part that opens, and the lots
+            # still hold all shares. A part that opens a short position sells none of them.
+            sold = min(-float(size), self.closable)
+            self.closable -= sold
+            fee += self.p.lots.tax(sold, terms.session)
         return fee
 
 
@@ -86,6 +92,7 @@ class MarketBroker(bt.brokers.BackBroker):
     def init(self) -> None:
         # backtrader calls it again when a run begins.
         super().init()
+        # By feed: the session and the shares bought in it; the bar and the shares filled at it.
         self._bought: dict[Any, tuple[float, float]] = {}
         self._filled: dict[Any, tuple[int, float]] = {}
 
@@ -122,15 +129,21 @@ class MarketBroker(bt.brokers.BackBroker):
         if scale != 1.0:
             size = _traded_shares(size, held, scale, self._terms(data).step)
         prices = {
+            # 0 and None both mean no price. Without a scale the very number is passed on, of
+            # whatever type.
             name: value / scale if value and scale != 1.0 else value
             for name, value in (("price", price), ("plimit", plimit), ("trailamount", trailamount))
         }
         if not price and not plimit:
+            # backtrader would take the close that the strategy sees as the reference of a market
+            # order.
             prices["price"] = self.close_of(data)
         return rounded_size(size, held, self._terms(data)) or size, prices
 
     def notify(self, order: Any) -> None:
         """Tell the strategy about an order in the shares and prices that it sees."""
+        # As in `BackBroker.notify`. The recorder reads `traded`, which has no rounding of a
+        # conversion.
         traded = order.clone()
         scale = self._scale(order.data)
         seen = traded if scale == 1.0 else _seen_order(traded, scale)
@@ -145,6 +158,10 @@ class MarketBroker(bt.brokers.BackBroker):
 
     def close_of(self, data: Any) -> float:
         """Return the traded price at which a position is valued."""
+        if data not in self.rules:
+            # backtrader values positions that a strategy has only looked at, such as that of an
+            # auxiliary feed. It is always flat, and any price will do.
+            return float(data.close[0])
         assert self.events is not None
         return self.events.close_of(data)
 
@@ -153,10 +170,15 @@ class MarketBroker(bt.brokers.BackBroker):
         for data in datas or self.positions:
             position, close = self.positions[data], self.close_of(data)
             size, price = float(position.size), position.price
+            # backtrader returns the raw value of a single feed, which is negative for a short
+            # position.
             if datas and len(datas) == 1:
                 return size * close
             gain += size * (close - price)
+            # The formula of the compiled broker, so that both sum in the same order.
             total = with_position(total, size, price, close, 1.0)
+        # Dividends belong to the account from the ex-date on, and are cash from the day of payment
+        # on.
         receivable = 0.0 if self.events is None else self.events.receivable
         self._value = self._valuelever = self.cash + total + receivable
         self._fundval = self._value / self._fundshares
@@ -166,6 +188,7 @@ class MarketBroker(bt.brokers.BackBroker):
 
     def next(self) -> None:
         if self.events is not None:
+            # Corporate actions happen before the open, and so before the fills of the bar.
             self.events.book(self)
         super().next()
 
@@ -180,18 +203,23 @@ class MarketBroker(bt.brokers.BackBroker):
             if reason:
                 self.submitted.remove(order)
                 self._reject(order, reason)
+        # The others go through backtrader's check of the cash.
         super().check_submitted()
 
     def _try_exec(self, order: Any) -> None:
         data, size = order.data, float(order.executed.remsize)
         terms, held = self._terms(data), self._held(data)
         fresh, cap = self._fresh(data), self._cap(data)
+        # A reason to reject ends a market order. An order with a price of its own waits for a bar
+        # at which it can be filled as a whole.
         if order.exectype != bt.Order.Market:
             if must_wait(size, held, fresh, cap, terms):
                 return
             self._exec_with_price(order)
             self._note(order, held)
             return
+        # As in `BackBroker._try_exec_market`: a symbol without a bar since the order was placed is
+        # not filled at the bar of its placing.
         if data.datetime[0] <= order.created.dt:
             return
         reason = rejection_at_open(size, held, fresh, terms)
@@ -207,8 +235,23 @@ class MarketBroker(bt.brokers.BackBroker):
         self._try_exec_market(order, opened, high, low)
         self.p.filler = None
         self._note(order, held)
+        # What could not be filled is rejected with its reason, so that no market order outlives
+        # the first bar after its placing.
         if order.alive():
             self._reject(order, reason)
+
+    def _execute(
+        self, order: Any, ago: Any = None, price: Any = None, cash: Any = None,
+        position: Any = None, dtcoc: Any = None,
+    ) -> Any:  # fmt: skip
+        # A check of the cash passes the position that earlier orders of the bar would leave. A flat
+        # position is falsy.
+        held = self.positions[order.data] if position is None else position
+        scheme = self.getcommissioninfo(order.data)
+        scheme.closable = max(float(held.size), 0.0)
+        left = super()._execute(order, ago, price, cash, position, dtcoc)
+        scheme.closable = math.inf
+        return left
 
     def _exec_with_price(self, order: Any) -> None:
         """`BackBroker._try_exec` at traded prices; the lines have those that signals see."""
@@ -237,17 +280,20 @@ class MarketBroker(bt.brokers.BackBroker):
         """Note what was filled at this bar, and what was bought in this session."""
         data = order.data
         terms, bar, now = self._terms(data), self._bar(data), self._held(data)
+        # Nothing was filled, for instance because the cash did not suffice.
         if now == held:
             return
+        # Orders of one bar share its volume.
         before = self._filled.get(data, (bar, 0.0))
         self._filled[data] = (bar, abs(now - held) + (before[1] if before[0] == bar else 0.0))
+        # What the long position gained: the part of an order that covers a short one buys no lots.
+        more = max(now, 0.0) - max(held, 0.0)
         lots = None if self.events is None else self.events.lots.get(data)
-        if lots is not None and now > held:
-            lots.buy(terms.session, now - held)
+        if lots is not None and more > 0.0:
+            lots.buy(terms.session, more)
         elif lots is not None:
-            lots.sell(held - now)
+            lots.sell(-more)
         if terms.locked:
-            more = max(now, 0.0) - max(held, 0.0)
             self._bought[data] = (terms.session, self._fresh(data) + max(more, 0.0))
 
     def _fresh(self, data: Any) -> float:
@@ -267,13 +313,18 @@ class MarketBroker(bt.brokers.BackBroker):
 
     def _scale(self, data: Any) -> float:
         """Return by what traded prices are multiplied in those that the strategy sees."""
-        return self.rules[data].scale[self._bar(data)] if self.in_seen_shares else 1.0
+        if not self.in_seen_shares or data not in self.rules:
+            return 1.0
+        return self.rules[data].scale[self._bar(data)]
 
     def _terms(self, data: Any) -> BarTerms:
+        if data not in self.rules:
+            raise not_traded(data._name)
         return self.rules[data].terms[self._bar(data)]
 
     @staticmethod
     def _bar(data: Any) -> int:
+        # Feeds have tradable bars only, as `FeedRules` does.
         return len(data) - 1
 
     # A script that changes these would leave the market.
@@ -335,8 +386,10 @@ def set_up_market(
     unknown = settings.unknown_key(MARKET_KEYS, has_symbols=True)
     if unknown is not None:
         raise ValueError(f"broker.{unknown}: the rules of a market exclude it")
+    # Replaces the broker that the `Cerebro` has made, before a strategy takes a reference to it.
     broker = MarketBroker()
     cerebro.broker = broker
+    # Everything that `set_cash` and the others refuse afterwards is set before `_is_set_up`.
     broker.setcash(settings.cash)
     apply_slippage(broker, settings)
     broker.rules.update(zip(feeds, feed_rules(bars), strict=True))
@@ -352,11 +405,14 @@ def set_up_market(
 
 def _traded_shares(size: float, held: float, scale: float, step: float) -> float:
     """Return a signed number of seen shares in traded ones. All that is held stays all of it."""
+    # What a strategy computes from seen numbers, such as the size of its position, has been
+    # rounded.
     shares = abs(size) * scale
     # A position of coins has up to 10**14 steps, for which the error of floats is larger.
     error = max(EPSILON, RELATIVE_ERROR * shares)
     if size * held < 0.0 and abs(shares - abs(held)) <= error:
         shares = abs(held)
+    # Whole shares, unless that leaves none: the rejection then names the size.
     elif step != 0.0:
         shares = float(math.floor(shares + EPSILON)) or shares
     return math.copysign(shares, size)
@@ -366,6 +422,7 @@ def _seen_order(order: Any, scale: float) -> Any:
     """Return a copy of an order in the shares and prices that the strategy sees; its fills stay as
     they are, since trades are computed from them."""
     seen = copy(order)
+    # `copy` of an order shares its data, which the broker still changes.
     seen.created, seen.executed = copy(order.created), copy(order.executed)
     for part in (seen.created, seen.executed):
         part.size, part.remsize = part.size / scale, part.remsize / scale

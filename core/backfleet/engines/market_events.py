@@ -40,6 +40,7 @@ class OpenEvents:
     ) -> None:
         self.followers: list[FollowPosition] = []
         self.receivable = 0.0
+        # Without a tax nothing has to be remembered about a purchase.
         self.lots = {feeds[event.feed]: TaxLots() for event in events if any(event.taxes)}
         self._feeds = feeds
         self._events = events
@@ -51,6 +52,8 @@ class OpenEvents:
 
     def close_of(self, data: Any) -> float:
         """Return the traded close of a feed's last bar, moved by the ex-dates since."""
+        # Positions of a halted symbol are valued at the last close, which is from before the
+        # ex-date. A new bar makes the moved close obsolete.
         bars, close = self._moved.get(data, (-1, 0.0))
         return close if bars == len(data) else self._rules[data].prices[len(data) - 1][3]
 
@@ -58,12 +61,17 @@ class OpenEvents:
         """Book the events until the current session, and pay what is due."""
         if self._booked == len(self._events) and not self._due:
             return
+        # The clock of a portfolio: the latest session of any feed. A feed that is halted stays
+        # behind.
         today = max(
             self._rules[feed].terms[len(feed) - 1].session for feed in self._feeds if len(feed)
         )
+        # Events are sorted by their days, so that each is booked once and none is looked at before
+        # its day.
         while self._booked < len(self._events) and self._events[self._booked].day <= today:
             self._book(broker, self._events[self._booked])
             self._booked += 1
+        # Paid in the order of the events and added one by one, as `bookings.pay_due` does.
         for pay, money in self._due:
             if pay <= today:
                 broker.cash += money
@@ -86,6 +94,7 @@ class OpenEvents:
         after, due, basis = book_event(
             before, event.ratio, event.cash, event.rights, event.price, event.whole
         )
+        # Also of short positions: `due` is then negative, and is paid by the account.
         if position is not None and before.size:
             broker.cash = after.cash
             position.fix(after.size, after.price)
@@ -96,6 +105,8 @@ class OpenEvents:
                 follow(data, before.size, after.size)
         if due:
             self._due.append((event.pay, due))
+        # Orders that were placed at the last bar, and those that wait. The tuple is a copy:
+        # `cancel` changes the queue.
         for order in (*broker.submitted, *broker.pending):
             if order.data is data:
                 self._move_order(broker, order, event, before, after)
@@ -112,29 +123,36 @@ class OpenEvents:
         if before.size and not after.size and order.exectype != bt.Order.Market:
             broker.cancel(order)
             return
+        # The lots of the feed's current bar: in a halt, those of the last one.
         terms = self._rules[order.data].terms[len(order.data) - 1]
         created, size = order.created, float(order.executed.remsize)
         created.size = order.executed.remsize = moved_size(
             size, before.size, after.size, event.ratio, event.whole, terms
         )
         move = event.move
+        # A vector strategy's protective orders are set from the entry price of the position. An
+        # order of a backtrader strategy keeps the price that the strategy sees.
         if order.exectype != bt.Order.Market and not self._in_seen_shares:
             move = entry_move(before, after)
         created.price = created.price * move
         created.pricelimit = created.pricelimit * move
-        if created.trailamount:
-            created.trailamount *= move
-            order._limitoffset *= move
+        if order.trailamount:
+            # `trailadjust` reads the order's attribute, which is at first that of its parameters.
+            order.trailamount = created.trailamount = order.trailamount * move
+        order._limitoffset *= move
 
     def _move_trades(
         self, broker: Any, data: Any, before: Account, after: Account, basis: float
     ) -> None:
         """Let the open trades of a position follow. With several trade ids, each has its part."""
         for trades in broker.cerebro.runningstrats[0]._trades[data].values():
+            # Only the last trade of an id can be open.
             trade = trades[-1]
             if not trade.size:
                 continue
             size, cost, left = before.size, basis, after.size
+            # With one trade id, all is taken from the position, without a division that would
+            # round.
             if trade.size != before.size:
                 part = trade.size / before.size
                 size, cost, left = trade.size, part * basis, part * after.size

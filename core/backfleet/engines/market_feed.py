@@ -72,6 +72,7 @@ def feed_rules(bars: tuple[Bars, ...]) -> tuple[FeedRules, ...]:
 
 
 def _rules_of(bars: Bars) -> FeedRules:
+    # Halted bars are dropped as in the feed, so that a bar's number in the feed is its row here.
     kept = tradable_bars(bars)
     rows = market_rows(kept)
     if rows is None:
@@ -79,6 +80,8 @@ def _rules_of(bars: Bars) -> FeedRules:
     traded = kept.traded
     prices = np.array((traded.open, traded.high, traded.low, traded.close))
     return FeedRules(
+        # `tolist` gives Python floats. The broker reads them one by one, and numpy's scalars are
+        # slow at that.
         [BarTerms(*column) for column in rows.T.tolist()],
         [(row[0], row[1], row[2], row[3]) for row in prices.T.tolist()],
         bars.seen_scale[bars.tradable].tolist(),
@@ -88,6 +91,7 @@ def _rules_of(bars: Bars) -> FeedRules:
 @lru_cache(maxsize=2)
 def events_of(bars: tuple[Bars, ...]) -> tuple[BookEvent, ...]:
     """Return the events of all symbols in the order in which they are booked."""
+    # The sessions of the steps at which any symbol has a bar
     session = panel_of(bars).session
     rows = bookings.event_rows(bars, session)
     if rows is None:
@@ -98,6 +102,7 @@ def events_of(bars: tuple[Bars, ...]) -> tuple[BookEvent, ...]:
 
 def _event(column: Sequence[float], days: NDArray[np.int64]) -> BookEvent:
     at, feed, pay, ratio, cash, rights, price, move, whole, month, year, longer = column
+    # `bookings` counts in steps of the compiled loop, and this broker in days.
     paid = float(days[int(pay)]) if pay < len(days) else np.inf
     return BookEvent(
         feed=int(feed),

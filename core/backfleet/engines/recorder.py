@@ -33,6 +33,7 @@ TradeKey = tuple[int, int]
 """The number of a feed, and the trade id of its orders."""
 
 STATUS = {getattr(bt.Order, status.name.title()): int(status) for status in OrderStatus}
+# Constants of the module, since `notify_order` reads them for every order
 REFUSED = (bt.Order.Margin, bt.Order.Rejected)
 ACCEPTED, PARTIAL = bt.Order.Accepted, bt.Order.Partial
 WITH_LIMIT = (int(OrderKind.STOP_LIMIT), int(OrderKind.STOP_TRAIL_LIMIT))
@@ -56,15 +57,21 @@ class Recorder(bt.Analyzer):
     behind them."""
 
     def start(self) -> None:
+        # Flat arrays of doubles: a run of thousands of orders would otherwise keep millions of
+        # Python floats alive, which the collector visits.
         self.account, self.orders, self.fills = array("d"), array("d"), array("d")
         self.largest: dict[TradeKey, list[float]] = {}
         self._held: dict[TradeKey, float] = {}
         self._alive: dict[int, Any] = {}
+        # The references of orders that have passed the check of the cash. If the cash does not
+        # suffice after that, it is at the fill.
         self._accepted: set[int] = set()
         numbered = zip(self.datas, self.p.numbers, strict=True)
         self._symbols = {id(data): number for data, number in numbered}
+        # `next` is called for each bar, so what it needs is looked up once.
         self._add = self.account.extend
         self._broker = self.strategy.broker
+        # Not `isinstance`: a subclass may have changed what `_value` and `exposure` mean.
         self._is_fast = type(self._broker) is FastBroker
         self._is_market = isinstance(self._broker, MarketBroker)
         if self._is_market:
@@ -80,9 +87,13 @@ class Recorder(bt.Analyzer):
 
     def next(self) -> None:
         broker = self._broker
+        # Analyzers hear of every bar, in the minimum period too, since `Analyzer.prenext` calls
+        # `next`.
         if not self._is_fast:
             self._add((broker.getvalue(), broker.getcash(), self._exposure()))
             return
+        # The fast broker has added it up while it valued the positions. None says that backtrader's
+        # own code did so in this bar.
         exposure = broker.exposure
         if exposure is None:
             exposure = self._exposure()
@@ -90,7 +101,9 @@ class Recorder(bt.Analyzer):
 
     def _exposure(self) -> float:
         gross = 0.0
+        # In the order of the positions' first use, as the broker adds them up.
         for data, position in self._broker.positions.items():
+            # A feed without a position may have no bar yet.
             if position.size:
                 close = self._broker.close_of(data) if self._is_market else data.close[0]
                 gross += abs(position.size * close)
@@ -98,8 +111,10 @@ class Recorder(bt.Analyzer):
 
     def notify_order(self, order: Any) -> None:
         if self._is_market:
+            # The strategy gets a copy in seen shares. The books are in traded ones.
             order = order.traded
         status = order.status
+        # Created, submitted or accepted: nothing is final yet.
         if status <= ACCEPTED:
             self._alive[order.ref] = order
             if status == ACCEPTED:
@@ -107,6 +122,8 @@ class Recorder(bt.Analyzer):
             return
         executed = order.executed
         if executed.size:
+            # A notification carries a copy of the order. These are the fills since the copy before
+            # it.
             for bit in executed.iterpending():
                 self._note_fill(order, bit)
         if status == PARTIAL:
@@ -124,11 +141,14 @@ class Recorder(bt.Analyzer):
             STATUS[status],
             self._reason(order) if status in REFUSED else RejectReason.NONE,
             created.dt,
+            # `executed.dt` of an order that lives on is that of its last fill, which is not its
+            # end.
             math.nan if closed is None else closed,
             created.size,
             created.price,
             created.pricelimit if kind in WITH_LIMIT else math.nan,
             done.size,
+            # Without fills, backtrader's price is 0.
             done.price if done.size else math.nan,
             done.comm,
         )
@@ -136,6 +156,7 @@ class Recorder(bt.Analyzer):
     def _reason(self, order: Any) -> int:
         if order.status == bt.Order.Rejected:
             return int(order.info.get(REASON, RejectReason.BROKER))
+        # backtrader has the status `Margin` for both.
         late = order.ref in self._accepted
         return RejectReason.CASH_AT_FILL if late else RejectReason.CASH_AT_SUBMISSION
 
@@ -148,13 +169,18 @@ class Recorder(bt.Analyzer):
         """backtrader's trades forget their largest position, so their fills are followed once more,
         as in `backtrader.Strategy._addnotification`."""
         data = order.p.data
+        # A feed can stand in for another, whose position its orders then change.
         data = data if data._compensate is None else data._compensate
         key = (self._symbols[id(data)], order.tradeid)
+        # One number per trade. The first one begins as 0, and a position that is opened after a
+        # trade has ended begins the next.
         trades, held = self.largest.setdefault(key, [0.0]), self._held.get(key, 0.0)
         if bit.closed:
             held += bit.closed
             trades[-1] = max(trades[-1], held, key=abs)
         if bit.opened:
+            # backtrader begins a new trade when the last one has closed, also within one fill that
+            # reverses.
             if not held and trades[-1]:
                 trades.append(0.0)
             held += bit.opened
@@ -165,6 +191,8 @@ class Recorder(bt.Analyzer):
         """Follow a corporate action, which changes the positions of open trades."""
         symbol = self._symbols[id(data)]
         for key, held in self._held.items():
+            # Trades with several ids share the position of the feed in the proportion that they
+            # hold. With a single one, `after` itself is taken, without rounding.
             if key[0] == symbol and held:
                 self._held[key] = held = after if held == before else held * after / before
                 trades = self.largest[key]

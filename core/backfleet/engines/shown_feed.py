@@ -62,24 +62,34 @@ def as_shown(feed: Bars, traded: tuple[Bars, ...]) -> ShownFeed:
     its times, unless a bar would be shown before it is over.
     """
     clock = _Clock.of(traded)
+    # Bars like the traded ones are over with those of the same stamp, and are shown with them.
     if all(_is_alike(feed, bars) for bars in traded) or not len(clock.time):
         return ShownFeed(feed, feed)
     is_longer = nominal_ns(feed.length) > max(nominal_ns(bars.length) for bars in traded)
     # The last day of a month does not say that it is the last one: the next bar does.
     is_by_next = is_longer and feed.stamp == "open" and not _is_part_of_day(feed)
+    # The number of the first traded bar that ends with a bar or after it; with `right`, after it
     following = np.searchsorted(clock.end, feed.end, "right" if is_by_next else "left")
     row = np.minimum(following, len(clock.time) - 1)
+    # The clock shows a traded bar at its stamp although it is over at its end. The same difference
+    # takes the end of a bar of the feed to the clock.
     seen = feed.end - (clock.end - clock.time)[row]
     session = wall_times(seen, feed.timezone).astype("datetime64[D]")
     if not is_longer:
+        # Whichever is later: the bar's own stamp, or its end on the clock
         session = np.where(seen > feed.time, session, feed.session)
         shown = _at(feed, np.maximum(seen, feed.time), session)
         return ShownFeed(shown, shown)
     stamped = _stamped(feed, traded, seen, session)
     last = _last_of_each(following, feed.tradable)
+    # Of the bars that one traded bar shows, the last one has its time. Bars that nothing follows
+    # have no such time.
     is_after = following == len(clock.time)
     seen = np.where(last & ~is_after, clock.time[row], seen)
     session = np.where(last & ~is_after, clock.session[row], session)
+    # The first bar that is not over with the last traded one comes right after it, as the last,
+    # unfinished bar of `cerebro.resampledata` does. Daily bars have dates for times, so it gets the
+    # next date.
     first_after = np.flatnonzero(is_after & feed.tradable)[:1]
     seen[first_after] = clock.time[-1] + AFTER_NS
     session[first_after] = clock.session[-1] + clock.is_daily
@@ -87,6 +97,7 @@ def as_shown(feed: Bars, traded: tuple[Bars, ...]) -> ShownFeed:
 
 
 def _at(feed: Bars, time: Times, session: Sessions) -> Bars:
+    # Engines expect times that do not descend.
     return replace(feed, time=np.maximum.accumulate(time), session=session)
 
 
@@ -97,7 +108,9 @@ def _is_part_of_day(feed: Bars) -> bool:
 def _stamped(feed: Bars, traded: tuple[Bars, ...], seen: Times, session: Sessions) -> Bars:
     if _is_part_of_day(feed):
         return replace(feed, time=seen, session=session)
+    # A week that is made from a symbol's own bars has the time of that symbol's last bar in it.
     own = _Clock.of([bars for bars in traded if bars.symbol == feed.symbol] or traded)
+    # -1 if no traded bar is over by then. `own.time[-1]` is then read, and not used.
     row = np.searchsorted(own.end, feed.end, "right") - 1
     known = row >= 0
     time, day = own.time[row], own.session[row]
@@ -133,6 +146,7 @@ class _Clock:
         time = np.concatenate([bars.time[bars.tradable] for bars in traded])
         session = np.concatenate([bars.session[bars.tradable] for bars in traded])
         end = np.concatenate([bars.end[bars.tradable] for bars in traded])
+        # Symbols share most times. The first symbol that has a time gives its session and its end.
         time, first = np.unique(time, return_index=True)
         session = session[first]
         is_daily = bool(np.all(session[1:] > session[:-1]))
@@ -143,5 +157,7 @@ def _last_of_each(following: NDArray[np.intp], tradable: NDArray[np.bool_]) -> N
     """Whether a bar is the last tradable one of those that the same traded bar follows."""
     rows = np.flatnonzero(tradable)
     last = np.zeros(len(following), np.bool_)
+    # The last one of equal neighbors, and the very last. The slice is for a feed without a tradable
+    # bar.
     last[rows] = np.append(np.diff(following[rows]) > 0, True)[: len(rows)]
     return last

@@ -54,6 +54,7 @@ def _sma_of_shared_sums(values: Floats, period: int) -> Floats:
     """The points of a sweep share the sums from the first bar on; each point takes windows."""
     # Interpreted, the sums take longer than the windows of a few points.
     running = shared(running_sums, values) if sma.is_compiled else None
+    # None: the values may change. No size: the differences of their sums are not exact.
     if running is None or not running.size or type(period) is not int:
         return sma.run(values, period)
     return _means(running, len(values), period)
@@ -61,6 +62,7 @@ def _sma_of_shared_sums(values: Floats, period: int) -> Floats:
 
 @compiled
 def _means(running: Floats, count: int, period: int) -> Floats:
+    # `running` begins with the first number, and has a column more than there are numbers.
     start = count + 1 - running.shape[1]
     averages = empty_line(count, start, period)
     windows = averages[start + period - 1 :]
@@ -112,6 +114,7 @@ def dema(values: Floats, period: int) -> Floats:
     """
     start = first_value(values)
     once = ema_from(values, period, start)
+    # From the first bar of the inner average on, even if it is NaN there
     twice = ema_from(once, period, start + period - 1)
     return 2.0 * once - twice
 
@@ -130,14 +133,16 @@ def smma_from(values: Floats, period: int, start: int) -> Floats:
 
 @compiled
 def _smooth(values: Floats, period: int, above: float, below: float, start: int) -> Floats:
-    """With the smoothing factor `above / below`, which is one once the period is known to be."""
+    """Exponential smoothing by the factor `above / below`, from the mean of the first window on."""
     averages = empty_line(len(values), start, period)
     if len(values) - start < period:
         return averages
+    # After `empty_line` has refused a period below 1, for which `below` can be 0.
     factor = above / below
     average = exact_sum(values, start, start + period) / period
     averages[start + period - 1] = average
     for index in range(start + period, len(values)):
+        # backtrader's two products and their sum, in its order
         average = average * (1.0 - factor) + values[index] * factor
         averages[index] = average
     return averages

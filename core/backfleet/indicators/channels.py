@@ -93,14 +93,19 @@ def _extremes(values: Floats, period: int, sign: float) -> Floats:
     """
     count = len(values)
     extremes = empty_line(count, 0, period)
+    # At each bar, the extreme from it to the end of its block
     to_end = _extremes_to_block_end(values, period, sign)
     for begin in range(0, count, period):
         from_begin = -np.inf
         for last in range(begin, min(begin + period, count)):
+            # The extreme from the beginning of the block to this bar
             from_begin = max(from_begin, _or_least(sign * values[last]))
+            # The window's first bar lies in the block before, or begins this one.
             first = last - period + 1
             if first >= 0:
                 extreme = sign * max(to_end[first], from_begin)
+                # Python's `max` compares each value with the greatest so far, and a NaN in the
+                # first place wins all comparisons.
                 extremes[last] = values[first] if math.isnan(values[first]) else extreme
     return extremes
 
@@ -119,4 +124,5 @@ def _extremes_to_block_end(values: Floats, period: int, sign: float) -> Floats:
 
 @compiled
 def _or_least(value: float) -> float:
+    # So that a NaN never is the extreme
     return -np.inf if math.isnan(value) else value

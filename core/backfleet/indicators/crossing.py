@@ -36,6 +36,7 @@ def above(first: Floats, second: Floats) -> Floats:
         raise ValueError("the lines to compare must be of one length")
     sides = np.empty(count)
     for index in range(count):
+        # As a target, NaN leaves the position as it is. Comparisons with NaN are false.
         side = 0.0 if first[index] < second[index] else np.nan
         sides[index] = 1.0 if first[index] > second[index] else side
     return sides
@@ -69,12 +70,15 @@ def crossover(first: Floats, second: Floats) -> Floats:
     crossings = empty_line(count, start, 2)
     if start >= count:
         return crossings
+    # backtrader's NonZeroDifference: the last one that was not 0
     last_difference = first[start] - second[start]
     for index in range(start + 1, count):
         is_up = last_difference < 0.0 and first[index] > second[index]
         is_down = last_difference > 0.0 and first[index] < second[index]
         crossings[index] = 1.0 if is_up else -1.0 if is_down else 0.0
         difference = first[index] - second[index]
+        # Lines that touch and part again on the same side have not crossed. A NaN counts as a
+        # difference, and is neither above nor below.
         if difference != 0.0:
             last_difference = difference
     return crossings

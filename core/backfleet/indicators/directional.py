@@ -51,12 +51,15 @@ def directional_indicators(
     for index in range(1, count):
         up = high[index] - high[index - 1]
         down = low[index - 1] - low[index]
+        # Only the larger of the two movements counts, and neither if they are equal.
         ups[index] = up if up > down and up > 0.0 else 0.0
         downs[index] = down if down > up and down > 0.0 else 0.0
     ranges = atr(high, low, close, period)
+    # A movement needs the bar before.
     start = first_bar(high, low, close) + 1
     plus, minus = smma_from(ups, period, start), smma_from(downs, period, start)
     for index in range(count):
+        # backtrader multiplies first.
         plus[index] = _over(100.0 * plus[index], ranges[index])
         minus[index] = _over(100.0 * minus[index], ranges[index])
     return DirectionalIndicators(plus, minus)
@@ -74,6 +77,7 @@ def adx(high: Floats, low: Floats, close: Floats, period: int = 14) -> Floats:
     movement = np.empty(len(close))
     for index in range(len(close)):
         movement[index] = _over(abs(plus[index] - minus[index]), plus[index] + minus[index])
+    # `movement` begins where the directional indicators do.
     return 100.0 * smma_from(movement, period, first_bar(high, low, close) + period)
 
 

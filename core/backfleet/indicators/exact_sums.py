@@ -50,6 +50,7 @@ def running_sums(values: Floats) -> Floats:
     shape (2, 0) where the differences would not be exact.
     """
     start = first_value(values)
+    # With `lowest` above `highest` there are only zeros, or no values.
     lowest, highest = _exponents(values, start, len(values))
     if lowest > highest or not _fit(lowest, highest, len(values) - start):
         return np.empty((2, 0))
@@ -84,6 +85,8 @@ def rolling_sums(values: Floats, period: int, start: int = 0) -> Floats:
     has_gaps = highest == INFINITE
     first = start
     while first < count:
+        # Infinity and NaN cut the values into runs of finite numbers, each with exponents of its
+        # own.
         stop = count
         if has_gaps:
             stop = _end_of_run(values, first)
@@ -108,6 +111,8 @@ def rising_sums(values: Floats, period: int) -> Floats:
     count = len(values)
     sums = empty_line(count, 0, period)
     lowest, highest = _exponents(values, 0, count)
+    # Bits of a sum in units of the lowest value's last bit. A weight makes a product longer, and so
+    # does the sum.
     longest = highest - lowest + FRACTION_BITS + 1 + 2 * _bits_of(period)
     if lowest < LOWEST or highest > HIGHEST or longest > TWO_WORD_BITS:
         products = np.empty(period)
@@ -117,10 +122,12 @@ def rising_sums(values: Floats, period: int) -> Floats:
             sums[last] = exact_sum(products, 0, period)
         return sums
     exponent = lowest - BIAS - FRACTION_BITS
+    # Powers of two, so that multiplying by them does not round
     to_units, unit = math.ldexp(1.0, int(-exponent)), math.ldexp(1.0, int(exponent))
     for last in range(period - 1, count):
         above, below = np.int64(0), np.int64(0)
         for weight in range(period):
+            # Rounded here, as in backtrader, and summed exactly from here on
             product = values[last - period + 1 + weight] * (weight + 1.0)
             upper, lower = _words(product * to_units)
             above += upper
@@ -136,11 +143,13 @@ def exact_sum(values: Floats, start: int, stop: int) -> float:
     It keeps the sum as numbers that do not overlap, smallest first (Shewchuk 1997, "Adaptive
     precision floating-point arithmetic and fast robust geometric predicates", grow-expansion).
     """
+    # At most 40 doubles that do not overlap fit into the range of exponents: 2098 bits by 53.
     parts = np.empty(48)
     used = 0
     plain = 0.0
     for index in range(start, stop):
         value = values[index]
+        # Only to notice infinity and NaN, which the parts cannot hold
         plain += value
         used = _grow(parts, used, value)
     return _round(parts, used) if math.isfinite(plain) else plain
@@ -187,6 +196,7 @@ def _sum_finite(
     if not _fit(lowest, highest, period):
         for index in range(start + period - 1, stop):
             sums[index] = exact_sum(values, index - period + 1, index + 1)
+    # The sums of a window are exact, and those from the first value on are not.
     elif not _fit(lowest, highest, stop - start):
         splitter = _splitter(lowest, highest)
         _slide(values[start:stop], period, splitter, sums[start + period - 1 : stop])
@@ -200,8 +210,10 @@ def _sum_finite(
 @compiled
 def _fit(lowest: Word, highest: Word, count: int) -> bool:
     """Whether the halves of this number of values sum up exactly."""
+    # Bits of the longer half of a value, from the greatest value's first bit to the lowest's last
     half = (highest - lowest + FRACTION_BITS + 3) // 2
     is_scalable = lowest >= LOWEST and highest <= HIGHEST
+    # The sum of the halves must fit into the 53 bits of a float.
     return bool(is_scalable and half + _bits_of(count) <= FRACTION_BITS + 1)
 
 
@@ -222,6 +234,7 @@ def _splitter(lowest: Word, highest: Word) -> float:
     """
     unit = lowest - BIAS - FRACTION_BITS
     lower_bits = (highest - BIAS + 1 - unit) // 2
+    # 1.5, so that the sum with a negative value stays in the same power of two.
     return 1.5 * math.ldexp(1.0, int(unit + lower_bits + FRACTION_BITS))
 
 
@@ -234,6 +247,8 @@ def _running(values: Floats, splitter: float) -> Floats:
     above, below = running[0, 1:], running[1, 1:]
     total_above, total_below = 0.0, 0.0
     for index in range(count):
+        # The addition rounds to multiples of the upper half's unit. Without fastmath, no compiler
+        # simplifies it.
         upper = (values[index] + splitter) - splitter
         total_above += upper
         total_below += values[index] - upper
@@ -258,6 +273,7 @@ def _slide(values: Floats, period: int, splitter: float, sums: Floats) -> None:
         upper = (values[index] + splitter) - splitter
         above += upper
         below += values[index] - upper
+        # The value that leaves the window, split in the same way, is taken off exactly.
         if index >= period:
             upper = (values[index - period] + splitter) - splitter
             above -= upper
@@ -275,6 +291,7 @@ def _join(above: Word, below: Word) -> float:
 
 @compiled
 def _words(units: float) -> tuple[Word, Word]:
+    # Rounded down, so that the lower word is never negative
     upper = np.floor(units * (1.0 / (1 << LOW_BITS)))
     return np.int64(upper), np.int64(units - upper * float(1 << LOW_BITS))
 
@@ -285,6 +302,7 @@ def _grow(parts: Floats, used: int, value: float) -> int:
     kept = 0
     for index in range(used):
         part = parts[index]
+        # The error below is exact if the first number is the greater one (Dekker 1971).
         if abs(value) < abs(part):
             value, part = part, value
         high = value + part

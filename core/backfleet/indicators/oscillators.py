@@ -95,8 +95,10 @@ def rsi(values: Floats, period: int = 14) -> Floats:
     for index in range(1, count):
         rise = values[index] - values[index - 1]
         fall = values[index - 1] - values[index]
+        # As Python's `max(rise, 0.0)`, which keeps a NaN
         rises[index] = 0.0 if rise < 0.0 else rise
         falls[index] = 0.0 if fall < 0.0 else fall
+    # A change needs the value before.
     start = first_value(values) + 1
     strength = smma_from(rises, period, start)
     average_falls = smma_from(falls, period, start)
@@ -125,6 +127,7 @@ def macd(values: Floats, fast: int = 12, slow: int = 26, signal: int = 9) -> Mac
         Where a period is less than 1.
     """
     line = ema(values, fast) - ema(values, slow)
+    # From the first bar of the slower average on, even if the line is NaN there
     average = ema_from(line, signal, first_value(values) + max(fast, slow) - 1)
     return Macd(line, average, line - average)
 
@@ -163,6 +166,7 @@ def stochastic(
     for index in range(period - 1, len(close)):
         width = top[index] - bottom[index]
         above = close[index] - bottom[index]
+        # backtrader divides first.
         place[index] = 100.0 * (above / width if width != 0.0 else 0.0)
     k = sma(place, k_smoothing)
     return Stochastic(k, sma(k, d_smoothing))
@@ -203,6 +207,7 @@ def cci(
     ValueError
         Where `period` is less than 1.
     """
+    # The order of the sum is backtrader's.
     typical = (high + low + close) / 3.0
     distance = typical - sma(typical, period)
     return distance / (factor * sma(np.abs(distance), period))
@@ -212,4 +217,5 @@ def cci(
 def _strength(rise: float, fall: float) -> float:
     if fall != 0.0:
         return rise / fall
+    # An infinite strength gives 100, and one of 1 gives 50.
     return 1.0 if rise == 0.0 else np.inf

@@ -26,6 +26,8 @@ def shared(make: Callable[[Floats], Floats], values: Floats) -> Floats | None:
     -------
     None if the values can change, or are not a contiguous line of floats.
     """
+    # Arrays cannot be hashed. Python may give the id of a dead array to a new one, which the weak
+    # reference tells apart.
     key = make, id(values)
     entry = _kept.get(key)
     if entry is not None and entry[0]() is values:
@@ -43,6 +45,7 @@ def shared(make: Callable[[Floats], Floats], values: Floats) -> Floats | None:
 def _is_frozen_line(values: object) -> bool:
     if not isinstance(values, np.ndarray) or values.dtype != np.float64 or values.ndim != 1:
         return False
+    # A view is frozen only if the arrays that own its memory are.
     owner: object = values
     while isinstance(owner, np.ndarray):
         if owner.flags.writeable:

@@ -53,6 +53,7 @@ def stddev(values: Floats, period: int = 20) -> Floats:
         squares[index] = _square(values[index])
     deviations = sma(squares, period)
     means = sma(values, period)
+    # From the first bar of a whole window on; bars before it are NaN.
     for index in range(period - 1, len(values)):
         deviations[index] = _root(abs(deviations[index] - _square(means[index])))
     return deviations
@@ -72,6 +73,7 @@ def true_range(high: Floats, low: Floats, close: Floats) -> Floats:
         float64 of shape (bars,).
     """
     ranges = np.empty(len(close))
+    # A slice, since there may be no bar
     ranges[:1] = np.nan
     for index in range(1, len(close)):
         above, below, previous = high[index], low[index], close[index - 1]
@@ -100,6 +102,7 @@ def atr(high: Floats, low: Floats, close: Floats, period: int = 14) -> Floats:
     ValueError
         Where `period` is less than 1.
     """
+    # A true range needs the close before.
     start = first_bar(high, low, close) + 1
     return smma_from(true_range(high, low, close), period, start)
 
@@ -107,7 +110,10 @@ def atr(high: Floats, low: Floats, close: Floats, period: int = 14) -> Floats:
 @compiled
 def _square(value: float) -> float:
     """pow(value, 2)."""
+    # This is nearly always what pow returns, and much faster. The rest decides whether it is
+    # certain.
     product = value * value
+    # Near the ends of the range, and for 0 and NaN, the error below would not be exact.
     if not 1e-140 < abs(value) < 1e140:
         return c_pow(value, 2.0)
     is_clear = abs(_rounded_off(value, product)) < CLEAR_OF_TIE * _power_below(product)
@@ -118,9 +124,11 @@ def _square(value: float) -> float:
 def _root(value: float) -> float:
     """pow(value, 0.5), for what is not negative."""
     root = math.sqrt(value)
+    # As in `_square`
     if not 1e-280 < value < 1e280:
         return c_pow(value, 0.5)
     product = root * root
+    # One step of Newton's method: how far the root is from the exact one
     error = ((value - product) - _rounded_off(root, product)) / (2.0 * root)
     return root if abs(error) < CLEAR_OF_TIE * _power_below(root) else c_pow(value, 0.5)
 
@@ -128,6 +136,7 @@ def _root(value: float) -> float:
 @compiled
 def _rounded_off(value: float, product: float) -> float:
     """value * value - product, exactly, where the product is the rounded one."""
+    # Both halves have at most 26 bits, so that their products are exact.
     scaled = SPLIT * value
     upper = scaled - (scaled - value)
     lower = value - upper
@@ -137,4 +146,6 @@ def _rounded_off(value: float, product: float) -> float:
 @compiled
 def _power_below(value: float) -> float:
     """The greatest power of two that is not above a positive value."""
+    # With all bits but the exponent's cleared. `np.float64` gives interpreted code the method
+    # `view`, too.
     return np.int64(np.float64(value).view(np.int64) & EXPONENT).view(np.float64)

@@ -53,6 +53,7 @@ def empty_line(count: int, start: int, period: int) -> Floats:
     """
     if period < 1:
         raise ValueError("an indicator's period must be 1 or more")
+    # The caller writes all values from the first window on.
     line = np.empty(count)
     for index in range(min(start + period - 1, count)):
         line[index] = np.nan

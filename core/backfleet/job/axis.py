@@ -80,7 +80,7 @@ class _Table:
 
 
 def _form(spec: Mapping[str, Any], key: str) -> str:
-    """Which form a table has, by the keys it shares with each."""
+    """Return the form of a table, by the keys that it shares with each form. Raises JobError."""
     # The likeliest form, so that a wrong or missing key is reported against what was meant.
     form = max(_KEYS, key=lambda name: len(spec.keys() & set(_KEYS[name])))
     known = _KEYS[form]
@@ -132,9 +132,8 @@ def _between(table: _Table) -> list[Value]:
     to_number = _nearest_whole if table.parameter.kind == "int" else float
     # The ends are taken as they were written: exp(ln(x)) can differ from x in the last digit.
     values = [table.parameter.coerce(to_number(v), table.key) for v in [low, *inner, high]]
-    distinct = len(set(values))
-    if distinct < len(values):
-        raise table.refuse("count", f"gives only {distinct} whole numbers; use a smaller one")
+    if table.parameter.kind == "int" and len(set(map(str, values))) < count:
+        raise table.refuse("count", "gives some whole numbers more than once; use a smaller count")
     return values
 
 

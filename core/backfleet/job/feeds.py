@@ -61,9 +61,11 @@ def _names(name: str, is_resampled: bool, symbols: Sequence[str]) -> list[str]:
 
 
 def _check_keys(data: Mapping[str, Any], symbols: Sequence[str]) -> None:
-    given = data.get("symbols", symbols)
+    given = data.get("symbols", tuple(symbols))
+    named = (given,) if isinstance(given, str) else given
     # Equal symbols pass, because a validated job that is written out again has both keys.
-    if {*([given] if isinstance(given, str) else given)} != {*symbols}:
+    # The types are not checked yet, so elements may be anything, and need not be hashable.
+    if not isinstance(named, (list, tuple)) or {*map(str, named)} != {*symbols}:
         raise ValueError("has both feeds and symbols; feeds names the symbols, so remove symbols")
     if data.get("universe", "portfolio") != "portfolio":
         raise ValueError(

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from backfleet.errors import JobError
 
-__all__ = ["closest", "combined_error", "invalid_value", "show", "suggestion"]
+__all__ = ["closest", "combined_error", "invalid_value", "plain_reason", "show", "suggestion"]
 
 MAX_VALUE_CHARS = 60
 MAX_PROBLEMS = 15
 """Problems of one job that are listed."""
 
 MAX_LINE_CHARS = 1_000
+
+PLAIN_WORDS = {
+    "bool_type": "must be true or false",
+    "dict_type": "must be a table",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "mapping_type": "must be a table",
+    "model_type": "must be a table",
+    "string_too_short": "must not be empty",
+    "string_type": "must be text in quotes",
+    "tuple_type": "must be a list",
+}
+"""Reason for a type of pydantic's problems."""
 
 
 def invalid_value(key: str, value: object, reason: str) -> JobError:
@@ -36,6 +53,24 @@ def show(value: object) -> str:
     # TOML has dates and times, which JSON lacks.
     text = json.dumps(value, default=str, ensure_ascii=False)
     return _cut(text, MAX_VALUE_CHARS)
+
+
+def plain_reason(problem: Mapping[str, Any]) -> str:
+    """Return why pydantic refused a value, in the words of job files and settings."""
+    plain = PLAIN_WORDS.get(problem["type"])
+    if plain is not None:
+        return plain
+    context = problem.get("ctx", {})
+    # One of our rules raised it, and its text is the reason.
+    if isinstance(context.get("error"), ValueError):
+        return str(context["error"])
+    reason = re.sub(r"^(Input|String) should", "must", problem["msg"])
+    if problem["type"] == "literal_error" and isinstance(problem["input"], str):
+        # pydantic gives the options only as text: "'a', 'b' or 'c'".
+        options = context["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+        close = closest(problem["input"], options)
+        reason += f"; did you mean {close!r}?" if close else ""
+    return reason
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:

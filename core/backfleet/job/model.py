@@ -1,4 +1,4 @@
-"""`Job`: what to run, as one declarative request. It says nothing of where or on what it runs."""
+"""`Job`: one declarative request to run a strategy. It does not say where the tasks run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from backfleet.job.class_table import Analyzers, ClassTable, Signals
 from backfleet.job.feeds import symbols_of_feeds
 from backfleet.job.fields import Day, Number, Text, Whole
 from backfleet.job.overrides import Overrides
-from backfleet.job.paths import absolute_path, absolute_strategy, anchor
+from backfleet.job.paths import absolute_path, absolute_preset, absolute_strategy, anchor
 from backfleet.job.point_filter import MAX_SAMPLE
 from backfleet.job.quantities import Duration, MemorySize
 from backfleet.job.section import Section
@@ -156,11 +156,11 @@ class Data(Section):
         Time of day of daily bars as a `backtrader.Strategy` sees them, such as `"16:00"`; 00:00 if
         unset. Orders that are valid until a date, or filled at the close, depend on it.
     columns
-        Further columns that the strategy needs, as lines of the feed.
+        Additional columns that the strategy needs, as lines of the feed.
     options
         The source's own: `backfleet plugins show csv`.
     auxiliary
-        Further feeds by name.
+        Auxiliary feeds by name.
     facts
         A directory or `s3://bucket/prefix` with tables of what is known of the symbols beside their
         bars: `instruments`, `spans` and `actions`.
@@ -194,9 +194,9 @@ class Data(Section):
         preset = given.pop("preset")
         if "source" in given:
             raise ValueError("has both a source and a preset; give one of them")
-        if isinstance(preset, str) and preset.endswith(".toml"):
+        if isinstance(preset, str):
             # The options of a source are not anchored, so a path among them must be absolute.
-            preset = absolute_path(preset)
+            preset = absolute_preset(preset)
         options = given.get("options", {})
         merged = {"preset": preset, **options} if isinstance(options, Mapping) else options
         return {**given, "source": "preset", "options": merged}
@@ -240,12 +240,12 @@ class Data(Section):
 
     @property
     def read_feeds(self) -> tuple[str, ...]:
-        """The names of the further feeds that are read, sorted."""
+        """The names of the auxiliary feeds that are read, sorted."""
         return tuple(sorted(name for name, feed in self.auxiliary.items() if feed.resample is None))
 
     @property
     def resampled_feeds(self) -> dict[str, str]:
-        """The spans of the further feeds that are made from the symbols' own bars, by name."""
+        """The spans of the auxiliary feeds that are made from the symbols' own bars, by name."""
         feeds = sorted(self.auxiliary.items())
         return {name: feed.resample for name, feed in feeds if feed.resample is not None}
 
@@ -347,10 +347,10 @@ class Resources(Section):
 class Job(Section):
     """A job: a strategy over symbols and parameter points.
 
-    Paths are absolute once a job is made. In a job file, `data.path`, `sweep.points` and the file
-    of a `file.py:Class` strategy are relative to the folder of the job file; from Python and from
-    the command line they are relative to the current directory, as `results.store` always is.
-    `s3://` URLs are left alone.
+    Paths are absolute once a job is made. In a job file, `data.path`, `data.facts`, `sweep.points`
+    and the files of a preset and of a `file.py:Class` strategy are relative to the folder of the
+    job file; from Python and from the command line they are relative to the current directory, as
+    `results.store` always is. `s3://` URLs are left alone.
 
     Attributes
     ----------
@@ -422,7 +422,7 @@ class Job(Section):
         return {**values, "name": rules.name_of_strategy(values.get("strategy"))}
 
     def _repr_html_(self) -> str:
-        """As a notebook shows it: what is set, by its keys."""
+        """Return the HTML that a notebook shows: the keys that are set, with their values."""
         given = self.model_dump(mode="json", exclude_unset=True)
         return heading(self.name, "job") + facts_table(dict(_flat(given)))
 
@@ -450,9 +450,11 @@ def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return parse_toml(read_text_file(file))
     except FileNotFoundError:
-        raise JobError(f"there is no job file {file}") from None
+        raise JobError(f"there is no job file {file}. Name a TOML file that exists") from None
     except OSError as error:
-        raise JobError(f"job file {file} cannot be read: {error.strerror}") from None
+        raise JobError(
+            f"job file {file} cannot be read: {error.strerror}. Name a TOML file"
+        ) from None
     # A ValueError, too, so it comes before.
     except UnicodeDecodeError as error:
         raise JobError(f"job file {file} is not UTF-8: byte {error.start}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from enum import Enum
 from typing import Any, Literal
 
 from backfleet.job.job_errors import invalid_value
@@ -12,7 +13,7 @@ from backfleet.job.job_errors import invalid_value
 __all__ = ["Kind", "Parameter", "Value"]
 
 Value = bool | int | float | str | list[Any] | None
-"""What a parameter can be set to: plain JSON. A list holds scalars and lists."""
+"""A value of a parameter: plain JSON. A list holds scalars and lists."""
 
 Kind = Literal["int", "float", "bool", "str", "any", "list"]
 
@@ -42,9 +43,9 @@ class Parameter:
     default
         A JSON scalar, a list, or None.
     has_default
-        False where every job must set the parameter.
+        False if every job must set the parameter.
     describable
-        False where the default is no plain JSON (a class, a function): `default` is None then,
+        False if the default is no plain JSON (a class, an enum): `default` is None then,
         and a job that does not set the parameter leaves it out.
     doc
         One line for the user.
@@ -68,7 +69,7 @@ class Parameter:
         try:
             plain: Value = _plain_element(default)
         except ValueError:
-            # An infinite float or a list of objects still says which kind of value it takes.
+            # An infinite float, an enum or a list of objects still says which values it takes.
             return cls(name, kind, describable=False, doc=doc)
         return cls(name, kind, plain, doc=doc)
 
@@ -123,10 +124,14 @@ def _plain_bool(value: object) -> bool:
 def _plain_str(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("must be text in quotes, as its default is")
-    return str(value)
+    # str() of a text that is an enum gives the name of the member instead of the text.
+    return str.__str__(value)
 
 
 def _plain_scalar(value: object) -> Value:
+    # A strategy may ask for what only the member has, such as its name.
+    if isinstance(value, Enum):
+        raise ValueError("must be a number, text, true or false, not the member of an enum")
     if isinstance(value, bool):
         return value
     if isinstance(value, str):

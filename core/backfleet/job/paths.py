@@ -9,7 +9,7 @@ from typing import Any
 
 from backfleet.home import expand_home
 
-__all__ = ["absolute_path", "absolute_strategy", "anchor"]
+__all__ = ["absolute_path", "absolute_preset", "absolute_strategy", "anchor"]
 
 
 def absolute_path(path: str, folder: Path | None = None) -> str:
@@ -35,18 +35,24 @@ def absolute_strategy(reference: str, folder: Path | None = None) -> str:
     return f"{absolute_path(file, folder)}{colon}{name}"
 
 
+def absolute_preset(preset: str, folder: Path | None = None) -> str:
+    """A preset's `.toml` file made absolute; names of presets are left alone."""
+    return absolute_path(preset, folder) if preset.endswith(".toml") else preset
+
+
 def anchor(raw: dict[str, Any], folder: Path) -> None:
     """Make the paths of a job file's content absolute, in place: they start at the file's folder.
 
-    These are `data.path`, `data.facts`, those of further feeds, `sweep.points` and a strategy in a
-    file; `results.store` is about where the job is run. What is not text is left for the
-    validation.
+    These are `data.path`, `data.facts`, the paths of auxiliary feeds, `sweep.points`, and a preset
+    and a strategy in a file; `results.store` is about where the job is run. What is not text is
+    left for the validation.
     """
     _change(raw, "strategy", lambda value: absolute_strategy(value, folder))
     # Types are not checked yet, so whatever is no table or no text is left alone.
     _change(raw.get("data"), "facts", lambda value: absolute_path(value, folder))
     for table in _data_tables(raw.get("data")):
         _change(table, "path", lambda value: absolute_path(value, folder))
+    _change(raw.get("data"), "preset", lambda value: absolute_preset(value, folder))
     _change(raw.get("sweep"), "points", lambda value: absolute_path(value, folder))
 
 

@@ -51,6 +51,9 @@ class PointFilter:
         # A sample that draws all is left out of the filter, so that equal points make one run.
         if self.sample is None or self.sample >= count:
             return kept, PointFilter(where)
+        # Checked again here, since a stored plan may come from anybody.
+        if self.sample > MAX_SAMPLE:
+            raise invalid_value("sweep.sample", self.sample, f"at most {MAX_SAMPLE:,} are drawn")
         # Drawn among those that `where` keeps, and sorted: the order of tasks does not depend on
         # the draw.
         drawn = random.Random(self.seed).sample(range(count), self.sample)

@@ -103,7 +103,7 @@ class Points(ABC):
 
 
 def column_of(values: Sequence[Value]) -> Column:
-    """Values as an array: int64, float64 or bool where all are of that type, else object."""
+    """Values as an array: int64, float64 or bool if all are of that type, otherwise object."""
     types = {type(value) for value in values}
     # The exact type counts: a bool among integers makes an object column, as it must stay a bool.
     for plain, dtype in ((int, np.int64), (float, np.float64), (bool, np.bool_)):

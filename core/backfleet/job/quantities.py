@@ -45,7 +45,7 @@ QUANTITY = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,15})?)\s*([A-Za-z]+)\s*")
 def parse_duration(value: object) -> float:
     """Seconds in `"90 s"`, `"5 min"`, `"1.5 h"` or `"2 days"`; a bare number is seconds.
 
-    Raises ValueError where the value is not a duration above zero.
+    Raises ValueError if the value is not a duration above zero.
     """
     return float(_parse(value, SECONDS, "a duration such as '5 min' or '1.5 h'"))
 
@@ -54,7 +54,7 @@ def parse_memory(value: object) -> int:
     """Bytes in `"512 MiB"`, `"2 GiB"` or `"2 GB"`, rounded down; a bare number is bytes.
 
     KiB, MiB, GiB and TiB are powers of 1024, kB, MB, GB and TB powers of 1000. Raises ValueError
-    where the value is not a size above zero.
+    if the value is not a size above zero.
     """
     return int(_parse(value, BYTES, "a size such as '512 MiB' or '2 GiB'"))
 

@@ -146,7 +146,7 @@ def one_or_more(value: object) -> object:
 def one_symbol(symbols: tuple[str, ...]) -> tuple[str, ...]:
     """Exactly one symbol, by its name."""
     if len(symbols) != 1:
-        raise ValueError("must be one symbol; each further feed has a table of its own")
+        raise ValueError("must be one symbol; each auxiliary feed has a table of its own")
     symbol_name(symbols[0])
     return symbols
 

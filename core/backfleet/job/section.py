@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backfleet.errors import JobError
-from backfleet.job.job_errors import closest, combined_error, invalid_value, suggestion
+from backfleet.job.job_errors import combined_error, invalid_value, plain_reason, suggestion
 
 __all__ = ["CLASS_TAG", "NUMBER_TAG", "TABLE_TAG", "Section"]
 
@@ -16,18 +16,6 @@ NUMBER_TAG, TABLE_TAG, CLASS_TAG = "[number]", "[table]", "[class]"
 """Tags of the forms of a value that is a number, a table or a class. pydantic puts them into the
 paths of problems, as it does its own mark of a table's key."""
 UNNAMED = ("[key]", NUMBER_TAG, TABLE_TAG, CLASS_TAG)
-
-PLAIN_WORDS = {
-    "bool_type": "must be true or false",
-    "dict_type": "must be a table",
-    "float_type": "must be a number",
-    "int_type": "must be a whole number",
-    "mapping_type": "must be a table",
-    "model_type": "must be a table",
-    "string_too_short": "must not be empty",
-    "string_type": "must be text in quotes",
-    "tuple_type": "must be a list",
-}
 
 
 class Section(BaseModel):
@@ -63,25 +51,11 @@ def _explain(section: type[Section], problem: Any) -> JobError:
         return JobError(f"{key}: unknown key{hint}")
     if kind == "missing":
         return JobError(f"{key}: is required")
-    reason = PLAIN_WORDS.get(kind) or _reason(problem)
+    reason = plain_reason(problem)
     if kind == "value_error" and isinstance(problem["input"], dict) and problem["input"]:
         # Of keys that do not fit together, the reason names those that matter.
         return JobError(f"{key}: {reason}" if key else reason)
     return invalid_value(key, problem["input"], reason)
-
-
-def _reason(problem: Any) -> str:
-    context = problem.get("ctx", {})
-    # One of our rules raised it, and its text is the reason.
-    if isinstance(context.get("error"), ValueError):
-        return str(context["error"])
-    reason = str(problem["msg"]).replace("Input should be", "must be")
-    if problem["type"] == "literal_error" and isinstance(problem["input"], str):
-        # pydantic gives the options only as text: "'a', 'b' or 'c'".
-        options = context["expected"].replace(" or ", ", ").replace("'", "").split(", ")
-        close = closest(problem["input"], options)
-        reason += f"; did you mean {close!r}?" if close else ""
-    return reason
 
 
 def _dotted(location: Sequence[int | str]) -> str:

@@ -46,8 +46,8 @@ def plan_points(
     Raises
     ------
     JobError
-        With a line for each parameter that is unknown, missing, or set to what it cannot be; for a
-        table that does not fit; for a condition that cannot be read; and where no point is left.
+        With a line for each parameter that is unknown, missing, or has an impossible value; for a
+        table that does not fit; for a condition that cannot be read; and if no point is left.
     """
     if table is None and sweep.points is not None:
         raise ValueError("sweep.points names a table, whose content was not passed")
@@ -92,7 +92,7 @@ def _axes(
 def _values(
     params: Mapping[str, object], parameter: Parameter, listed: Mapping[str, object]
 ) -> tuple[Value, ...] | None:
-    """All values of a parameter; None where the points do not have it or a table lists it."""
+    """Return the values of a parameter; None if the points lack it or a table lists it."""
     key = f"params.{parameter.name}"
     if parameter.name not in params:
         # A default that is no plain JSON stays with the strategy, which uses it when it is not set.

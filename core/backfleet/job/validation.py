@@ -29,7 +29,7 @@ SELECTABLE = ("sharpe", "sortino", "total_return", "cagr", "calmar", "max_drawdo
 """Metrics that follow from the returns of a window."""
 
 TRADES = "trades"
-"""Further metric of a window that `where` can use: the number of trades that closed in it."""
+"""Additional metric of a window that `where` can use: the number of trades that closed in it."""
 
 WHERE = "validation.where"
 
@@ -81,7 +81,7 @@ class Validation(Section):
     purge
         Sessions left out between training and test.
     embargo
-        With `groups`: further sessions of training left out after each test group.
+        With `groups`: additional sessions of training left out after each test group.
     start
         `running`: a window is a part of an account over all sessions; `flat`: every point runs in
         every window with an account of its own, which begins with the job's cash. Flat windows are

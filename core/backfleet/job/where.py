@@ -95,7 +95,7 @@ class _Rows:
     count: int
 
     def only(self, mask: Mask) -> _Rows:
-        """The rows where `mask` holds: what Python would not look at is not looked at."""
+        """Return the rows where `mask` holds."""
         columns = {name: column[mask] for name, column in self.columns.items()}
         return _Rows(self.text, columns, int(np.count_nonzero(mask)))
 
@@ -202,7 +202,8 @@ def _parse(text: str) -> ast.expr:
 
 
 def _position(text: str, error: SyntaxError) -> int:
-    """Counted from 1 in the text as the job has it; behind the end where something is missing."""
+    """Return the place of an error, counted from 1 in the job's text; behind the end if a part is
+    missing."""
     if not error.offset:
         return len(text) + 1
     lines = text.lstrip().splitlines(keepends=True)

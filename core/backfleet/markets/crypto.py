@@ -24,6 +24,8 @@ class Crypto(Market):
     rules = ("lots", "shorts")
 
     def unit(self, facts: SymbolFacts, off: frozenset[str]) -> float:
+        # The books count steps, so that positions are whole numbers: sums of 0.00001 coins would
+        # round.
         return 1.0 if "lots" in off else facts.step or DEFAULT_STEP
 
     def terms(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> Terms:
@@ -32,6 +34,7 @@ class Crypto(Market):
             return terms
         # In floats, 0.3 / 0.1 is less than 3.
         least = math.ceil((facts.least or 0.0) / self.unit(facts, off) - 1e-6)
+        # A step of the books is one unit, whatever number of coins it has.
         return terms.having(step=1.0, least=max(least, 1))
 
     def assumptions(self, facts: SymbolFacts) -> Sequence[str]:

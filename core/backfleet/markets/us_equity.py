@@ -13,6 +13,7 @@ __all__ = ["SECTION_31", "UsEquity"]
 
 SECTION_31 = Dated(
     "fee on sales (Section 31)",
+    # Dollars per million dollars of sales, as the advisories give them.
     Step.of("2020-02-18", 22.10e-6, Certainty.UNCONFIRMED, "SEC fee rate advisory, not looked up"),
     Step.of("2021-02-25", 5.10e-6, Certainty.OFFICIAL, "SEC fee rate advisory"),
     Step.of("2022-05-14", 22.90e-6, Certainty.UNCONFIRMED, "SEC fee rate advisory, not looked up"),
@@ -36,6 +37,7 @@ class UsEquity(Market):
 
     def terms(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> Terms:
         lot = 0.0 if "lots" in off else 1.0
+        # The fee is charged on sales only, like a tax.
         fee = 0.0 if "section-31" in off else SECTION_31.on(bars.session)
         return Terms.neutral(len(bars)).having(step=lot, least=lot, sell_tax=fee)
 

@@ -1,4 +1,8 @@
-"""The metrics of an equity curve, in compiled code; see `kernel`."""
+"""The metrics of an equity curve, in compiled code; see `kernel`.
+
+Most functions exist twice: as a loop, which is compiled, and with whole arrays, for processes that
+interpret. Both give the same bits, and those of plain numpy, against which they are tested.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,8 @@ FLAT = 1e-12
 0 and no Sharpe ratio: it would be a million per session."""
 
 ROUNDING = 1e-15
-"""More than what four operations on floats round."""
+"""A relative error above that of the four operations in `_bound`. It makes the bound a little too
+high, so that rounding never hides the deepest value."""
 
 BLOCK = 64
 """Values that are looked at together. In most blocks there is no value below the deepest, or no new
@@ -61,7 +66,7 @@ def measure_account(
     cash
         Initial cash.
     periods
-        Sessions a year.
+        Sessions per year.
     traded
         Sum of |size * price| of all fills.
     borders
@@ -71,6 +76,7 @@ def measure_account(
     """
     closes = _closes(value, sessions[0])
     state = _state(value)
+    # With daily bars, the closes of the sessions are all values, and need no second look.
     closes_state = state if len(closes) == len(value) else _state(closes)
     # One session does not tell how much is traded in a year.
     per_year = periods / len(closes) if len(closes) > 1 else math.nan
@@ -95,10 +101,12 @@ def _measure_closes(
     count = len(closes)
     final = closes[count - 1] if count else cash
     span = days[count - 1] - days[0] if count else 0
+    # The total growth counts from the cash, as if the account had begun with its first session.
     growth = ratio(final, cash)
     cagr = defined(annual_growth(growth, span)) if growth > 0.0 and span > 0 else math.nan
     are_positive, are_finite = state
     volatility, sharpe, sortino = math.nan, math.nan, math.nan
+    # Returns over a value of 0 or less have no meaning, and their sums are NaN then.
     if count > 1 and are_positive:
         _write_returns(closes, returns)
         losses = _write_sums(returns, borders, sums)
@@ -119,7 +127,7 @@ def _measure_closes(
 def _measure_bars(
     value: Floats, gross: Floats, are_positive: bool, traded: float, per_year: float
 ) -> Three:
-    """The columns exposure, time_in_market and turnover."""
+    """Return the columns exposure, time_in_market and turnover."""
     bars = len(value)
     if not bars:
         return math.nan, math.nan, math.nan
@@ -133,13 +141,14 @@ def _measure_bars(
 
 @compiled
 def _closes(value: Floats, last_bars: Ints) -> Floats:
-    """The value after each session."""
+    """Return the value after each session."""
     return value if len(last_bars) == len(value) else value[last_bars]
 
 
 @compiled
 def _state(value: Floats) -> tuple[bool, bool]:
-    """Whether all are above 0, and whether all are finite."""
+    """Return whether all values are above 0, and whether all are finite."""
+    # The loop counts and does not stop at the first one, so that it runs in vector registers.
     poor, wild = 0, 0
     for index in range(len(value)):
         poor += not value[index] > 0.0
@@ -183,8 +192,11 @@ def _write_sums(returns: Floats, borders: Ints, sums: Floats) -> float:
 
 @compiled
 def _risk(sums: Floats, count: int, losses: float, periods: float) -> Three:
-    """Volatility, Sharpe and Sortino of a number of returns, from their sums by segment."""
+    """Return the columns volatility, sharpe and sortino of a number of returns, from their sums."""
+    # The row holds two sums per segment and all powers but the losses.
     segments = (len(sums) - POWERS + 1) // 2
+    # From the sums by segment, so that the columns have the bits that the validation computes
+    # later.
     total, square = 0.0, 0.0
     for segment in range(segments):
         total += sums[segment]
@@ -203,24 +215,26 @@ def _risk(sums: Floats, count: int, losses: float, periods: float) -> Three:
 
 @compiled
 def _drawdown(value: Floats, cash: float, days: Ints) -> tuple[float, float]:
-    """Depth and calendar days of the deepest drawdown of finite values.
-
-    Only a value below `bound` can be deeper than all before; so hardly any is divided by its peak.
-    """
+    """Return the depth and the calendar days of the deepest drawdown of finite values."""
+    # A quotient per value would take most of the time. Only a value below `bound` can be deeper
+    # than all before, so hardly any is divided by its peak.
     count = len(value)
     last = count - 1
     deepest, start, end = 0.0, 0, 0
     peak, at_peak, bound = cash, 0, cash
+    # A block is one of three kinds, and only the last kind is gone through value by value.
     for first in range(0, count, BLOCK):
         stop = min(first + BLOCK, count)
         low, high = _extremes(value[first:stop])
         if high < peak:
+            # No new peak: the block's lowest value is the only one that can be the deepest.
             if low < bound:
                 depth = low / peak - 1.0
                 if depth < deepest:
                     deepest, start, end, bound = depth, at_peak, last, low
             continue
         new_bound = _bound(high, deepest)
+        # A new peak, and no value that can be deeper, wherever in the block the peak is.
         if low >= max(bound, new_bound):
             # The deepest drawdown ends when its peak is reached again for the first time: all later
             # times have higher positions.
@@ -232,6 +246,8 @@ def _drawdown(value: Floats, cash: float, days: Ints) -> tuple[float, float]:
             continue
         for index in range(first, stop):
             now = value[index]
+            # A value equal to the peak ends a drawdown and starts the next one, so the latest peak
+            # counts.
             if now >= peak:
                 peak, at_peak = now, index
                 bound = _bound(peak, deepest)
@@ -263,6 +279,7 @@ def _first_at_least(values: Floats, start: int, bound: float) -> int:
 def _extremes(values: Floats) -> tuple[float, float]:
     """Return the lowest and the highest of some values, none of which is NaN."""
     # Whole numbers in the same order: only their extremes are found in vector registers.
+    # Start values beyond the keys of all finite floats.
     lowest: Word = MAGNITUDE
     highest: Word = -MAGNITUDE
     for index in range(len(values)):
@@ -285,8 +302,9 @@ def _extremes_of_array(values: Floats) -> tuple[float, float]:
 
 @compiled
 def _exposure(value: Floats, gross: Floats) -> tuple[float, float]:
-    """Mean of gross / value, and the fraction of bars with a position."""
+    """Return the mean of gross / value, and the fraction of bars with a position."""
     bars = len(value)
+    # `pairwise_sum` needs an array: it equals numpy's order of summation.
     share = np.empty(bars)
     held = 0
     for index in range(bars):
@@ -303,11 +321,11 @@ def _exposure_of_array(value: Floats, gross: Floats) -> tuple[float, float]:
 
 @compiled
 def ratio(above: float, below: float) -> float:
-    """`above / below`, NaN where that is no number."""
+    """Return `above / below`, NaN if that is not finite."""
     return defined(above / below) if below != 0.0 else math.nan
 
 
 @compiled
 def defined(number: float) -> float:
-    """NaN in place of infinity."""
+    """Return the number, NaN in place of infinity."""
     return number if math.isfinite(number) else math.nan

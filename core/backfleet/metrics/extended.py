@@ -69,6 +69,7 @@ def extended_metrics(
     last, days = sessions_of(calendar.sessions)
     values = np.ascontiguousarray(equity["value"])[last]
     metrics: dict[str, float | None] = dict.fromkeys(EXTENDED)
+    # Returns of an account that has lost everything, or is in debt, mean nothing.
     if len(values) < 2 or not (values > 0.0).all() or not np.isfinite(values).all():
         return metrics
     returns = values[1:] / values[:-1] - 1.0
@@ -92,6 +93,7 @@ def benchmark_values(bars: Sequence[Bars], sessions: Days) -> Floats | None:
     if not parts:
         return None
     total = parts[0]
+    # Added one by one, without a table of all symbols.
     for part in parts[1:]:
         total = total + part
     return total / len(parts)
@@ -101,6 +103,7 @@ def _growth(bars: Bars, sessions: Days) -> Floats:
     is_open = bars.tradable[bars.warmup :]
     close = bars.close[bars.warmup :][is_open]
     last, days = sessions_of(bars.session[bars.warmup :][is_open])
+    # The benchmark may trade on other days. On each session of the account it has its last close.
     place = np.searchsorted(days, sessions.astype("datetime64[D]").astype(np.int64), "right") - 1
     # A part that is still cash has the value that it will have at its first close.
     known: Floats = close[last][np.maximum(place, 0)]
@@ -122,6 +125,7 @@ def _shape(returns: Floats) -> dict[str, float]:
 def _drawdowns(values: Floats, days: NDArray[np.int64], cash: float) -> dict[str, float]:
     peaks = np.maximum(np.maximum.accumulate(values), cash)
     depths = values / peaks - 1.0
+    # The days from one session to the next count if the account is below its peak at the latter.
     below = values[1:] < peaks[1:]
     return {
         "ulcer_index": math.sqrt(_mean(depths * depths)),
@@ -147,6 +151,7 @@ def relative_metrics(
     variance, other_variance = _mean(off * off), _mean(other_off * other_off)
     covariance = _mean(off * other_off)
     metrics = {}
+    # A benchmark that does not move explains nothing.
     if _is_dispersed(other_variance, others):
         beta = covariance / other_variance
         metrics["beta"] = beta
@@ -173,7 +178,7 @@ def _mean(values: Floats) -> float:
 
 
 def _is_dispersed(variance: float, returns: Floats) -> bool:
-    """Whether a variance is more than rounding."""
+    """Return whether a variance is more than rounding."""
     return variance > FLAT * _mean(returns * returns)
 
 

@@ -52,7 +52,7 @@ MIN_EXPONENT = -80.0
 
 @compiled
 def annual_growth(growth: float, days: int) -> float:
-    """growth ** (365.25 / days) - 1, as the nearest float; infinite where no float is as great.
+    """Return growth ** (365.25 / days) - 1 as the nearest float, infinity if it exceeds all floats.
 
     Parameters
     ----------
@@ -62,6 +62,7 @@ def annual_growth(growth: float, days: int) -> float:
         Calendar days between them, above 0.
     """
     exponent = _divide(_multiply(_logarithm(growth), (DAYS_PER_YEAR, 0.0)), (float(days), 0.0))
+    # The first float of a pair is the sum rounded, so it alone decides such comparisons.
     if exponent[0] > MAX_EXPONENT:
         return math.inf
     if exponent[0] < MIN_EXPONENT:
@@ -71,13 +72,18 @@ def annual_growth(growth: float, days: int) -> float:
 
 @compiled
 def _logarithm(value: float) -> Pair:
-    """With the series of atanh: log(m / c) = 2 * atanh((m - c) / (m + c)), c close to m."""
+    """Return the natural logarithm of a float."""
+    # The series of atanh: log(m / c) = 2 * atanh((m - c) / (m + c)), with c close to m.
+    # value = mantissa * 2 ** power with a mantissa from 0.5 to 1, doubled below √½: so the
+    # logarithm of a growth near 1 is small itself, and no large terms cancel.
     mantissa, power = math.frexp(value)
     if mantissa < 0.7071067811865476:
         mantissa, power = 2.0 * mantissa, power - 1
+    # The closest multiple of 1/8. It makes the ratio below 1/20, so that few terms suffice.
     near = int(mantissa / STEP + 0.5)
     ratio = _divide(_sum(mantissa, -near * STEP), _sum(mantissa, near * STEP))
     square = _multiply(ratio, ratio)
+    # Horner's scheme, from the smallest term. Terms far below the sum need no second float.
     rest = 0.0
     for term in range(LOG_TERMS, LOG_PAIRED, -1):
         rest = rest * square[0] + ODD_RECIPROCALS[term][0]
@@ -91,7 +97,9 @@ def _logarithm(value: float) -> Pair:
 
 @compiled
 def _power_less_one(exponent: Pair) -> float:
-    """exp(x) - 1, with x = k * log(2) + r and the series of exp(r) - 1."""
+    """Return exp(exponent) - 1."""
+    # With x = k * log(2) + r, exp(x) is 2 ** k * exp(r), and a series gives exp(r) - 1.
+    # Rounded to the nearest, so that |r| is at most log(2) / 2.
     power = math.floor(exponent[0] / LN2[0] + 0.5)
     rest = _add(exponent, _multiply(LN2, (-float(power), 0.0)))
     last = 0.0
@@ -100,9 +108,11 @@ def _power_less_one(exponent: Pair) -> float:
     total = (last, 0.0)
     for term in range(EXP_PAIRED, 0, -1):
         total = _add(_multiply(total, rest), INVERSE_FACTORIALS[term])
+    # exp(r) - 1 without the 1, whose digits would push those of a small growth out.
     total = _multiply(total, rest)
     if power == 0:
         return total[0]
+    # With a scale, exp(r) itself is needed, and the 1 is taken off at the end.
     scaled = _add(total, (1.0, 0.0))
     if power > 100:
         # Less 1 is nothing here, and twice the scale need not be a float.
@@ -113,7 +123,7 @@ def _power_less_one(exponent: Pair) -> float:
 
 @compiled
 def _sum(first: float, second: float) -> Pair:
-    """Two floats' sum, exactly (Knuth)."""
+    """Return the exact sum of two floats (Knuth)."""
     total = first + second
     part = total - first
     return total, (first - (total - part)) + (second - part)
@@ -121,8 +131,10 @@ def _sum(first: float, second: float) -> Pair:
 
 @compiled
 def _product(first: float, second: float) -> Pair:
-    """Two floats' product, exactly (Dekker 1971, "A floating-point technique for extending the
-    available precision")."""
+    """Return the exact product of two floats (Dekker 1971, "A floating-point technique for
+    extending the available precision")."""
+    # Both factors are split into halves of 26 bits, whose products are exact. A fused multiply-add
+    # would do it in one step, but Python cannot be sure to have it.
     product = first * second
     scaled = SPLIT * first
     first_upper = scaled - (scaled - first)
@@ -154,6 +166,7 @@ def _add(first: Pair, second: Pair) -> Pair:
 
 @compiled
 def _multiply(first: Pair, second: Pair) -> Pair:
+    # The product of the two low floats is below the last digit that is kept.
     high, low = _product(first[0], second[0])
     low += first[0] * second[1] + first[1] * second[0]
     total = high + low
@@ -163,6 +176,7 @@ def _multiply(first: Pair, second: Pair) -> Pair:
 
 @compiled
 def _divide(first: Pair, second: Pair) -> Pair:
+    # Long division: each step divides what the digits before have left over.
     quotient = first[0] / second[0]
     product = _multiply(second, (quotient, 0.0))
     rest = _add(first, (-product[0], -product[1]))

@@ -1,8 +1,8 @@
 """The metrics of a task, compiled.
 
 Only sums, the four operations and square roots are used, which have the same bits on every
-processor. Compiled functions return columns in the order of `Metrics`, and NaN where `Metrics` has
-None. A process interprets them for its first tasks, with whole arrays instead of the longest loops.
+processor. Compiled functions return columns in the order of `Metrics`, with NaN for None. A process
+interprets them for its first tasks, with whole arrays instead of the longest loops.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ Four = tuple[float, float, float, float]
 Six = tuple[float, float, float, float, float, float]
 
 WIDTH = len(COLUMNS)
+# "=" stands for standard sizes without padding, so that each column has 8 bytes, as in the row.
 LAYOUT = struct.Struct("=" + "".join("q" if name in COUNTS else "d" for name in COLUMNS))
 
 AT_DAYS = COLUMNS.index("max_drawdown_days")
@@ -43,7 +44,7 @@ REJECTED = int(OrderStatus.REJECTED)
 
 
 def sessions_of(days: Days) -> Ints:
-    """The sessions of some bars.
+    """Return the sessions of some bars.
 
     Parameters
     ----------
@@ -81,6 +82,7 @@ def sums_of(row: Floats, segments: Segments) -> TaskSums:
 def metrics_of(row: Floats) -> Metrics:
     """Return the metrics in a row that `measure` wrote."""
     numbers = LAYOUT.unpack_from(row.data)
+    # Columns are finite or NaN (`defined`).
     total = sum(numbers)
     # A sum with NaN is NaN, so most rows need no look at each number.
     if total == total:
@@ -123,9 +125,11 @@ def measure(
     account = measure_account(
         value, gross, sessions, cash, periods, traded, borders, returns, row[WIDTH:]
     )
+    # The same memory as `row`: a count is written over the float of its column.
     counts = row.view(np.int64)
     for column in range(len(account)):
         row[column] = account[column]
+    # NaN stays a float there, and becomes None.
     if row[AT_DAYS] == row[AT_DAYS]:
         counts[AT_DAYS] = int(row[AT_DAYS])
     ended = measure_trades(trades["pnl_net"], trades["closed"])
@@ -140,10 +144,11 @@ def measure(
 
 @compiled
 def measure_trades(results: Floats, closed: Ints) -> Four:
-    """The columns trades, win_rate, profit_factor and expectancy, from each trade's net result and
-    the time of its end."""
+    """Return the columns trades, win_rate, profit_factor and expectancy, from each trade's net
+    result and the time of its end."""
     # Creating one array costs a third of creating three.
     memory = np.empty((3, len(results)))
+    # Sums are pairwise, which needs the values of each sum side by side.
     ended, profits, losses = memory[0], memory[1], memory[2]
     count, won, lost = 0, 0, 0
     for index in range(len(results)):
@@ -166,7 +171,7 @@ def measure_trades(results: Floats, closed: Ints) -> Four:
 
 @compiled
 def measure_orders(status: NDArray[np.int8]) -> Six:
-    """The columns from orders_completed to orders_open."""
+    """Return the columns from orders_completed to orders_open."""
     # Two counters in turn: the next order need not wait until the count of the last is written.
     counters = np.zeros((2, STATES))
     for index in range(0, len(status) - 1, 2):
@@ -177,6 +182,7 @@ def measure_orders(status: NDArray[np.int8]) -> Six:
     count = counters[0]
     for state in range(STATES):
         count[state] += counters[1, state]
+    # The states before `COMPLETED` are those of orders that still wait.
     still_open = 0.0
     for state in range(COMPLETED):
         still_open += count[state]
@@ -193,7 +199,8 @@ def measure_orders(status: NDArray[np.int8]) -> Six:
 
 @compiled
 def measure_fills(size: Floats, price: Floats, commission: Floats) -> tuple[float, float]:
-    """The sum of |size * price|, and the column fees."""
+    """Return the sum of |size * price|, and the column fees."""
+    # The products are rounded one by one and then added pairwise, as with numpy's arrays.
     traded = np.empty(len(size))
     for index in range(len(size)):
         traded[index] = abs(size[index] * price[index])

@@ -1,4 +1,7 @@
-"""Sums in the order in which numpy adds: in eight lanes, and by halves where there are many."""
+"""Sums in the order in which numpy adds: in eight lanes, and by halves of long arrays.
+
+Compiled code cannot call numpy's sum: numba replaces it by a plain loop, which rounds differently.
+"""
 
 from __future__ import annotations
 
@@ -21,18 +24,19 @@ I1, I2, I3, I4, I5, I6, I7, I8 = map(np.uintp, range(1, LANES + 1))
 
 @compiled
 def pairwise_sum(values: Floats) -> float:
-    """The sum of the values, to the last bit that of `values.sum()`.
-
-    It goes through the blocks from left to right. For each halving that the present block lies in
-    it keeps the length of the right half while it is in the left one, and 0 with the left one's sum
-    thereafter.
-    """
+    """Return the sum of the values, to the last bit that of `values.sum()`."""
+    # numpy starts from 0.0, which shows if all values are -0.0.
     if len(values) <= BLOCK:
-        return _block_sum(values, 0, len(values))
+        return 0.0 + _block_sum(values, 0, len(values))
+    # The halvings need no recursion, which compiled functions cannot have. The loop goes through
+    # the blocks from left to right. For each halving around the present block, `right` holds the
+    # length of the right half while the block is in the left one. After that it is 0, and
+    # `left_sum` holds the sum of the left half.
     right, left_sum = np.empty(DEPTH, np.int64), np.empty(DEPTH)
     level, start, count = 0, 0, len(values)
     while True:
         while count > BLOCK:
+            # numpy halves in the same way, and keeps the left half a multiple of the lanes.
             half = count // 2
             half -= half % LANES
             level += 1
@@ -40,24 +44,26 @@ def pairwise_sum(values: Floats) -> float:
             count = half
         total = _block_sum(values, start, count)
         start += count
+        # Both halves of this level are complete. Joining them may complete the level above, too.
         while level and not right[level]:
             total = left_sum[level] + total
             level -= 1
         if not level:
-            return total
+            return 0.0 + total
+        # The left half of this level is complete, and the right half begins.
         count = right[level]
         right[level], left_sum[level] = 0, total
 
 
 @pairwise_sum.from_python
 def _sum_of_numpy(values: Floats) -> float:
-    """The same sum, which Python code has from numpy."""
+    """Return the same sum; Python code has it from numpy."""
     return float(values.sum())
 
 
 @inlined
 def _block_sum(values: Floats, start: int, count: int) -> float:
-    """The sum of `values[start:start + count]`."""
+    """Return the sum of `values[start:start + count]`."""
     # Unsigned, so that numba does not test every index for being negative: half the time.
     at, end = np.uintp(start), np.uintp(start + count)
     total = 0.0
@@ -76,6 +82,7 @@ def _block_sum(values: Floats, start: int, count: int) -> float:
             g += values[at + I6]
             h += values[at + I7]
             at += I8
+        # The order in which numpy joins its eight lanes.
         total = ((a + b) + (c + d)) + ((e + f) + (g + h))
     while at < end:
         total += values[at]

@@ -27,9 +27,12 @@ def segments_of(days: NDArray[np.int64]) -> Segments:
     if not len(days):
         return Segments(np.datetime64(0, "D"), MONTHS[0], np.zeros(1, np.int64))
     dates = days.astype("datetime64[D]")
+    # Months since 1970. A segment's number is the month divided by the length, so that borders are
+    # the same for all accounts: quarters begin in January, April, July and October.
     first, last = dates[[0, -1]].astype("datetime64[M]").astype(np.int64).tolist()
     shortest = (n for n in MONTHS if last // n - first // n < MAX_SEGMENTS)
     length = next(shortest, MONTHS[-1])
+    # One start more than segments: the last one is the border behind the last segment.
     months = np.arange(first // length, last // length + 2) * length
     starts = months.astype("datetime64[M]").astype("datetime64[D]")
     return Segments(starts[0], length, np.searchsorted(dates, starts).astype(np.int64))

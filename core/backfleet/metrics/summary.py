@@ -43,7 +43,7 @@ def compute_metrics(
     cash
         Initial cash.
     periods_per_year
-        Sessions a year, for annualizing.
+        Sessions per year, for annualizing.
     sessions
         datetime64[D] of shape (bars,), ascending: the session of each record of `outcome.equity`.
 
@@ -88,6 +88,7 @@ def _measured(
     segments = segments_of(sessions[1, 1:])
     row, returns = new_row(segments), new_returns(sessions)
     measure(
+        # A field of records is strided, and numba would compile the metrics again for such arrays.
         np.ascontiguousarray(equity["value"]),
         np.ascontiguousarray(equity["exposure"]),
         sessions,

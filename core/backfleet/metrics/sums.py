@@ -34,6 +34,7 @@ WIDTH = 64
 ROWS = 2
 """Rows that are added before the sums are written: with one, writing takes longer than adding."""
 
+# Constants of the type of the indices, so that their sums stay unsigned in compiled code.
 I1, I2, I3, I4, I5, I6, I7, I8 = map(np.uintp, range(1, LANES + 1))
 
 
@@ -62,6 +63,8 @@ class SegmentSums:
 
     def union(self, segments: Iterable[int]) -> SegmentSums:
         """Join any segments into one, such as all training segments of a fold."""
+        # Floats round by the order of the sum, so a union must not depend on the order of its
+        # segments.
         chosen = [sorted(segments)]
         return SegmentSums(*(_joined(sums, chosen) for sums in self._arrays()))
 
@@ -140,6 +143,7 @@ def sum_returns(returns: Floats, borders: Ints) -> ReturnSums:
     """
     segments, powers = np.empty((2, len(borders) - 1)), np.empty(POWERS)
     measure_sums(returns, borders, segments, powers)
+    # The sum of squared losses serves the Sortino ratio only, and is not kept.
     cubes, fourths, lagged, _ = powers
     return ReturnSums(SegmentSums(np.diff(borders), *segments), cubes, fourths, lagged)
 
@@ -212,6 +216,8 @@ def _sum_segments(returns: Floats, borders: Ints, sums: Floats) -> None:
             r = returns[at + I7]
             h, hh = h + r, hh + r * r
             at += I8
+        # The lanes are joined as in `pairwise_sum`, and the values behind the last full row follow
+        # one by one. `_sum_segments_of_arrays` does the same with arrays.
         total = ((a + b) + (c + d)) + ((e + f) + (g + h))
         square = ((aa + bb) + (cc + dd)) + ((ee + ff) + (gg + hh))
         while at < end:
@@ -229,7 +235,8 @@ def _sum_segments_of_arrays(returns: Floats, borders: Ints, sums: Floats) -> Non
     rows = int((lengths // LANES).max(initial=0))
     values = np.array([np.append(returns, -0.0), np.append(returns * returns, -0.0)])
     lanes = _ranges(values, starts, lengths - rest, rows * LANES)
-    # Compiled lanes begin with 0, and so are 0 where all values are zeros below zero.
+    # Compiled lanes begin with 0, and so are 0.0 if all values are -0.0.
+    # numpy adds along any axis but the last one row by row, as the lanes of compiled code do.
     lanes = lanes.reshape((2, len(starts), rows, LANES)).sum(axis=2) + 0.0
     a, b, c, d, e, f, g, h = np.moveaxis(lanes, 2, 0)
     total = ((a + b) + (c + d)) + ((e + f) + (g + h))
@@ -250,8 +257,10 @@ def _ranges(values: Floats, starts: Ints, counts: Ints, width: int) -> Floats:
 @compiled
 def _sum_powers(returns: Floats, sums: Floats) -> None:
     """Write Σr³, Σr⁴, Σ r(t) · r(t-1) and Σ min(r, 0)² into `sums`."""
+    # The loop begins with the second return, so that each has one before it for the lagged product.
     lanes = np.zeros((POWERS, WIDTH))
     first, end = 1, len(returns)
+    # Rows are added to a lane from top to bottom, so two at once give the same bits as one by one.
     while first + ROWS * WIDTH <= end:
         _add_rows(returns, first, ROWS, lanes)
         first += ROWS * WIDTH
@@ -274,6 +283,8 @@ def _add_rows(returns: Floats, first: int, rows: int, lanes: Floats) -> None:
     now = returns[first : first + rows * WIDTH]
     before = returns[first - 1 : first - 1 + rows * WIDTH]
     cubes, fourths, lagged, losses = lanes[0], lanes[1], lanes[2], lanes[3]
+    # Each lane depends on its own values only, so that the compiler can handle several in one
+    # vector.
     for lane in range(WIDTH):
         cube, fourth, product, loss = cubes[lane], fourths[lane], lagged[lane], losses[lane]
         for row in range(rows):
@@ -282,6 +293,7 @@ def _add_rows(returns: Floats, first: int, rows: int, lanes: Floats) -> None:
             cube += square * value
             fourth += square * square
             product += value * before[row * WIDTH + lane]
+            # Not a branch: a choice between two values can be made in a vector register.
             loss += square if value < 0.0 else 0.0
         cubes[lane], fourths[lane], lagged[lane], losses[lane] = cube, fourth, product, loss
 
@@ -302,13 +314,14 @@ def _sum_powers_of_arrays(returns: Floats, sums: Floats) -> None:
     for power, values in enumerate((cubes[1:], fourths[1:], lagged, losses[1:])):
         sums[power] = _add_in_turn(pairwise_sum(_lanes(values, WIDTH)), values, WIDTH)
     for power, values in ((0, cubes), (1, fourths), (3, losses)):
+        # The first return comes last, as in compiled code. Without any return this adds 0.0.
         sums[power] += values[:1].sum()
 
 
 def _lanes(values: Floats, width: int) -> Floats:
     """Return the sums of every `width`th value of the full rows."""
     rows = values[: len(values) - len(values) % width].reshape((-1, width))
-    # Compiled lanes begin with 0, and so are 0 where all values are zeros below zero.
+    # Compiled lanes begin with 0, and so are 0.0 if all values are -0.0.
     lanes: Floats = rows.sum(axis=0) + 0.0
     return lanes
 

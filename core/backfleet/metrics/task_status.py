@@ -1,4 +1,8 @@
-"""Whether a task's outcome is to be trusted."""
+"""Whether a task's outcome can be trusted.
+
+backtrader rejects orders without a message, so that a strategy that cannot pay its orders looks
+like one that rarely trades.
+"""
 
 from __future__ import annotations
 
@@ -41,11 +45,14 @@ def status_of(orders: int, rejected: int, fills: int) -> Status:
 
 
 def assess_outcome(outcome: Outcome) -> TaskAssessment:
-    """Whether an outcome is to be trusted: suspicious is one without any fill, or one that had more
-    than half of its orders rejected, which backtrader does not say by itself."""
+    """Return whether an outcome can be trusted.
+
+    It is suspicious without any fill, and if more than half of its orders were rejected.
+    """
     orders = len(outcome.orders)
     if not orders:
         return TaskAssessment("suspicious", "The strategy placed no orders.")
+    # All orders with a reason are rejected, those that were filled in part among them.
     reasons = np.bincount(outcome.orders["reason"], minlength=len(RejectReason)).tolist()
     rejected = orders - reasons[RejectReason.NONE]
     if status_of(orders, rejected, len(outcome.fills)) == "ok":

@@ -27,7 +27,9 @@ DETAILED_TRADE = np.dtype(
 )
 
 
-def detailed_trades(trades: Records, fills: Records, bars: Sequence[Bars]) -> Records:
+def detailed_trades(
+    trades: Records, fills: Records, bars: Sequence[Bars], multipliers: Sequence[float]
+) -> Records:
     """Return `TRADE` records as `DETAILED_TRADE` records.
 
     Excursions are those of the highs and lows from the bar of the entry to the bar before the exit,
@@ -40,6 +42,8 @@ def detailed_trades(trades: Records, fills: Records, bars: Sequence[Bars]) -> Re
         Records of an outcome.
     bars
         The bars of the task's symbols.
+    multipliers
+        `BrokerSettings.multiplier_of` of each symbol.
     """
     detailed = np.empty(len(trades), DETAILED_TRADE)
     for name in TRADE.names or ():
@@ -48,19 +52,22 @@ def detailed_trades(trades: Records, fills: Records, bars: Sequence[Bars]) -> Re
     for symbol in sorted(set(trades["symbol"].tolist())):
         own = np.flatnonzero(trades["symbol"] == symbol)
         part = trades[own]
-        exits = _exit_prices(part, fills[fills["symbol"] == symbol], bars[symbol])
+        own_fills, multiplier = fills[fills["symbol"] == symbol], multipliers[symbol]
+        exits = _exit_prices(part, own_fills, bars[symbol], multiplier)
         detailed["exit_price"][own] = exits
         detailed["mae"][own], detailed["mfe"][own] = _excursions(part, exits, bars[symbol])
     return detailed
 
 
-def _exit_prices(trades: Records, fills: Records, bars: Bars) -> Floats:
-    """Return the mean price at which each trade of one symbol was closed."""
+def _exit_prices(trades: Records, fills: Records, bars: Bars, multiplier: float) -> Floats:
+    """Return the mean price at which each trade of one symbol was closed, NaN if it is unknown."""
     # A corporate action changes positions between two fills.
     has_splits = bars.events is not None and bool((bars.events.ratio != 1.0).any())
     size, price = fills["size"], fills["price"]
+    # The positions before and after each fill, from the fills alone.
     after = np.cumsum(size)
     before = np.concatenate(([0.0], after[:-1]))
+    # A fill against the position closes at most that; the rest opens the opposite one.
     closing = np.where(before * size < 0.0, np.minimum(np.abs(size), np.abs(before)), 0.0)
     opens = (after != 0.0) & ((before == 0.0) | (before * after < 0.0))
     if np.count_nonzero(opens) == len(trades) and not has_splits:
@@ -73,7 +80,8 @@ def _exit_prices(trades: Records, fills: Records, bars: Bars) -> Floats:
         exits = np.divide(values, shares, out=np.full(len(trades), np.nan), where=shares > 0.0)
     else:
         # backtrader can keep several trades of a symbol open at once, and fills do not say whose.
-        exits = trades["price"] + trades["pnl"] / trades["size"]
+        # Then the profit says at which price a trade of this size was closed on average.
+        exits = trades["price"] + trades["pnl"] / (trades["size"] * multiplier)
     return np.where(trades["closed"] == NOT_YET, np.nan, exits)
 
 
@@ -83,6 +91,7 @@ def _excursions(trades: Records, exits: Floats, bars: Bars) -> tuple[Floats, Flo
     first = np.searchsorted(time, trades["opened"])
     end = np.where(trades["closed"] == NOT_YET, len(time), np.searchsorted(time, trades["closed"]))
     # Signals see the highs and lows; trades are in the money of their last bar.
+    # An open trade ends behind the last bar, whose scale it takes.
     scale = bars.seen_scale[bars.tradable][np.minimum(end, len(time) - 1)]
     entry, exits = trades["price"] * scale, exits * scale
     highest = _extremes(np.maximum, bars.high[bars.tradable], first, end, -np.inf)
@@ -103,6 +112,8 @@ def _extremes(
     neutral: float,
 ) -> Floats:
     """Return the extreme of each range of values, `neutral` for an empty one."""
+    # Pairs of start and end. `reduceat` also reduces between a pair and the next one: every second
+    # result is dropped.
     ranges = np.column_stack((first, end)).reshape(-1)
     # `reduceat` takes no index beyond the last value.
     padded = np.append(values, neutral)

@@ -39,6 +39,7 @@ def check_one_length(symbols: Mapping[str, SymbolData], key: str) -> None:
 
     Bars with one time are handed over together, and the longer ones are not over then.
     """
+    # 0 stands for an unknown length, such as that of a symbol with one bar.
     known = [(name, data) for name, data in symbols.items() if data.nominal_ns]
     for name, data in known[1:]:
         first, other = known[0]

@@ -28,7 +28,10 @@ def broker_settings(
     return BrokerSettings(
         commission=_commission(broker.commission),
         slippage=_slippage(broker.slippage),
+        # Only symbols of the run, sorted: costs of others, and their order in the job, change no
+        # number.
         symbols=tuple(_costs(broker, name) for name in sorted({*symbols} & {*broker.symbols})),
+        # The keys that stand for themselves. A bool plus 0.0 would be a float.
         **{name: value if isinstance(value, bool) else value + 0.0
            for name, value in values.items() if name not in tables},
         volume_filler=None if filler is None else ClassCall.of(filler),
@@ -38,6 +41,7 @@ def broker_settings(
 
 def _commission(commission: keys.AnyCommission) -> float | Commission | ClassCall:
     table = _commission_table(commission)
+    # A table with nothing but a rate is the same commission as a number.
     if isinstance(table, Commission) and table == Commission(rate=table.rate):
         return table.rate
     return table
@@ -67,14 +71,17 @@ def _slippage(slippage: float | keys.SlippageSection) -> float | Slippage:
         return slippage + 0.0
     switches = slippage.model_dump(include={"open", "limit", "match", "out"})
     table = Slippage(slippage.per_share + 0.0, slippage.rate + 0.0, **switches)
+    # Without an amount, no switch can move a price.
     if not (table.per_share or table.rate):
         return 0.0
+    # A table with nothing but an amount per share is the same slippage as a number.
     return table.per_share if table == Slippage(per_share=table.per_share) else table
 
 
 def _costs(broker: keys.Broker, symbol: str) -> SymbolCosts:
     own = broker.symbols[symbol]
     commission = broker.commission if own.commission is None else own.commission
+    # A class of the symbol's own computes its whole commission, so the common minimum is left out.
     minimum = 0.0 if isinstance(commission, dict) else broker.minimum_commission
     if own.minimum_commission is not None:
         minimum = own.minimum_commission
@@ -89,6 +96,7 @@ def broker_table(settings: BrokerSettings) -> dict[str, Any]:
     table = {
         field.name: _written(value)
         for field in fields(settings)
+        # The sizer has a table of its own in a job, `[sizer]`.
         if field.name != "sizer"
         if (value := getattr(settings, field.name)) != getattr(default, field.name)
         or field.name in plain

@@ -1,4 +1,4 @@
-"""Which engines know which keys of a job's broker.
+"""Checks whether the engines of a job know the keys of its broker.
 
 Workers import this before their strategy, so it stays light.
 """
@@ -26,8 +26,10 @@ def check_symbols(
 ) -> None:
     """Raise JobError for costs of a symbol that is neither among the run's nor in its source."""
     missing = sorted({*broker.symbols} - {*symbols})
+    # Listing a source can take a request, so it is listed only to explain what is missing.
     known = in_source() if missing else ()
     for symbol in missing:
+        # A symbol of the source that this job leaves out may keep its costs in the job file.
         if symbol not in known:
             raise JobError(
                 f"broker.symbols.{symbol}: the source has no symbol {symbol!r}"
@@ -70,6 +72,7 @@ def _of_backtrader(job: Job) -> str | None:
 
 
 def _unknown(job: Job, known: frozenset[str], *, has_symbols: bool = False) -> str | None:
+    # In their canonical form: a key that is written out as its default is no reason to refuse.
     settings = broker_settings(job.broker, list(job.broker.symbols))
     key = settings.unknown_key(known, has_symbols=has_symbols)
     return None if key is None else f"broker.{key}"

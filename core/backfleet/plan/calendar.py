@@ -22,6 +22,7 @@ def return_days(data: Data, symbols: Sequence[PlannedSymbol]) -> Days:
     """
     calendars = [sessions for _, sessions in symbol_sessions(data, symbols)]
     if data.universe == "portfolio":
+        # A portfolio is one account, so only its very first session has no return.
         return _union(calendars)[1:]
     return _union([days[1:] for days in calendars])
 
@@ -32,12 +33,14 @@ def symbol_sessions(data: Data, symbols: Sequence[PlannedSymbol]) -> Iterator[tu
     with open_bar_cache(data.source) as bar_cache:
         for symbol in symbols:
             bars, _ = bar_cache.load(source, symbol.name)
+            # A copy: the array belongs to the bars, which are mapped from the cache.
             is_used = bars.tradable.copy()
             if data.start is not None:
                 is_used &= bars.session >= np.datetime64(data.start, "D")
             if data.end is not None:
                 is_used &= bars.session <= np.datetime64(data.end, "D")
             days = bars.session[is_used]
+            # The days ascend, so comparing neighbors finds the distinct ones without sorting.
             is_new = np.ones(len(days), np.bool_)
             np.not_equal(days[1:], days[:-1], out=is_new[1:])
             yield symbol.name, days[is_new]

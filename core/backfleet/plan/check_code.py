@@ -29,5 +29,6 @@ def check_code(identity: Identity, strategy: StrategyReference) -> RunCode:
         more = f" and {len(files) - MAX_NAMED} more" if len(files) > MAX_NAMED else ""
         named = f"; these files differ: {', '.join(files[:MAX_NAMED])}{more}" if files else ""
         raise PluginError(f"{difference}{named}; run the job again to plan a new run")
+    # No difference is left, so every component of the plan is found.
     targets = (find_plugin(kind, plugin.name).target for kind, plugin in identity.components())
     return RunCode.of([strategy_closure(strategy), *map(plugin_closure, targets)])

@@ -18,6 +18,7 @@ class ChunkGrid:
     size: int
 
     def __len__(self) -> int:
+        # Rounded up, in integers.
         return -(-self.tasks // self.size)
 
     def __getitem__(self, chunk: int) -> range:

@@ -25,13 +25,13 @@ the run, and a run of up to 16 tasks has a chunk for each task."""
 
 MIN_PARALLEL_CHUNKS = 32
 """With this number of chunks, the cores of one machine have work; smaller chunks would only cost
-commits, which take a few milliseconds each where details are kept."""
+commits, which take a few milliseconds each if details are kept."""
 
 DEFAULT_SIZE = 100
 """Tasks of a chunk that make its commit cheap: it takes about as long as one task on backtrader."""
 
 SHORT_SIZE = 1000
-"""The same where tasks are compiled: a commit takes as long as dozens of them."""
+"""The same if tasks are compiled: a commit takes as long as dozens of them."""
 
 SUMMED_POINTS = 1000
 """Number of points up to which a chunk holds whole symbols, so that it can hold sums over them."""
@@ -40,7 +40,7 @@ SUM_BYTES = 256 * 10**6
 """Bound of the returns by date, or their sums over symbols, in all chunks of a run."""
 
 SHORT_RETURN_BYTES = 20 * 10**6
-"""Bound of the tasks' own returns by date where tasks are compiled: storing those of one task takes
+"""Bound of the tasks' own returns by date if tasks are compiled: storing those of one task takes
 as long as computing it."""
 
 SHORT_TASK_BYTES = 1_600
@@ -117,17 +117,22 @@ def chunk_size(run: RunSize) -> int:
     """
     size = _size_for_count(run)
     date_bytes = run.points * run.dates * NUMBER
+    # A chunk of whole symbols would be too large: for one process, or for readers of one equity.
     if run.points > SUMMED_POINTS or (run.keeps_detail and date_bytes * COLUMNS > DETAIL_BYTES):
         return size
+    # All sizes are counted in symbols from here on, and rounded up.
     for_count = -(-size // run.points)
+    # A chunk's sums take the same bytes however many symbols it adds up: fewer chunks take less.
     for_sums = -(-run.symbols // max(1, SUM_BYTES // date_bytes))
     if run.keeps_detail:
         for_sums = min(for_sums, DETAIL_BYTES // (date_bytes * COLUMNS))
     if run.has_short_tasks and not _has_few_returns(run):
         for_sums = max(for_sums, -(-run.dates * NUMBER // SHORT_TASK_BYTES))
+    # The bound on sums gives way: what one process can compute, and the number of chunks, hold.
     symbols = max(for_count, min(for_sums, max(1, MAX_SUMMED_TASKS // run.points)))
     if size < run.points and run.symbols < MIN_PARALLEL_CHUNKS * symbols and _has_few_returns(run):
         return size
+    # A multiple of the points, so that every chunk begins with a symbol.
     return min(symbols, run.symbols) * run.points
 
 
@@ -141,6 +146,7 @@ def kept_returns(run: RunSize, size: int) -> KeptReturns:
         return KeptReturns.NONE
     if _has_few_returns(run):
         return KeptReturns.TASKS
+    # Here the chunks are final, so the estimate of `chunk_size` can be checked.
     chunks = -(-run.tasks // size)
     is_whole = size % run.points == 0
     if is_whole and chunks * run.points * run.dates * NUMBER <= SUM_BYTES:

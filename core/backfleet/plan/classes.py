@@ -42,12 +42,14 @@ def with_class_modules(job: Job, strategy: StrategyReference) -> StrategyReferen
         module = call.module(strategy.target)
         if module is None:
             continue
+        # A file is looked for in the strategy's folder only, whose code belongs to the run.
         is_file = call.target.rpartition(":")[0].endswith(".py")
         if is_file and (folder is None or not (folder / f"{module}.py").is_file()):
             where = "the strategy is in no file" if folder is None else f"not found in {folder}"
             raise JobError(
                 f"{key}.class: {module}.py must be a file in the strategy's folder: {where}"
             )
+        # Found without importing it, since the import may run code.
         if missing_modules([module], folder):
             raise JobError(f"{key}.class: there is no module {module!r} here")
         modules.add(module)

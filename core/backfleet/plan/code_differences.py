@@ -53,6 +53,7 @@ def component(kind: str, name: str) -> Component:
 def platform_differences(identity: Identity) -> list[CodeDifference]:
     """Return the differences of what runs any task: backfleet's own code, and the libraries."""
     pairs = [("the code of backfleet", identity.backfleet, backfleet_hash())]
+    # The plan's list decides: another version of backfleet may name other libraries.
     here = library_versions()
     versions = identity.versions.items()
     pairs += [(name, version, here.get(name, "missing")) for name, version in versions]
@@ -77,7 +78,9 @@ def component_differences(
         try:
             here = _strategy(strategy) if kind is None else component(kind, planned.name)
         except PluginError:
+            # A component that cannot be found is a difference to report, and not an error.
             here = Component("", "missing")
+        # Another target is another class, which says more than that its code differs.
         if here.target and here.target != planned.target:
             yield CodeDifference(subject, planned.target, here.target, module)
         elif here.code != planned.code:
@@ -87,7 +90,7 @@ def component_differences(
 def identity_here(identity: Identity, strategy: StrategyReference) -> Identity:
     """Return the identity with the code and the versions that this process finds.
 
-    Workers accept it where they would reject the run's own. Raises PluginError or JobError if a
+    Workers accept it even if they would reject the run's own. Raises PluginError or JobError if a
     component or a declared file is missing here.
     """
     data = identity.data

@@ -62,7 +62,7 @@ class PlannedData:
     symbols
         Sorted: in which order a job names them decides nothing.
     auxiliary
-        The symbol of each further feed, by the feed's name, sorted too.
+        The symbol of each auxiliary feed, by the feed's name, sorted too.
     notes
         What the data left open.
     benchmark_digest
@@ -115,7 +115,9 @@ def open_bar_cache(
     The bars have the facts and follow the rules.
     """
     code = plugin_hash(find_plugin("source", source).target)
+    # The cache's own code decides what it stores, so a change of it must not read old entries.
     code += own_hash(["backfleet.sources.bar_cache"])
+    # A cache with additions indexes its windows apart from those of plain bars.
     has_no_additions = facts is None and rules is None
     return BarCache(code) if has_no_additions else BarCacheWithFacts(code, facts, rules)
 
@@ -125,11 +127,14 @@ def plan_data(data: Data, market: MarketIdentity | None = None) -> PlannedData:
 
     Raises DataError, PluginError, JobError.
     """
+    # The data decide whether actions can be booked exactly, so the market may change here.
     market, described, doubts = _describe_in_market(data, market)
     rules = planned_rules(market)
     symbols = described.symbols
+    # Without any good symbol, the reasons of the bad ones are the best message.
     if described.bad and (data.on_bad_symbol == "refuse" or not symbols):
         raise _refusal(data, described)
+    # Neither good nor bad ones: only data.exclude can have removed all of them.
     if not symbols:
         raise DataError("data.exclude leaves no symbol")
     auxiliary = {}
@@ -157,8 +162,10 @@ def _describe_in_market(
     """
     if market is None:
         return None, _describe_all(data), {}
+    # One unexplained ex-date rules out exact booking for the whole run, so the search stops there.
     described = _describe_all(data, planned_rules(market), stops=market.actions == "exact")
     doubts = {}
+    # Described again, since the bars differ under `factor`, and so do their digests.
     if market.actions == "exact" and unexplained(described.symbols):
         market = replace(market, actions="factor")
         described = _describe_all(data, planned_rules(market))
@@ -200,6 +207,7 @@ def benchmark_digest(data: Data, results: Results) -> str:
     try:
         if not results.extended:
             # Only reports read it.
+            # Proves that the symbol exists, without reading its bars.
             source_of(data).fingerprint(benchmark)
             return ""
         # The columns are the strategy's, and a benchmark may lack them.
@@ -218,6 +226,8 @@ def naming_feed(name: str) -> Iterator[None]:
         yield
     except UserError as error:
         text = str(error)
+        # Errors of sources name the key of the main feed, because they do not know which feed they
+        # read.
         inside = text.replace("data.options", f"{key}.options")
         raise type(error)(inside if inside != text else f"{key}: {text}") from error
 
@@ -236,12 +246,14 @@ def _describe_all(
     action explains."""
     source = source_of(data)
     window = BarsWindow(data.start, data.end, data.warmup)
+    # Sorted, so that the order in which a job names symbols makes no other run.
     chosen = sorted(_without(data, choose_symbols(source, data.symbols)))
     facts = None if data.facts is None else read_facts(data.facts, set(chosen))
     described = _Described({}, {}, facts)
     with open_bar_cache(data.source, facts, rules) as bar_cache:
         for name, result in describe_symbols(bar_cache, source, chosen, window):
             if isinstance(result, SymbolData) and rules is not None:
+                # Days without rules make a symbol bad, as an unreadable file does.
                 result = _uncovered_day(name, result, facts, rules) or result
             if isinstance(result, DataError):
                 described.bad[name] = result
@@ -279,20 +291,22 @@ def _without(data: Data, symbols: Sequence[str]) -> list[str]:
 
 
 def _refusal(data: Data, described: _Described) -> DataError:
-    """One error about all bad symbols, each reason once."""
+    """Return one error about all bad symbols, with each reason once."""
     bad = described.bad
     reasons = list(dict.fromkeys(map(str, bad.values())))
+    # With nothing to leave out, advice to leave symbols out would not help.
     if len(reasons) == 1 and not described.symbols:
         return next(iter(bad.values()))
     lines = reasons[:MAX_REASONS]
     if len(reasons) > MAX_REASONS:
         lines.append(f"... and {len(reasons) - MAX_REASONS:,} more")
-    return DataError(
-        "\n".join(lines)
-        + f"\n{len(bad):,} of {len(bad) + len(described.symbols):,} symbols of {data.path} have "
-        "bad data. Correct the files, name the symbols in data.exclude, or set "
+    total = len(bad) + len(described.symbols)
+    lines.append(
+        f"{len(bad):,} of {total:,} symbols of {data.path} cannot be used. Correct the files or "
+        "the keys of [data], name the symbols in data.exclude, or set "
         'data.on_bad_symbol = "skip"'
     )
+    return DataError("\n".join(lines))
 
 
 def _notes(
@@ -303,6 +317,7 @@ def _notes(
 ) -> DataNotes:
     # A run can be read elsewhere, where the folder of the data says nothing.
     folder = f"{data.path.rstrip('/')}/"
+    # Under a market, the notes about the market say how dividends are booked.
     rules = [symbol.adjustment for symbol in described.symbols.values()]
     return DataNotes(
         skipped={name: str(error).replace(folder, "") for name, error in described.bad.items()},
@@ -322,6 +337,7 @@ def _survivorship(described: _Described) -> str:
     known = described.facts
     facts = [] if known is None else [known.of(name) for name in described.symbols]
     delisted = sum(symbol.delisted is not None for symbol in facts)
+    # One symbol stands for all: an index with a history is known of every symbol, member or not.
     indices = facts[0].indices if facts else ()
     if not (delisted or indices):
         return "membership of today"
@@ -344,10 +360,11 @@ def _planned(name: str, data: SymbolData) -> PlannedSymbol:
 def choose_symbols(source: Source, names: Sequence[str]) -> list[str]:
     """Names as they are, globs replaced by what they match; each symbol once.
 
-    Raises DataError where a glob matches none.
+    Raises DataError if a glob matches none.
     """
     if not any(_is_glob(name) for name in names):
         return list(names)
+    # Listing a source can take requests, so plain names never get here.
     there = source.symbols()
     chosen: dict[str, None] = {}
     for pattern in names:

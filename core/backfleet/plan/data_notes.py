@@ -70,4 +70,5 @@ def _named(reasons: Mapping[str, str]) -> str:
         if len(reasons) > MAX_NAMED_SYMBOLS
         else ""
     )
+    # A reason may be an error of several lines.
     return "; ".join(" ".join(line.split()) for line in shown) + more

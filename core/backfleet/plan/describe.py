@@ -22,11 +22,11 @@ from backfleet.strategy_reference import StrategyReference
 __all__ = ["describe_strategy"]
 
 SCHEMA = 2
-"""Of what is read of a strategy's class, and how; `backfleet.strategy` is in no hash."""
+"""Version of the description. A change of `backfleet.strategy`, which is in no hash, raises it."""
 
 
 def describe_strategy(strategy: StrategyReference) -> StrategyDescription:
-    """The strategy's parameters and doc, imported only where its code is new here.
+    """Return the strategy's parameters and doc. It is imported only if its code is new here.
 
     Raises PluginError, JobError.
     """
@@ -50,6 +50,7 @@ def describe_strategy(strategy: StrategyReference) -> StrategyDescription:
 
 
 def _file(strategy: StrategyReference) -> Path:
+    # The class `Parameter` decides what is read of a default.
     code = [strategy_hash(strategy), own_hash(["backfleet.job.parameter"])]
     facts = [SCHEMA, strategy.target, code, dict(library_versions())]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

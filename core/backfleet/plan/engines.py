@@ -1,4 +1,4 @@
-"""Which engines a job's tasks may run on."""
+"""The engines that a job's tasks may run on."""
 
 from __future__ import annotations
 
@@ -33,11 +33,14 @@ def check_market(job: Job, engines: Sequence[str]) -> None:
 def engine_candidates(job: Job, kind: StrategyKind) -> Sequence[str]:
     """Names of engines, the one to run on first; all of them agree to the last bit.
 
-    Raises JobError where the engine that the job names cannot run it.
+    Raises JobError if the engine that the job names cannot run it.
     """
     has_tax = job.market is not None and job.market.dividend_tax
     if job.engine == AUTO:
+        # `auto` falls back on backtrader for everything that the compiled engine does not know.
         is_vector = kind == VECTOR and not has_tax and unknown_to_vector(job) is None
+        # Tasks run on the first one. Both are in the identity, so that a task can be compared on
+        # both.
         return (VECTOR, BACKTRADER) if is_vector else (BACKTRADER,)
     if job.engine == VECTOR and has_tax:
         raise JobError(

@@ -26,6 +26,7 @@ def find_known_rows(
     root
         The store of all runs.
     """
+    # A resumed run that lacks nothing has no chunks, and needs no listing.
     candidates = find_candidates(root, manifest) if chunks else []
     if not candidates:
         return KnownRows()

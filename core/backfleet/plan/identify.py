@@ -59,12 +59,16 @@ def identify(
         results=ResultsIdentity(
             detail=job.results.detail,
             benchmark=job.results.benchmark,
+            # 252 and 252.0 are one number and must make one run, although their JSON differs.
             periods_per_year=periods if periods == "auto" else float(periods),
+            # Turns -0.0 into 0.0, and an int into a float.
             risk_free_rate=job.results.risk_free_rate + 0.0,
             extended=job.results.extended,
             benchmark_digest=data.benchmark_digest,
             analyzers=tuple(
-                (name, ClassCall.of(table)) for name, table in sorted(job.results.analyzers.items())
+                # Sorted: in which order a job lists analyzers decides nothing.
+                (name, ClassCall.of(table))
+                for name, table in sorted(job.results.analyzers.items())
             ),
         ),
         modules=strategy.modules,
@@ -80,6 +84,7 @@ def market_identity(market: MarketSection | None) -> MarketIdentity | None:
     """
     if market is None:
         return None
+    # The plugin is only asked for the names of its rules; `planned_rules` makes the market.
     rules = load_plugin("market", market.rules, Market).rules
     for rule in market.off:
         if rule not in rules:
@@ -89,6 +94,7 @@ def market_identity(market: MarketSection | None) -> MarketIdentity | None:
     return MarketIdentity(
         rules=component("market", market.rules),
         actions=market.actions,
+        # Sorted: in which order rules are switched off decides nothing.
         off=tuple(sorted(market.off)),
         orders=market.orders,
         limit_fill=market.limit_fill,
@@ -104,6 +110,7 @@ def check_plugins(plugins: Sequence[str], engines: Sequence[str]) -> None:
     Backfleet's own engines are not checked, because importing them takes long. Raises
     UnknownPlugin, PluginError.
     """
+    # Loads every hook plugin, so that one that cannot be imported is an error here.
     row_hooks(plugins)
     for name in engines:
         if not find_plugin("engine", name).target.startswith("backfleet."):
@@ -112,6 +119,7 @@ def check_plugins(plugins: Sequence[str], engines: Sequence[str]) -> None:
 
 def _data(data: Data, planned: PlannedData) -> DataIdentity:
     return DataIdentity(
+        # The fields that both have in common; a dataclass keeps them in `__dict__`.
         **vars(_feed(data)),
         universe=data.universe,
         start=data.start.isoformat() if data.start else None,
@@ -132,6 +140,8 @@ def _data(data: Data, planned: PlannedData) -> DataIdentity:
 
 
 def _feed(data: Data) -> FeedIdentity:
+    # As the source understands them, defaults included: what a job leaves out or writes out is
+    # equal.
     options = source_of(data).options.model_dump(mode="json")
     return FeedIdentity(
         component("source", data.source), options, data.timezone, tuple(data.columns)

@@ -40,6 +40,7 @@ from backfleet.submission import ChunkGeneration
 
 __all__ = ["copy_known_rows"]
 
+# Most of the time is spent waiting for the store.
 WRITERS = 8
 
 MAX_HELD_CHUNKS = 32
@@ -63,6 +64,7 @@ def copy_known_rows(
     StoreError
     """
     copier = _Copier(root, manifest, known)
+    # Other chunks are left to the workers entirely.
     affected = [place for place in chunks if known.count(manifest.chunks[place[0]])]
     if len(affected) < WRITERS:
         return sum(map(copier.copy, affected))
@@ -97,6 +99,7 @@ class _Copier:
         self._manifest = manifest
         self._known = known
         self._layout = RowLayout(manifest)
+        # The threads share it; two that miss at once read a chunk twice, which only costs time.
         self._read = lru_cache(MAX_HELD_CHUNKS)(self._read_source)
 
     def copy(self, place: ChunkGeneration) -> int:
@@ -104,6 +107,7 @@ class _Copier:
         chunk, generation = place
         layout = self._manifest.returns_layout(chunk)
         pieces = list(self._pieces(self._manifest.chunks[chunk], layout))
+        # Everything that was found for this chunk has vanished meanwhile.
         if not pieces:
             return 0
         rows = merge_rows([(piece.rows, piece.tasks.tolist()) for _, piece in pieces])
@@ -113,6 +117,8 @@ class _Copier:
             )
             for name in self._tables
         }
+        # A header has room for one platform; rows of several runs are stored under that of the
+        # first.
         platform = pieces[0][0].header.platform
         content = ChunkContent(
             self._manifest.run_id,
@@ -123,6 +129,7 @@ class _Copier:
             platform,
             returns=_merged_returns([piece for _, piece in pieces], layout),
         )
+        # Only a chunk with all of its tasks may be committed.
         if len(rows) == len(self._manifest.chunks[chunk]):
             commit_chunk(self._store, encode_chunk(content))
         else:
@@ -139,6 +146,7 @@ class _Copier:
         """Return what the earlier runs still hold of a chunk of the new run."""
         part = self._known.within(tasks)
         origins = self._known.origin[part]
+        # One piece for each chunk of an earlier run, so that it is read once.
         for number in np.unique(origins).tolist():
             is_here = origins == number
             try:
@@ -156,6 +164,7 @@ class _Copier:
         origin = self._known.origins[number]
         store = self._root.at(origin.run_id)
         content = read_sealed(store, origin.key)
+        # Whether its rows can be reused was decided by looking at exactly these bytes.
         if hashlib.sha256(content).hexdigest() != origin.sha256:
             raise CorruptObject(f"{store.url}/{origin.key}: the chunk has changed")
         stored = Chunk.from_bytes(content)
@@ -173,6 +182,7 @@ class _Copier:
         theirs = source.origin.returns
         if layout is None or theirs is None:
             return _Piece(tasks, rows, details, None)
+        # `have_returns` has made sure that an earlier run lends what this one keeps.
         lent = read_date_sums(source.store, source.header.blobs[RETURNS], theirs)
         return _Piece(tasks, rows, details, take_returns(lent, common, layout))
 
@@ -185,10 +195,14 @@ class _Copier:
         symbols = array_of("str", self._layout.symbols(tasks))
         columns = dict(zip(HEAD, (pa.array(tasks), symbols), strict=True)) | params
         for name in taken.column_names:
+            # Number, symbol and parameters are those of the new run; all other columns are taken
+            # over.
             columns.setdefault(name, taken[name].combine_chunks())
         # A row that was itself a copy keeps the run that computed it.
         origins = [run_id or origin.run_id for run_id in taken[ORIGIN].to_pylist()]
         columns[ORIGIN] = array_of("str", origins)
+        # Workers compute this digest only for runs that keep details, and a copied row must equal
+        # theirs.
         if not self._manifest.keeps_detail:
             columns[DIGEST] = array_of("str", [""] * len(tasks))
         return pa.Table.from_arrays(list(columns.values()), names=list(columns))
@@ -206,6 +220,7 @@ def _merged_returns(pieces: Sequence[_Piece], layout: DateSumsLayout | None) -> 
 
 def _renumbered(table: pa.Table, tasks: Indices, earlier: Indices) -> pa.Table:
     """Return the records of some tasks of an earlier run, with their numbers in the new run."""
+    # Numbers of the earlier run are looked up by binary search, which needs them ascending.
     order = np.argsort(earlier)
     ascending = earlier[order]
     numbers = task_numbers(table)

@@ -36,11 +36,13 @@ class KnownRun:
 def add_to_index(root: Store, manifest: Manifest) -> None:
     """Let later runs of the store `root` find this run's rows. Raises StoreError."""
     key = f"{_folder(manifest)}{manifest.run_id}.json"
+    # A run that is resumed is in the index already.
     root.put_if_absent(key, encode_record(KNOWN, KnownRun(manifest.run_id, manifest.created)))
 
 
 def find_candidates(root: Store, manifest: Manifest) -> list[str]:
     """Return the ids of the newest other runs with the same base key, the newest first."""
+    # Newest first by the store's clock, so that no object has to be read.
     entries = sorted(root.list(_folder(manifest)), key=lambda entry: (-entry.modified, entry.key))
     names = [entry.key.rpartition("/")[2].removesuffix(".json") for entry in entries]
     return [name for name in names if name != manifest.run_id][:MAX_CANDIDATES]

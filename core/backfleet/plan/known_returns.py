@@ -47,6 +47,7 @@ def have_returns(
         The chunk of the earlier run.
     """
     is_lent = np.ones(len(common.tasks), np.bool_)
+    # All chunks of a run keep the same kind of returns, so the first one stands for them.
     if not len(is_lent) or manifest.returns_layout(0) is None:
         return is_lent
     theirs = earlier.returns_layout(chunk)
@@ -54,9 +55,12 @@ def have_returns(
         return ~is_lent
     if not theirs.is_summed:
         return is_lent
+    # From here on, the earlier chunk holds sums, which can only be taken whole.
     shift = _shift(common, len(manifest.points), theirs.points)
     if shift is None or not _is_node(manifest, theirs, shift):
         return ~is_lent
+    # For each row: of how many symbols the new run has this point. A sum is lent if it has it of
+    # all.
     _, at, counts = np.unique(
         common.earlier % theirs.points, return_inverse=True, return_counts=True
     )
@@ -82,13 +86,18 @@ def take_returns(lent: DateSums, common: CommonTasks, layout: DateSumsLayout) ->
         ]
         if not rows:
             continue
+        # Rows of the lent block, and the new numbers of their tasks at the block's first symbol.
         places, tasks = np.array(rows).T
+        # By how much the numbers of the block's symbols differ. `have_returns` has checked that a
+        # sum has one such number, and other blocks hold one symbol.
         shift = int(tasks[0]) // layout.points - first
         points = block.points[places]
         for symbol in range(first, stop):
             _take_calendar(taken, lent, symbol, points, shift)
+        # A block's points must ascend, and the points may be in another order in the earlier run.
         order = np.argsort(tasks)
         sums = np.zeros((len(rows), len(taken.dates)))
+        # The other dates belong to symbols that are not taken; these sums are 0 there.
         inside = np.isin(lent.dates, taken.dates)
         sums[:, np.searchsorted(taken.dates, lent.dates[inside])] = block.sums[places[order]][
             :, inside
@@ -103,6 +112,7 @@ def _take_calendar(
     """Take the calendar of a symbol of the earlier run, if it has returns at one of the points."""
     days = lent.calendars.get(symbol)
     tasks = (symbol * lent.layout.points + points).tolist()
+    # A symbol can have returns at other points only, which the new run does not take.
     if days is not None and not lent.absent.issuperset(tasks):
         taken.add_calendar(symbol + shift, days)
 
@@ -115,8 +125,10 @@ def _shift(common: CommonTasks, points: int, earlier_points: int) -> int | None:
 
 def _is_node(manifest: Manifest, theirs: DateSumsLayout, shift: int) -> bool:
     """Whether the new run adds up the symbols of a chunk of the earlier run."""
+    # The bits of a sum depend on the tree along which it is added, so the symbols must be one node.
     span = (theirs.symbols.start + shift, theirs.symbols.stop + shift)
     first = span[0] * len(manifest.points)
+    # A shift can lead to symbols that the new run does not have.
     if not 0 <= first < manifest.tasks:
         return False
     chunk = manifest.chunks.chunk_of(first)

@@ -64,6 +64,7 @@ class KnownRows:
 
     def within(self, tasks: range) -> slice:
         """Return the places of the tasks of a range, such as a chunk."""
+        # The tasks ascend, so those of a range are neighbors.
         first, stop = np.searchsorted(self.tasks, [tasks.start, tasks.stop])
         return slice(int(first), int(stop))
 

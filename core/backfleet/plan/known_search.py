@@ -28,6 +28,7 @@ from backfleet.submission import ChunkGeneration
 
 __all__ = ["search_rows"]
 
+# Most of the time is spent waiting for the store.
 READERS = 8
 
 MAX_EXACT_INTEGER = 2**53
@@ -73,6 +74,7 @@ class _Search:
     def __init__(self, root: Store, manifest: Manifest, tasks: Indices) -> None:
         self._root = root
         self._manifest = manifest
+        # Computed once: it hashes the identity.
         self._base = base_key(manifest.identity)
         self.tasks = tasks
         self._origins: list[OriginChunk] = []
@@ -82,8 +84,10 @@ class _Search:
         """Take the rows of one run. Raises BackfleetError."""
         store = self._root.at(run_id)
         earlier = read_manifest(store)
+        # The index is only a hint that anybody may have written; the manifest decides.
         if earlier.run_id != run_id or base_key(earlier.identity) != self._base:
             return
+        # A row without its details is of no use to a run that keeps them.
         if self._manifest.keeps_detail and not earlier.keeps_detail:
             return
         match = TaskMatch(self._manifest, earlier)
@@ -93,13 +97,17 @@ class _Search:
     def _take(self, reader: _RunReader, numbers: Indices) -> None:
         """Take the rows of a run in which the tasks have these numbers."""
         # Of equal points in a table of points, one is reused and the others are computed.
+        # `at` leads from an earlier task to the place in `self.tasks` that reuses it.
         earlier, at = np.unique(numbers, return_index=True)
         earlier, at = earlier[earlier >= 0], at[earlier >= 0]
         if not len(at):
             # The tasks that both runs have came from a newer run.
             return
+        # `earlier` ascends, so the tasks of one chunk are neighbors: group i holds those of chunk
+        # i.
         chunks, starts = np.unique(earlier // reader.manifest.chunk_size, return_index=True)
         groups = np.split(np.arange(len(at)), starts[1:])
+        # What stays true is looked for in older runs.
         is_left = np.ones(len(self.tasks), dtype=np.bool_)
         for (origin, is_usable), group in zip(reader.read(chunks.tolist()), groups, strict=True):
             if origin is None:
@@ -117,6 +125,7 @@ class _Search:
         if not self._hits:
             return KnownRows()
         tasks, origin, earlier = (np.concatenate(part) for part in zip(*self._hits, strict=True))
+        # `KnownRows` looks up ranges of tasks, so it needs them ascending.
         order = np.argsort(tasks, kind="stable")
         return KnownRows(tasks[order], origin[order], earlier[order], self._origins)
 
@@ -135,6 +144,7 @@ class _RunReader:
     def read(self, chunks: Sequence[int]) -> list[_Usable]:
         """Return each chunk and which of its rows can be reused; None for a chunk without any."""
         generations: dict[int, list[int]] = {}
+        # One listing, so that no request asks for a chunk that does not exist.
         for entry in self._store.list("chunks/"):
             place = parse_chunk_key(entry.key)
             if place is not None:
@@ -161,12 +171,15 @@ class _RunReader:
         header, tasks = stored.header, self.manifest.chunks[chunk]
         rows = read_rows(stored.body, stored.header.count)
         place = (header.run_id, header.chunk, header.generation)
+        # A sound chunk under a wrong key would lend rows of other tasks.
         if place != (self.manifest.run_id, chunk, generation):
             raise CorruptObject("the chunk belongs to another place")
         if not np.array_equal(task_numbers(rows), np.arange(tasks.start, tasks.stop)):
             raise CorruptObject("the chunk has other tasks than its run says")
         returns = self.manifest.returns_layout(chunk)
         blobs = blob_names(self.manifest.details, keeps_returns=returns is not None)
+        # Sound, but not what its run stores. An older generation would not count for readers
+        # either.
         if set(header.blobs) != blobs:
             return _NOTHING
         if header.undeclared:

@@ -95,7 +95,7 @@ class TaskKey:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A planned run. Task i is symbol i // points at point i % points; where all symbols are one
+    """A planned run. Task i is symbol i // points at point i % points. If all symbols are one
     portfolio, it is point i.
 
     Attributes
@@ -115,8 +115,8 @@ class Manifest:
     kept_returns
         The returns by date that chunks keep; see `plan.chunk_size`.
     distributions
-        Those that the plugins come from, where the run was planned; what of them decides numbers is
-        in the identity.
+        The distributions of the plugins on the machine that planned the run. The identity has the
+        part of them that decides numbers.
     family, logic
         For the trial ledger, not part of the id: the family of the strategy, and the hash of the
         logic of its code.
@@ -154,6 +154,7 @@ class Manifest:
     def bars_per_task(self) -> float:
         """Mean number of bars that a task reads."""
         bars = sum(symbol.bars for symbol in self.symbols)
+        # A portfolio has one task for each point, which reads the bars of all symbols.
         return bars if self.is_portfolio else bars / len(self.symbols)
 
     @cached_property
@@ -175,6 +176,8 @@ class Manifest:
         position, point = divmod(index, len(self.points))
         params, window = self.points[point], None
         if isinstance(self.points, WindowedPoints):
+            # Every access makes a dict of its own, which may be changed. The strategy has no such
+            # parameter.
             del params[WINDOW]
             window = self.points.window(point)
         if self.is_portfolio:
@@ -240,6 +243,8 @@ class Manifest:
         return encode_record(
             FORMAT,
             StoredManifest(
+                # The id and the number of tasks follow from the rest. They are stored for listings,
+                # which then need no points, and checked by every reader.
                 run_id=self.run_id,
                 name=self.name,
                 created=self.created,
@@ -269,6 +274,7 @@ class Manifest:
         `read_blob` returns the table of explicit points for its SHA-256. Raises CorruptObject,
         ObjectMissing.
         """
+        # First, since dates and zones are read below and by whoever gets the manifest.
         _check_values(stored)
         manifest = cls(
             name=stored.name,
@@ -290,8 +296,10 @@ class Manifest:
                 f"is that of run {manifest.run_id} of {manifest.tasks} tasks"
             )
         size = manifest.chunk_size
+        # A manifest from a stranger must not ask for millions of chunks.
         if not 1 <= size <= manifest.tasks or len(manifest.chunks) > MAX_CHUNKS:
             raise CorruptObject(f"the manifest cuts {manifest.tasks} tasks into chunks of {size}")
+        # A sum over the symbols of a chunk exists only if the chunk has all tasks of its symbols.
         if manifest.kept_returns is KeptReturns.SUMS and size % len(manifest.points):
             raise CorruptObject("the manifest adds up returns of chunks without whole symbols")
         return manifest
@@ -325,6 +333,7 @@ def _read_points(stored: StoredManifest, read_blob: Callable[[str], bytes]) -> P
     table = None if name is None else read_blob(name)
     try:
         points = points_from_json(stored.identity.points, table)
+    # The points are JSON of any shape until here, so reading them can fail in any of these ways.
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise CorruptObject(f"the manifest's points cannot be read: {error_line(error)}") from error
     if isinstance(points, WindowedPoints):
@@ -354,6 +363,7 @@ def _check_values(stored: StoredManifest) -> None:
     days = [day for day in (data.start, data.end) if day is not None]
     days += [day for symbol in stored.symbols for day in (symbol.first, symbol.last)]
     try:
+        # The values are only tried here; the manifest keeps the texts, as its hash is over them.
         datetime.fromisoformat(stored.created)
         for day in days:
             date.fromisoformat(day)
@@ -370,6 +380,7 @@ def _check_values(stored: StoredManifest) -> None:
         bool(identity.engines)
         and bool(stored.symbols)
         and data.warmup >= 0
+        # False for NaN, too.
         and all(number > 0 for number in numbers)
     )
     if not is_possible:

@@ -16,11 +16,13 @@ MANIFEST = "manifest.json"
 
 def save_manifest(store: Store, manifest: Manifest) -> Manifest:
     """Write a manifest into its run's store, and return the one that the store holds."""
+    # The table first: whoever sees the manifest must find what it names.
     table = manifest.points.table()
     if table is not None:
         put_blob(store, table)
     if store.put_if_absent(MANIFEST, manifest.to_bytes()):
         return manifest
+    # Another planner was first. Its manifest counts, because workers may be reading it already.
     return read_manifest(store)
 
 

@@ -39,6 +39,7 @@ class MarketRules:
         Raises MarketError, also if the raw prices are unknown and the books need them.
         """
         facts = bars.facts or SymbolFacts(bars.symbol)
+        # An adjustment that cannot be undone leaves no price as it was traded.
         if bars.adjustment == ALREADY_ADJUSTED:
             self._check_adjusted(facts)
         return self.market.follow(bars, facts, self.settings)
@@ -69,6 +70,7 @@ def planned_rules(identity: MarketIdentity | None) -> MarketRules | None:
         rights=identity.rights,
         dividend_tax=identity.dividend_tax,
     )
+    # The identity has the code of the market; this module's code decides how it is applied.
     digest = canonical_digest([own_hash([__name__]), to_plain(identity)])
     return MarketRules(load_plugin("market", identity.rules.name, Market)(), settings, digest)
 
@@ -87,8 +89,10 @@ class BarCacheWithFacts(BarCache):
     def _completed(self, bars: Bars) -> Bars:
         """Raises DataError for a symbol without facts, MarketError."""
         if self._facts is not None:
+            # Facts first: the rules read them from the bars.
             bars = replace(bars, facts=self._facts.of(bars.symbol))
         return bars if self._rules is None else self._rules.applied(bars)
 
     def _full_input(self, symbol: str, digest: str) -> str:
+        # A changed fact is a changed input: what is indexed about the window no longer holds.
         return digest if self._facts is None else f"{digest} {self._facts.of(symbol).digest()}"

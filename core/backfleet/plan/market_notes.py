@@ -30,6 +30,7 @@ def market_notes(
     for name, symbol in symbols.items():
         known = SymbolFacts(name) if facts is None else facts.of(name)
         notes.update(rules.market.assumptions(known))
+        # A symbol that was delisted before its first bar here never pays anything out.
         if known.delisted is not None and known.delisted > symbol.first:
             notes["shares are paid out at their last close when they are delisted"] += 1
         if actions == "exact" and known.actions is None:
@@ -37,6 +38,7 @@ def market_notes(
         is_early = [_is_sold_early(action, symbol) for action in known.actions or ()]
         if actions == "exact" and any(is_early):
             notes["new shares are sold from the ex-date on, before their day of listing"] += 1
+        # Only symbols for which the way of booking makes a difference are counted.
         if symbol.ex_dates or (actions == "none" and symbol.adjustment):
             notes[WORDS[actions]] += 1
     return dict(notes)
@@ -47,6 +49,7 @@ def _is_sold_early(action: Action, symbol: SymbolData) -> bool:
     have them."""
     has_new_shares = action.bonus + action.capital + action.rights > 0.0
     is_late = action.listing is not None and action.listing > action.ex
+    # On the first session, nothing is held yet to which new shares could belong.
     return has_new_shares and is_late and symbol.first < action.ex <= symbol.last
 
 
@@ -67,6 +70,7 @@ def check_strict(notes: Mapping[str, int]) -> None:
     assumed = [
         f"{words} ({count_of(count, 'symbol')})"
         for words, count in notes.items()
+        # These notes say what the job asked for, and assume nothing.
         if words not in WORDS.values()
     ]
     if assumed:

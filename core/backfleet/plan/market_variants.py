@@ -65,6 +65,7 @@ def market_variants(context: TaskContext) -> Iterator[MarketVariant]:
     if not markets:
         return
     planned = context.manifest.symbols
+    # With the rules of the plan: otherwise, changed data would look like an effect of a rule.
     _check_unchanged(context, replan_symbols(context, planned_rules(market)))
     for without, fewer in markets.items():
         symbols = replan_symbols(context, planned_rules(fewer))
@@ -106,8 +107,10 @@ def _fewer_rules(market: MarketIdentity) -> dict[str, MarketIdentity]:
     rules = load_plugin("market", market.rules.name, Market).rules
     on = [rule for rule in rules if rule not in market.off]
     fewer = {rule: replace(market, off=tuple(sorted({*market.off, rule}))) for rule in on}
+    # All rules that have a name; the loop adds the keys that are rules, too.
     nothing = replace(market, off=tuple(sorted(rules)))
     for key, switch_off in KEYS.items():
+        # A key that is off already is no variant.
         if switch_off(market) != market:
             fewer[key] = switch_off(market)
         nothing = switch_off(nothing)

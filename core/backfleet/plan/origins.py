@@ -18,8 +18,8 @@ __all__ = ["planned_distributions"]
 def planned_distributions(
     identity: Identity, strategy: StrategyReference
 ) -> list[PlannedDistribution]:
-    """Those of the strategy, the sources, the engines and the named plugins, sorted by name; code
-    in a file or folder has none.
+    """Return the distributions of the strategy, the sources, the engines and the named plugins,
+    sorted by name. Code in a file or folder has none.
 
     Raises UnknownPlugin, PluginError.
     """
@@ -41,6 +41,8 @@ def _of_components(identity: Identity) -> Iterator[str]:
 def _of_strategy(strategy: StrategyReference) -> Iterator[str]:
     if strategy.distribution:
         yield canonical_name(strategy.distribution)
+    # Neither an entry point nor a folder: a module that can be imported may be installed, and then
+    # the files around it tell to which distribution it belongs.
     elif strategy.folder is None:
         unit = find_unit(strategy.target.partition(":")[0])
         for _, owner in find_owners([] if unit is None else [unit]):

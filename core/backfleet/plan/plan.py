@@ -14,7 +14,7 @@ from backfleet.chunks.date_sums import KeptReturns
 from backfleet.code.declared_files import find_declared_files, hash_declared_files
 from backfleet.code.imports import missing_modules
 from backfleet.code.logic import logic_hash
-from backfleet.errors import JobError
+from backfleet.errors import JobError, ObjectMissing, UserError
 from backfleet.job import Job, Points, plan_points
 from backfleet.job.job_errors import show
 from backfleet.job.parameter import Parameter
@@ -42,7 +42,7 @@ from backfleet.plan.origins import planned_distributions
 from backfleet.plan.signals import plan_signals
 from backfleet.plan.task_context import TaskContext
 from backfleet.plan.windows import CutWindows, cut_windows
-from backfleet.store import Store
+from backfleet.store import Store, open_store, split_url
 from backfleet.strategy import locate_strategy
 from backfleet.strategy_folder import strategy_root
 from backfleet.strategy_reference import StrategyReference
@@ -77,6 +77,7 @@ def plan_job(job: Job) -> Plan:
 
     Raises JobError, PluginError, DataError, StoreError.
     """
+    # Planning imports the user's code, and must leave nothing in its folders.
     with bytecode_disabled():
         return _plan(job)
 
@@ -90,6 +91,7 @@ def adopt_stored_manifest(plan: Plan, store: Store) -> Plan:
 
 
 def _plan(job: Job) -> Plan:
+    # Whatever needs only the job and the code comes before the data, which can take minutes.
     strategy = with_class_modules(job, _with_modules(locate_strategy(job.strategy), job.modules))
     description = describe_strategy(strategy)
     engines = engine_candidates(job, description.kind)
@@ -98,15 +100,19 @@ def _plan(job: Job) -> Plan:
     check_market(job, engines)
     check_broker(job, engines)
     check_classes(job, strategy, description)
+    # After `check_classes`, which words what is wrong with a class.
     signals = plan_signals(job, strategy, description.parameters)
     parameters = (*description.parameters, *signals.parameters)
     points = _points(job, parameters)
     data = plan_data(job.data, market_identity(job.market))
+    # From here on, the globs of the job are symbols.
     names = [symbol.name for symbol in data.symbols]
     check_symbols(job.broker, names, source_of(job.data).symbols)
     if job.market is not None and job.market.strict:
         check_strict(data.notes.market)
     data = replace(data, benchmark_digest=benchmark_digest(job.data, job.results))
+    # Windows need the sessions of the data, and flat ones change the points, so both come before
+    # the identity.
     windows = _cut_windows(job, data)
     is_flat = windows is not None and job.validation.start == "flat"
     if windows is not None and is_flat:
@@ -116,6 +122,7 @@ def _plan(job: Job) -> Plan:
     size = chunk_size(run_size)
     # Sums over symbols need the same dates for all points.
     kept = KeptReturns.NONE if is_flat else kept_returns(run_size, size)
+    # Windows need returns by date, which come from the details or from the kept returns.
     if windows is not None and kept is KeptReturns.NONE and not run_size.keeps_detail:
         raise _no_returns(job.validation, run_size)
     manifest = Manifest(
@@ -142,6 +149,7 @@ def _cut_windows(job: Job, data: PlannedData) -> CutWindows | None:
     """
     if job.validation.windows is None:
         return None
+    # Before the calendars, which take the loading of all bars.
     if job.results.detail == "summary":
         _check_stored(job.validation)
     return cut_windows(job.validation, return_days(job.data, data.symbols))
@@ -167,6 +175,7 @@ def _with_windows(
     for symbol, sessions in symbol_sessions(job.data, data.symbols):
         for first, last in spans:
             is_inside = (sessions >= np.datetime64(first)) & (sessions <= np.datetime64(last))
+            # The first session of an account has no return, so a window needs two.
             if is_inside.sum() < 2:
                 raise JobError(
                     f'validation.start = "flat": {symbol} has no return from {first} to {last}. '
@@ -214,16 +223,7 @@ def _with_modules(strategy: StrategyReference, modules: Sequence[str]) -> Strate
 
 
 def _points(job: Job, parameters: Sequence[Parameter]) -> Points:
-    table = None
-    if job.sweep.points is not None:
-        file = Path(job.sweep.points)
-        try:
-            # Reading a device or a FIFO may never end.
-            if file.exists() and not file.is_file():
-                raise JobError(f"sweep.points: {file}: this is not a regular file")
-            table = file.read_bytes()
-        except OSError as error:
-            raise JobError(f"sweep.points: {job.sweep.points}: {error.strerror}") from error
+    table = None if job.sweep.points is None else _read_table(job.sweep.points)
     points = plan_points(job.params, parameters, job.sweep, job.seed, table)
     clash = name_clash({name: parameter_column(name) for name in points.names})
     if clash is not None:
@@ -232,3 +232,30 @@ def _points(job: Job, parameters: Sequence[Parameter]) -> Points:
             "column names are compared without case. Rename one of them in the strategy"
         )
     return points
+
+
+def _read_table(location: str) -> bytes:
+    """Return the table of explicit points, which is a file or an object on S3.
+
+    Raises JobError, StoreError.
+    """
+    if "://" in location:
+        return _read_object(location)
+    file = Path(location)
+    try:
+        # Reading a device or a FIFO may never end.
+        if file.exists() and not file.is_file():
+            raise JobError(f"sweep.points: {file}: this is not a regular file")
+        return file.read_bytes()
+    except OSError as error:
+        raise JobError(f"sweep.points: {file}: {error.strerror}") from error
+
+
+def _read_object(url: str) -> bytes:
+    try:
+        folder, name = split_url(url)
+        return open_store(folder).read(name)
+    except ObjectMissing as error:
+        raise JobError(f"sweep.points: {url}: there is no such object. Correct the URL") from error
+    except UserError as error:
+        raise JobError(f"sweep.points: {error}") from error

@@ -18,6 +18,7 @@ Hashes = NDArray[np.uint64]
 """8 bytes a point, ascending and distinct. Among 10 million points, two different ones have the
 same hash with a probability of 3e-6."""
 
+# 2^64 divided by the golden ratio, the usual odd factor for mixing bits.
 FACTOR = np.uint64(0x9E3779B97F4A7C15)
 SHIFT = np.uint64(32)
 
@@ -29,11 +30,13 @@ def hash_points(points: Points) -> Hashes:
     canonical JSON: 1 and 1.0 are two values.
     """
     hashes = np.zeros(len(points), dtype=np.uint64)
+    # Sorted, since the order of parameters must not matter, and the mixing below depends on it.
     for name in sorted(points.names):
         codes, values = points.coded(name)
         # Hashing each value once, and no point, takes a hundredth of the time.
         hashes ^= np.array([_hash(name, value) for value in values], dtype=np.uint64)[codes]
         hashes *= FACTOR
+        # The product moves information to the high bits; this brings it back to the low ones.
         hashes ^= hashes >> SHIFT
     return _distinct(hashes)
 
@@ -47,6 +50,7 @@ def unite_hashes(parts: Iterable[Hashes]) -> Hashes:
         # Sorting only when the size has doubled keeps the time linear in the number of hashes.
         if sum(map(len, waiting)) > len(united):
             united, waiting = _distinct(np.concatenate([united, *waiting])), []
+    # The parts that came after the last sorting.
     return _distinct(np.concatenate([united, *waiting])) if waiting else united
 
 

@@ -33,16 +33,20 @@ def match_points(points: Points, earlier: Points) -> Indices:
         codes, values = points.coded(name)
         earlier_codes, earlier_values = earlier.coded(name)
         digits, earlier_digits, base = _digits(values, earlier_values)
+        # The next digit would overflow an int64, so the numbers are replaced by their ranks among
+        # the earlier ones, which are as different and much smaller.
         if radix > MAX_RADIX // base:
             known, theirs = np.unique(theirs, return_inverse=True)
             mine, is_missing = _positions(known, mine)
             is_new |= is_missing
             radix = len(known)
         digit = digits[codes]
+        # Numbers of new points may collide with others from here on; they are masked at the end.
         is_new |= digit < 0
         mine = mine * base + digit
         theirs = theirs * base + earlier_digits[earlier_codes]
         radix *= base
+    # Stable, so that of equal earlier points the first one is found on every machine.
     order = np.argsort(theirs, kind="stable")
     positions, is_missing = _positions(theirs[order], mine)
     return np.where(is_new | is_missing, -1, order[positions])
@@ -66,5 +70,6 @@ def _canonical(value: Value) -> str:
 def _positions(ascending: Indices, numbers: Indices) -> tuple[Indices, NDArray[np.bool_]]:
     """Return where each number is in an ascending array, and whether it is missing there."""
     positions = np.searchsorted(ascending, numbers)
+    # Larger than all: any place will do, as the comparison fails there.
     positions[positions == len(ascending)] = 0
     return positions, ascending[positions] != numbers

@@ -47,6 +47,7 @@ class RowLayout:
         """Return the name in the column `symbol` for each of these tasks."""
         per_symbol = len(self._manifest.points)
         positions = (tasks // per_symbol).tolist()
+        # A portfolio has one name for all of its points, which `task` knows.
         names = {at: self._manifest.task(at * per_symbol).name for at in set(positions)}
         return [names[at] for at in positions]
 
@@ -54,6 +55,7 @@ class RowLayout:
         """A parameter without a type of its own takes that of its values, text if they differ."""
         if declared in ("bool", "int", "float", "str"):
             return cast(Kind, declared)
+        # The kind must be the same in every chunk, so all points decide it.
         everywhere = np.arange(len(self._manifest.points), dtype=np.int64)
         column = self._manifest.points.column(name, everywhere)
         kinds: dict[str, Kind] = {"i": "int", "f": "float", "b": "bool"}
@@ -64,5 +66,7 @@ def _values(kind: Kind, values: list[Any]) -> list[Any]:
     if kind != "str":
         return values
     return [
-        value if value is None or isinstance(value, str) else json.dumps(value) for value in values
+        # A column of text holds other values as JSON.
+        value if value is None or isinstance(value, str) else json.dumps(value)
+        for value in values
     ]

@@ -58,12 +58,16 @@ def _signals(job: Job) -> Iterator[tuple[Signal, Sequence[Parameter]]]:
     # backtrader takes long to import, and few jobs have signals.
     from backfleet.engines.classes import load_class
 
+    # Sorted by kind, but in the job's order within a kind, by which their labels count.
     for kind, tables in sorted(job.signals.items()):
         for label, table in zip(signal_labels(kind, len(tables)), tables, strict=True):
             call = ClassCall.of(table)
+            # backtrader's way to list all parameters of a class with their defaults, inherited ones
+            # too.
             defaults = load_class(call, "signal").params._getpairs()
             parameters = list(_parameters(label, {**defaults, **_without_class(table)}))
             names = tuple(parameter.name.removeprefix(f"{label}_") for parameter in parameters)
+            # What cannot be a parameter stays an argument, the same at every point.
             others = tuple(pair for pair in call.arguments if pair[0] not in names)
             yield Signal(kind, label, replace(call, arguments=others), names), parameters
 

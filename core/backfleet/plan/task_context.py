@@ -20,7 +20,7 @@ class TaskContext:
     data_path
         The data's directory or URL, as this process sees it.
     auxiliary_paths
-        The same of each further feed, by its name.
+        The same of each auxiliary feed, by its name.
     facts_path
         The same of the facts about the symbols; None for a run without facts.
     engine
@@ -32,6 +32,7 @@ class TaskContext:
     data_path: str
     auxiliary_paths: Mapping[str, str] = field(default_factory=dict)
     facts_path: str | None = None
+    # For running a single task again, whose result is shown and never stored.
     engine: str | None = None
 
     @property

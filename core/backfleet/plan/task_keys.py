@@ -65,13 +65,17 @@ class TaskMatch:
         if manifest.is_portfolio:
             symbols = [0 if tuple(manifest.symbols) == tuple(earlier.symbols) else -1]
         else:
+            # A `PlannedSymbol` compares by all of its fields, so a symbol with other bars is
+            # another one.
             places = {symbol: place for place, symbol in enumerate(earlier.symbols)}
             symbols = [places.get(symbol, -1) for symbol in manifest.symbols]
         self._symbols = np.array(symbols, dtype=np.int64)
+        # Matching points is the expensive part, so it waits until some symbol matches.
         is_small = max(self._count, self._earlier_count) <= MAX_POINTS
         if is_small and (self._symbols >= 0).any():
             self._points = match_points(manifest.points, earlier.points)
         else:
+            # Never indexed: callers ask `is_empty` first.
             self._points = np.full(1, -1, dtype=np.int64)
 
     @property

@@ -87,12 +87,14 @@ class CutWindows:
     def spans(self) -> list[Window]:
         """Return all distinct windows, in order of their first and last session."""
         folds = [*self.folds, *([] if self.holdout is None else [self.holdout])]
+        # A set of pairs, since folds share windows.
         parts = {(part.start, part.stop) for fold in folds for part in (*fold.train, *fold.test)}
         return [self.span(range(*part)) for part in sorted(parts)]
 
     def gaps(self) -> list[str]:
         """Return the sessions that are in no window, as ISO 8601."""
         is_outside = np.ones(len(self.days), np.bool_)
+        # A holiday inside a window stays inside; only sessions between windows are gaps.
         for first, last in self.spans():
             is_outside &= (self.days < np.datetime64(first)) | (self.days > np.datetime64(last))
         return [str(day) for day in self.days[is_outside]]
@@ -149,6 +151,8 @@ class Months:
         """Number of complete months."""
         if not len(self.days):
             return 0
+        # The month after the last complete one: close to its end, the last month counts as
+        # complete.
         end = (self.days[-1] + MAX_MONTH_END_GAP).astype("datetime64[M]")
         return int((end - self.first).astype(int))
 
@@ -206,6 +210,7 @@ def cut_windows(rule: Validation, days: Days) -> CutWindows:
     """
     all_days = days
     if rule.holdout is not None:
+        # Cut off before anything is counted, so no window can reach it.
         days = days[days < np.datetime64(rule.holdout, "D")]
     if rule.windows == "groups":
         folds = group_folds(len(days), rule.groups, rule.test_groups, rule.purge, rule.embargo)
@@ -218,6 +223,7 @@ def cut_windows(rule: Validation, days: Days) -> CutWindows:
         else:
             folds = walk_forward(units, _walk_forward_of(rule))
     for fold in folds:
+        # Months without a session, a purge or an embargo can leave a window empty.
         if not (fold.train_sessions and fold.test_sessions):
             raise JobError(
                 "validation: a window holds no session after purge and embargo. Use longer "
@@ -230,6 +236,7 @@ def cut_windows(rule: Validation, days: Days) -> CutWindows:
 def _holdout(rule: Validation, folds: Sequence[Fold], test: range) -> Fold | None:
     """Return the fold that tests the holdout. A rolling training window before it has as many
     sessions as the last one, other ones have all."""
+    # The purge separates training from the holdout as it does from any test window.
     end = test.start - rule.purge
     length = len(folds[-1].train[0]) if rule.windows == "rolling" else end
     return Fold((range(max(end - length, 0), end),), (test,)) if test and end > 0 else None
@@ -253,12 +260,15 @@ def walk_forward(units: Sessions | Months, windows: WalkForward) -> list[Fold]:
             f"validation.step: test windows overlap ({units.length(step)} after "
             f"{units.length(windows.test)}). Use at least the length of `test`."
         )
+    # Half a test window, rounded up: less says too little.
     shortest = -(-windows.test // 2) if windows.keeps_short else windows.test
     # A purge in sessions has no length in months: it moves a test window as a whole.
     total = units.total - windows.purge if isinstance(units, Sessions) else units.total
     folds = []
+    # `end` is where training ends, in units.
     for end in range(windows.train, total - shortest + 1, step):
         is_short = end + windows.test > total
+        # A test window begins a purge later, so it also ends a purge later.
         stop = units.sessions if is_short else units.place(end + windows.test) + windows.purge
         train = range(0 if windows.anchored else units.place(end - windows.train), units.place(end))
         test = range(train.stop + windows.purge, min(stop, units.sessions))
@@ -274,9 +284,13 @@ def _split(units: Sessions | Months, rule: Validation) -> Fold:
     total = units.total
     if isinstance(units, Months) and units.sessions:
         # The last month counts, however many sessions it has.
+        # `Months.total` leaves out an incomplete last month, but the rest of the data belongs to a
+        # split.
         total = int((units.days[-1].astype("datetime64[M]") - units.first).astype(int)) + 1
+    # A purge counts only in sessions: it has no length in months.
     if train + test + isinstance(units, Sessions) * rule.purge > total or max(train, test) == total:
         raise _too_long(units, train or 1, rule.purge, test or 1)
+    # Counted from the end if only `test` has a length.
     border = units.place(train if train else total - test)
     end = units.place(train + test) + rule.purge if train and test else units.sessions
     return Fold((range(border),), (range(border + rule.purge, min(end, units.sessions)),))
@@ -332,6 +346,7 @@ def group_folds(
             f"{sessions:,} sessions. Use fewer test groups than groups, and fewer groups than "
             "sessions."
         )
+    # Integer division spreads the remainder: the groups differ by at most one session.
     borders = [session * sessions // groups for session in range(groups + 1)]
     parts = [range(*pair) for pair in pairwise(borders)]
     gap = _Gap(purge, embargo)
@@ -344,6 +359,7 @@ def group_paths(groups: int, test_groups: int) -> NDArray[np.int64]:
     The groups of one path cover all sessions once, so a path is an out-of-sample account. Paths
     share data: the spread of their results is no standard error.
     """
+    # How often each group was tested so far: its k-th test belongs to path k.
     uses = [0] * groups
     paths = []
     for chosen in combinations(range(groups), test_groups):
@@ -370,6 +386,7 @@ def _runs(sessions: Sequence[int]) -> Iterator[range]:
     """Yield the contiguous ranges of ascending sessions."""
     start = 0
     for end in range(1, len(sessions) + 1):
+        # A gap, or the end, closes the range that began at `start`.
         if end == len(sessions) or sessions[end] != sessions[end - 1] + 1:
             yield range(sessions[start], sessions[end - 1] + 1)
             start = end

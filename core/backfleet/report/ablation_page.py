@@ -64,11 +64,13 @@ def _tasks(ablation: Ablation, costs: RuleCosts) -> Mapping[str, Any]:
     run = ablation.run
     names = ["task", "symbol", *swept_columns(run.manifest), "total_return"]
     rows = read_results(run.store, run.chunk_index, names)
+    # An ablation can have run on some tasks only.
     at = pd.Index(rows["task"].to_numpy()).get_indexer(list(ablation.tasks))
     frame: pd.DataFrame = rows.take(float_array(at.astype("int64"))).to_pandas()
     headings = [heading_of(name, frame[name]) for name in names]
     rules = [*(cost.rule for cost in costs.rules), costs.together.rule]
     for number, rule in enumerate(rules):
+        # Names of rules may be those of other columns.
         column = f"cost_{number}"
         frame[column] = costs.returns[number]
         tip = f"Total return without {rule} minus total return with it."
@@ -96,6 +98,7 @@ def _bars(costs: RuleCosts, metric: str) -> Sequence[tuple[str, float]]:
         ((rule, cost) for rule, cost in single if cost is not None), key=lambda bar: -bar[1]
     )
     together = [(costs.together.rule, costs.together.cost(metric))]
+    # The costs of one rule and of all rules are then the same.
     if len(costs.rules) > 1:
         together.append((INTERACTION, costs.interaction[metric]))
     return [*known, *((rule, cost) for rule, cost in together if cost is not None)]

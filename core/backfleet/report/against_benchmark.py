@@ -59,6 +59,7 @@ def compare_accounts(
         for name in COMPARED
     ]
     own, others = (series.returns.to_numpy(np.float64) for series in (account, benchmark))
+    # An account that fell to 0 has no finite returns from then on.
     if len(own) > 1 and np.isfinite(own).all() and np.isfinite(others).all():
         rate = risk_free_rate / account.periods_per_year
         values = relative_metrics(own, others, rate, account.periods_per_year)
@@ -76,8 +77,10 @@ def measure_benchmark(benchmark: TaskAccount, risk_free_rate: float) -> Mapping[
     days = int((closes.index[-1] - closes.index[0]).days)
     growth = float(closes.iloc[-1]) / benchmark.cash
     year = benchmark.periods_per_year
+    # The formulas of the results. The benchmark has no row, so they are computed here.
     spread = float(returns.std(ddof=1)) if len(returns) > 1 else None
     sharpe = None
+    # A constant account has no Sharpe ratio.
     if spread:
         sharpe = (float(returns.mean()) - risk_free_rate / year) / spread * year**0.5
     return {

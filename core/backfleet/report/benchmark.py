@@ -50,7 +50,7 @@ class Benchmark:
 
     @property
     def label(self) -> str:
-        """As legends and key figures name it."""
+        """The name in legends and key figures."""
         if self.symbol is None:
             return "buy and hold"
         kind = f" ({self.kind})" if self.kind else ""
@@ -60,10 +60,10 @@ class Benchmark:
 def task_benchmark(
     run: Run, account: TaskAccount, prices: TaskPrices, asked: str | None = None
 ) -> Benchmark:
-    """The job's benchmark of a task, or the one `asked` for: a symbol, or `buy-and-hold`.
+    """Return the job's benchmark of a task, or the one `asked` for: a symbol, or `buy-and-hold`.
 
-    Raises DataError, and what else reading the data raises, where one was asked for that cannot be
-    had; the job's is then missing.
+    If the one that was asked for cannot be read, raises DataError or whatever its source raises. If
+    the job's cannot be read, the benchmark says why in `missing`.
     """
     symbol = run.manifest.benchmark if asked is None else asked
     if symbol in (None, BUY_AND_HOLD):
@@ -78,12 +78,15 @@ def task_benchmark(
 
 
 def _own_symbols(prices: TaskPrices, account: TaskAccount) -> pd.Series | None:
-    """All symbols for equal parts of the cash, each bought at its first close, without costs; a
-    part is cash until then. None without prices."""
+    """Return the value of all symbols, bought for equal parts of the cash without costs.
+
+    Each is bought at its first close, and its part is cash until then. None without prices.
+    """
     closes = [frame["close"] for frame in prices.frames.values() if len(frame)]
     if not closes:
         return None
     growth = [_growth(close, account) for close in closes]
+    # The start value of `sum` would be a plain 0, so it is the first series.
     total: pd.Series = sum(growth[1:], growth[0]) * (account.cash / len(growth))
     return total
 
@@ -93,6 +96,8 @@ def _other_symbol(run: Run, symbol: str, account: TaskAccount) -> Benchmark:
     closes = _closes(bars, account)
     if closes.empty:
         raise DataError(f"{symbol} has no bar that could be traded")
+    # Daily bars have midnight as their time. A comparison with the midnight of the account's last
+    # bar counts the whole session.
     first, last = account.times[0], account.times[-1]
     if closes.index[0] > last or closes.index[-1] < first.normalize():
         raise DataError(
@@ -119,19 +124,21 @@ def _kind(bars: Bars) -> str:
 
 
 def _bars(run: Run, symbol: str) -> Bars:
-    """All bars of a symbol, adjusted, where the run's data lies."""
+    """Read all bars of a symbol, adjusted, from the location of the run's data."""
     # The further columns are the strategy's, and a benchmark may lack them.
     data = replace(run.manifest.identity.data, columns=())
     source = planned_source(data, run.task_context().data_path)
     with open_bar_cache(data.source.name) as bar_cache:
+        # The window of all bars, adjusted to the last one.
         return bar_cache.load(source, symbol)[0].window(BarsWindow())
 
 
 def _closes(bars: Bars, account: TaskAccount) -> pd.Series:
-    """Closes by the time from which on a task with this account could know them."""
+    """Return closes, indexed by the time at which a task with this account first knows them."""
     import pandas as pd
 
     close: pd.Series = price_frame(bars)["close"]
+    # A daily account: the session's close is known at its bar, whenever in the day that was.
     if (account.times == account.times.normalize()).all():
         close = close.set_axis(pd.DatetimeIndex(close.index).normalize())
     elif bars.is_daily:
@@ -143,8 +150,9 @@ def _closes(bars: Bars, account: TaskAccount) -> pd.Series:
 
 
 def _growth(close: pd.Series, account: TaskAccount) -> pd.Series:
-    """The last known close at each of the account's bars, over that at the first of them; 1 until
-    there is one."""
+    """Return the last known close at each of the account's bars, divided by the first of them; 1
+    until there is one."""
+    # The first known close also stands for the time before it, in which growth is therefore 1.
     known = close.reindex(account.times, method="ffill").bfill()
     growth: pd.Series = known / known.iloc[0]
     return growth

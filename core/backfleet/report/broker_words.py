@@ -16,6 +16,7 @@ def broker_words(broker: BrokerSettings) -> Mapping[str, str]:
     """Return label to text. Settings that are tables are written as in the job."""
     table = broker_table(broker)
     commission, slippage = broker.commission, broker.slippage
+    # Plain numbers read well in a sentence; a schedule or a class is a table.
     if isinstance(commission, float) and isinstance(slippage, float):
         costs = _sentence(commission, broker.minimum_commission, slippage)
     else:

@@ -32,22 +32,26 @@ LETTERS = ("A", "B")
 MAX_MARKERS = 5_000
 """Tasks in the scatter plot, evenly chosen."""
 
+ABSENT = "–"
+
 OWN = ("Run", "Store", "Planned", "Tasks", "Compute time")
 """What differs between any two runs, or follows from what differs."""
 
 
 def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
-    """The report of two runs, complete or not; differences are B less A.
+    """Return the report of two runs, complete or not; differences are B minus A.
 
     Raises UserError for a metric that the first run's rows do not have and for runs whose tasks
     cannot be matched, CorruptObject, StoreError.
     """
     runs = (first, second)
     facts = [page_facts(run) for run in runs]
+    # Of large runs, samples of the same points.
     sides = read_rows_of_both(*((run.store, run.chunk_index) for run in runs))
     chosen = rank_metric(sides[0].rows, metric)
     matched = match_tasks(*sides)
     pairs: pd.DataFrame = matched.rows.to_pandas()
+    # Matched rows have only the metrics of backfleet, not a strategy's own.
     shown = chosen if chosen in METRICS else rank_metric(sides[0].rows, None)
     return Page(
         template="comparison.html",
@@ -79,18 +83,18 @@ def comparison_page(first: Run, second: Run, metric: str | None = None) -> Page:
 def _facts(
     runs: tuple[Run, Run], facts: Sequence[PageFacts]
 ) -> Sequence[tuple[str, str, str, bool]]:
-    """Label, the text of each run, and whether the two differ."""
+    """Return rows with a label, the text of each run, and whether the two differ."""
     first, second = (
         {**run_facts.details, **_made_of(run)} for run, run_facts in zip(runs, facts, strict=True)
     )
-    return [
-        (label, text, second[label], label not in OWN and text != second[label])
-        for label, text in first.items()
-    ]
+    # Some facts are those of certain runs only, such as a market and its prices.
+    labels = dict.fromkeys([*first, *second])
+    rows = [(label, first.get(label, ABSENT), second.get(label, ABSENT)) for label in labels]
+    return [(label, a, b, label not in OWN and a != b) for label, a, b in rows]
 
 
 def _verdicts(runs: tuple[Run, Run]) -> Sequence[tuple[str, str, str]]:
-    """Label, and the text of each run."""
+    """Return rows with a label and the text of each run; none if a verdict cannot be reached."""
     try:
         first, second = (verdict_facts(quick_verdict(run.stored)) for run in runs)
     except (NoVerdict, StoreError):
@@ -108,6 +112,7 @@ def _made_of(run: Run) -> Mapping[str, str]:
         swept += f"; where {points.where}" if points.where else ""
     else:
         swept = f"a table of {points.count:,} points, {points.digest[:16]}"
+    # One digest over those of all symbols tells whether any bar differs.
     digests = json.dumps(identity.data.digests)
     return {
         "Parameters": swept,
@@ -142,13 +147,16 @@ def _figures(
     frame = frame[[*keys, "a", "b"]].dropna(subset=["a", "b"])
     if len(frame) > 1:
         steps = frame["b"] - frame["a"]
+        # A histogram of zeros would show nothing.
         if steps.any():
             figures["differences"] = draw.difference_figure(steps, metric_label(metric))
+        # Every n-th pair, rounded up so that at most `MAX_MARKERS` are left.
         frame = frame.iloc[:: -(-len(frame) // MAX_MARKERS)]
         labels = [", ".join(map(str, values)) for values in frame[list(keys)].to_numpy()]
         figures["pairs"] = draw.scatter_figure(frame.assign(label=labels), metric, LETTERS)
     fans = [equity_fan(run) for run in runs]
     curves = [
+        # The median curve of each run.
         (letter, fan.frame[0.5])
         for letter, fan in zip(LETTERS, fans, strict=True)
         if fan is not None

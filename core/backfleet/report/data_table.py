@@ -46,7 +46,7 @@ class Heading:
 
 
 def heading_of(name: str, column: pd.Series, *, shown: bool = True) -> Heading:
-    """The heading of a column of the results."""
+    """Return the heading of a column of the results."""
     if column.dtype.kind not in "iuf":
         return Heading(name, TITLES.get(name, name), shown=shown)
     if name in TITLES:
@@ -56,16 +56,18 @@ def heading_of(name: str, column: pd.Series, *, shown: bool = True) -> Heading:
 
 
 def data_table(frame: pd.DataFrame, headings: Sequence[Heading]) -> Mapping[str, Any]:
-    """Plain JSON with the columns of `frame` that have a heading."""
+    """Return plain JSON with the columns of `frame` that have a heading."""
     columns = [{**vars(heading), **_content(frame[heading.name])} for heading in headings]
     return {"rows": len(frame), "columns": columns}
 
 
 def _content(column: pd.Series) -> Mapping[str, Any]:
+    # The script has no other numbers than float64. `packed` stores them in the smallest type.
     if column.dtype.kind in "iuf":
         return packed("numbers", column.to_numpy(np.float64, na_value=np.nan))
     texts = _Texts()
     codes = [texts.code(value) for value in column]
+    # Columns such as symbols repeat a few texts, so that codes take a fraction of their space.
     return {"texts": texts.known, **packed("codes", np.array(codes, np.float64))}
 
 
@@ -96,8 +98,10 @@ class _Texts:
     codes: dict[str, int] = field(default_factory=dict)
 
     def code(self, value: object) -> int:
+        # NaN stands for a missing text in columns that pandas has joined.
         if value is None or value != value:
             return -1
+        # Truth values are written as in a job file.
         text = str(value).lower() if isinstance(value, (bool, np.bool_)) else str(value)
         if text not in self.codes:
             self.codes[text] = len(self.known)

@@ -24,7 +24,9 @@ def downsample(series: Frame, most: int = MAX_POINTS) -> Frame:
     """
     if len(series) <= most:
         return series
+    # A series becomes a table with one column.
     values = series.to_numpy().reshape(len(series), -1)[:, -1]
+    # Two rows are left for the extremes, which may be among the even ones already.
     even = np.linspace(0, len(series) - 1, most - 2).astype(np.int64)
     extremes = np.array([np.argmin(values), np.argmax(values)])
     return series.iloc[np.unique(np.concatenate((even, extremes)))]

@@ -26,6 +26,7 @@ Ints = NDArray[np.int64]
 MOMENTS = 240
 """Points in time at which the curves are looked at."""
 
+# At 240 moments, the sampled curves then take 19 MB.
 MAX_CURVES = 10_000
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 DAY_NS = 86_400_000_000_000
@@ -40,7 +41,7 @@ class EquityFan:
 
 
 def equity_fan(run: Run, leader: int | None = None) -> EquityFan | None:
-    """Quantiles of account value / cash over the tasks; None where the run keeps no details.
+    """Return quantiles of account value / cash over the tasks; None if the run keeps no details.
 
     A task counts as 1 before its first bar and keeps its last value after its end. Of more than
     `MAX_CURVES` tasks whole chunks are left out evenly, never that of `leader`, whose curve is
@@ -56,6 +57,7 @@ def equity_fan(run: Run, leader: int | None = None) -> EquityFan | None:
     moments = _moments(run)
     cash = run.manifest.broker.cash
     rows, best = [], None
+    # One chunk is in memory at a time, and only the sampled curves stay.
     for task, time, value in _curves(run, headers):
         curve = _sampled(time, value / cash, moments)
         rows.append(curve)
@@ -75,6 +77,8 @@ def equity_fan(run: Run, leader: int | None = None) -> EquityFan | None:
 def _chosen(run: Run, leader: int | None) -> Sequence[ChunkHeader]:
     headers = [header for header in run.chunk_index.headers() if "equity" in header.blobs]
     curves = sum(header.count for header in headers)
+    # Rounded up: with every `step`-th chunk, no more than `MAX_CURVES` are left. 1 if there are no
+    # curves.
     step = -(-curves // MAX_CURVES) or 1
     return [
         header
@@ -85,10 +89,11 @@ def _chosen(run: Run, leader: int | None) -> Sequence[ChunkHeader]:
 
 
 def _moments(run: Run) -> Ints:
-    """Times from the run's first session to the end of its last, in ns since the epoch."""
+    """Return evenly spaced times of the run's sessions, in nanoseconds since the epoch."""
     symbols = run.manifest.symbols
     first = min(np.datetime64(symbol.first, "ns") for symbol in symbols)
     last = max(np.datetime64(symbol.last, "ns") for symbol in symbols)
+    # Sessions are local days and times are UTC; the additional day covers every time zone.
     return np.linspace(first.astype(np.int64), last.astype(np.int64) + DAY_NS, MOMENTS).astype(
         np.int64
     )
@@ -100,11 +105,13 @@ def _curves(run: Run, headers: Sequence[ChunkHeader]) -> Iterator[tuple[int, Int
         task = table["task"].to_numpy()
         time = table["time"].cast(pa.int64()).to_numpy()
         value = table["value"].to_numpy()
+        # Tasks are at least 0, so the first record begins a task, too.
         edges = [*np.flatnonzero(np.diff(task, prepend=-1)), len(task)]
         for start, end in pairwise(edges):
             yield int(task[start]), time[start:end], value[start:end]
 
 
 def _sampled(time: Ints, value: Floats, moments: Ints) -> Floats:
+    # The number of bars up to each moment; 0 before the first bar selects the 1 in front.
     at = np.searchsorted(time, moments, "right")
     return np.concatenate(([1.0], value))[at]

@@ -32,11 +32,13 @@ def benchmark_returns(run: Run, days: Days) -> Floats:
             sessions, returns = _returns(
                 bar_cache.load(source, name)[0].window(run.manifest.window)
             )
+            # `searchsorted` needs days that are there.
             inside = np.isin(sessions, days)
             at = np.searchsorted(days, sessions[inside])
             totals[at] += returns[inside]
             counts[at] += 1
     earned = np.zeros(len(days))
+    # `equal_weight` leaves out days without any symbol.
     earned[counts > 0] = equal_weight(totals, counts)
     return earned
 
@@ -46,6 +48,7 @@ def _returns(bars: Bars) -> tuple[Days, Floats]:
     sessions, closes = bars.session[bars.tradable], bars.close[bars.tradable]
     if len(sessions) < 2:
         return np.empty(0, "datetime64[D]"), np.empty(0)
+    # Intraday bars have several closes per session.
     is_last = np.append(sessions[1:] != sessions[:-1], True)
     last = closes[is_last]
     return sessions[is_last][1:], last[1:] / last[:-1] - 1.0

@@ -80,6 +80,7 @@ def _section(run: Run, folds: Folds) -> FoldSection:
     missing = ""
     if folds.account is not None:
         benchmark, missing = _benchmark(run, folds.account)
+        # The test windows of groups overlap, so they have paths and no account.
         figures["stitched"] = draw.stitched_figure(_accounts(folds, benchmark), _spans(folds))
     if folds.paths is not None:
         figures["paths"] = draw.paths_figure(folds.paths)
@@ -133,6 +134,7 @@ def _frame(folds: Folds) -> pd.DataFrame:
     import pandas as pd
 
     frame = pd.DataFrame(folds.rows()).drop(columns="is_short")
+    # A column of None only would otherwise have no type for numbers.
     numeric = ["train_score", "test_score", "rank", "test_median", "test_best", "trades", "fees"]
     numeric.append("point")
     return frame.astype(dict.fromkeys(numeric, "float64"))
@@ -140,6 +142,8 @@ def _frame(folds: Folds) -> pd.DataFrame:
 
 def _parameters(folds: Folds, fixed: Sequence[str]) -> list[str]:
     """Return the parameters whose chosen values are drawn: those of a universe that vary."""
+    # With a choice per symbol, or folds that do not follow each other in time, there is no one line
+    # to draw.
     if folds.rule.per == "symbol" or folds.rule.windows in ("groups", "split"):
         return []
     names = [f"param_{name}" for name in folds.points.names]

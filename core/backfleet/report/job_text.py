@@ -27,10 +27,10 @@ _LIST = re.compile(r"\[\n((?:    (?!\[$).+,\n)+)\]", re.MULTILINE)
 
 
 def job_text(run: Run) -> str:
-    """The job as TOML; a list of explicit points stays in the run's store, and a comment says so.
+    """Return the job as TOML. For a table of explicit points, a comment says how to give it again.
 
-    Defaults that the job did not set are among it, and so is the data's place as the workers saw
-    it. Run again with the same code and data, it is the same run.
+    The text includes defaults that the job did not set, and the location of the data as the workers
+    saw it. With the same code and data, this job is the same run.
     """
     import tomli_w
 
@@ -40,6 +40,7 @@ def job_text(run: Run) -> str:
     job: dict[str, Any] = {
         "name": manifest.name,
         "strategy": _strategy(run),
+        # Only `auto` gives a run several engines, the first of which runs it.
         "engine": "auto" if len(identity.engines) > 1 else manifest.engine,
         "seed": identity.seed,
     }
@@ -48,6 +49,7 @@ def job_text(run: Run) -> str:
     if identity.modules:
         job["modules"] = list(identity.modules)
     if identity.files:
+        # The identity has names of files, and the key of a job takes patterns.
         job["files"] = [glob.escape(name) for name in identity.files]
     notes: list[str] = []
     if points.axes is not None:
@@ -70,6 +72,7 @@ def job_text(run: Run) -> str:
     job["broker"] = broker_table(identity.broker)
     if identity.broker.sizer is not None:
         job["sizer"] = identity.broker.sizer.table()
+    # One table per signal, listed by kind, as `[[signals.long]]` in a job file.
     for signal in identity.signals:
         job.setdefault("signals", {}).setdefault(signal.kind, []).append(signal.call.table())
     market = identity.market
@@ -85,6 +88,7 @@ def job_text(run: Run) -> str:
 def _validation(run: Run) -> dict[str, Any]:
     """Return the family of the run, and the windows that it was last submitted with."""
     manifest = run.manifest
+    # The strategy's target is the default family, which a job need not name.
     has_family = manifest.family != manifest.identity.strategy.target
     family = {"family": manifest.family} if has_family else {}
     try:
@@ -96,7 +100,7 @@ def _validation(run: Run) -> dict[str, Any]:
 
 
 def _on_one_line(match: re.Match[str]) -> str:
-    """A list on one line, where it is short enough."""
+    """Return a list on one line if it is short enough, and otherwise as it was."""
     line = "[" + " ".join(line.strip() for line in match[1].splitlines()).rstrip(",") + "]"
     return line if len(line) <= MAX_LINE_CHARS else match[0]
 
@@ -123,6 +127,7 @@ def _axis(values: list[Any]) -> Any:
     if len(values) > 1:
         return values
     (value,) = values
+    # A list would be read as several values to sweep.
     return {"value": value} if isinstance(value, list) else value
 
 
@@ -143,6 +148,7 @@ def _data(run: Run) -> dict[str, Any]:
     }
     if data.feeds:
         made |= {"feeds": list(data.feeds)}
+        # `data.feeds` stands in place of both keys.
         del made["symbols"], made["universe"]
     if data.facts:
         made["facts"] = facts
@@ -171,11 +177,13 @@ def _origin(feed: FeedIdentity, path: str) -> dict[str, Any]:
     if feed.columns:
         made["columns"] = list(feed.columns)
     if feed.options:
+        # TOML has no None, which is the default of these options.
         made["options"] = {k: v for k, v in feed.options.items() if v is not None}
     return made
 
 
 def _results(run: Run) -> dict[str, Any]:
+    # A run is in a folder of its store that has the run's id as its name.
     store = run.url.removesuffix(f"/{run.id}")
     results = run.manifest.identity.results
     keys = asdict(results)

@@ -47,10 +47,12 @@ def metric_difference(pairs: pd.DataFrame, metric: str) -> MetricDifference:
     columns.columns = ["first", "second"]
     both = columns.dropna()
     steps = both["second"] - both["first"]
+    # `better` is 0 for a metric that is not judged; then no step is a gain or a loss.
     gains = steps * metric_label(metric).better
     is_judged = metric_label(metric).better != 0
     return MetricDifference(
         name=metric,
+        # Medians of each run over all of its values, also of pairs in which the other has none.
         first=_median(columns["first"]),
         second=_median(columns["second"]),
         median=_median(steps),

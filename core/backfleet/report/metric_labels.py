@@ -72,13 +72,15 @@ class MetricLabel:
 
 @cache
 def metric_label(name: str) -> MetricLabel:
-    """The words for a metric, or for any other column of numbers, which keeps its name."""
+    """Return the label of a metric, or of any other column of numbers, which keeps its name."""
+    # More of an unknown number, such as one that a strategy reports, counts as better.
     label, form, better = _KNOWN.get(name, (name, "number", 1))
     return MetricLabel(name, label, form, better, _formulas().get(name, ""))
 
 
 def format_value(name: str, value: float | int | None) -> str:
-    """A number as the page's tables write it; a dash for what is undefined."""
+    """Return a number as the page's tables write it, or a dash if it is undefined."""
+    # NaN comes from pandas, None from a row.
     if value is None or value != value:
         return "–"
     form = metric_label(name).form
@@ -101,7 +103,9 @@ def notation() -> str:
 
 @cache
 def _formulas() -> dict[str, str]:
-    """The section `Attributes` of the metrics' docs, by name."""
+    """Return the formulas in the section `Attributes` of the docstring of `Metrics`, by name."""
+    # The docstring is the only place of the formulas. A line without indentation names metrics, and
+    # the indented lines below it are their formula.
     _, _, section = (inspect.getdoc(Metrics) or "").partition("Attributes\n----------\n")
     formulas: dict[str, list[str]] = {}
     names: list[str] = []

@@ -29,6 +29,8 @@ __all__ = [
 PLOTLY = "plotly.min.js"
 STATIC = "/static"
 
+# `<` could begin `</script>` or `<!--`, which HTML reads inside of scripts, too, and the last two
+# end a line in older JavaScript. JSON has them in strings only, where the escapes mean the same.
 _ESCAPES = str.maketrans(
     {
         "<": "\\u003c",
@@ -71,6 +73,7 @@ class Page:
     @property
     def all_scripts(self) -> Sequence[str]:
         """Return the scripts that run at once; the library of the figures loads on demand."""
+        # `page.js` defines what the others use, so it is the first.
         return ("page.js", *self.scripts, *(("figures.js",) if self.figures else ()))
 
 
@@ -83,6 +86,8 @@ def render_file(page: Page, library_link: str = "") -> str:
         Where the plotting library is, from the page; without a link the page holds it too.
     """
     sources = [script_source(name) for name in page.all_scripts]
+    # The page holds the library as text, and `figures.js` turns it into an inline script when the
+    # first figure is drawn. So its hash is among those that the policy allows.
     library = script_source(PLOTLY) if page.figures and not library_link else ""
     allowed = [f"'sha256-{_sha256(source)}'" for source in (*sources, library) if source]
     if library_link:
@@ -102,7 +107,7 @@ def library_file() -> str:
 
 
 def render_linked(page: Page) -> str:
-    """The page as `backfleet serve` gives it: styles and scripts are fetched from the server."""
+    """Return the page of `backfleet serve`, which fetches styles and scripts from the server."""
     links = [f"{STATIC}/{name}" for name in page.all_scripts]
     library = f"{STATIC}/{PLOTLY}"
     return _render(
@@ -112,6 +117,8 @@ def render_linked(page: Page) -> str:
 
 def _policy(scripts: str) -> str:
     return (
+        # plotly sets styles from its script, and offers pictures for download as data and blob
+        # URLs.
         f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
@@ -120,6 +127,7 @@ def _policy(scripts: str) -> str:
 def _render(page: Page, assets: Mapping[str, Any]) -> str:
     from markupsafe import Markup
 
+    # Markup: Jinja would escape quotes again, and the script could not parse the JSON.
     blocks = {name: Markup(_in_script(json.dumps(value))) for name, value in page.data.items()}
     figures = {
         name: Markup(_in_script(figure_json(figure))) for name, figure in page.figures.items()
@@ -134,6 +142,7 @@ def _render(page: Page, assets: Mapping[str, Any]) -> str:
         "library_link": assets.get("library_link", ""),
         "style": Markup(assets.get("style", "")),
         "stylesheet": assets.get("stylesheet", ""),
+        # A page of the server has no policy of its own; the server sends one as a header.
         "policy": assets.get("policy", ""),
     }
     return (
@@ -142,22 +151,23 @@ def _render(page: Page, assets: Mapping[str, Any]) -> str:
 
 
 def figure_json(figure: go.Figure) -> str:
-    """A figure as JSON, without the template that plotly would add."""
+    """Return a figure as JSON."""
     text: str = figure.to_json()
     return text
 
 
 def _in_script(text: str) -> str:
-    """JSON inside a script element: nothing in it may end the element."""
+    """Return JSON for the inside of a script element: nothing in it may end the element."""
     return text.translate(_ESCAPES)
 
 
 @cache
 def script_source(name: str) -> str:
-    """The text of a script of the pages."""
+    """Return the text of a script of the pages."""
     if name == PLOTLY:
         from plotly.offline import get_plotlyjs
 
+        # Reads 5 MB from the disk, once per process.
         source: str = get_plotlyjs()
         return source
     return _static(name)
@@ -165,7 +175,7 @@ def script_source(name: str) -> str:
 
 @cache
 def style_source() -> str:
-    """The text of the pages' style sheet."""
+    """Return the text of the pages' style sheet."""
     return _static("page.css")
 
 
@@ -185,9 +195,11 @@ def _environment(package: str) -> jinja2.Environment:
 
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader(
+            # Templates of other packages extend `base.html` of this one.
             [jinja2.PackageLoader(name) for name in dict.fromkeys((package, "backfleet.report"))]
         ),
         autoescape=True,
+        # A name that is missing in the context is an error instead of an empty text.
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

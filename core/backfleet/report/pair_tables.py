@@ -46,6 +46,7 @@ def pairs_table(pairs: pd.DataFrame, keys: Sequence[str], metric: str) -> Mappin
             label = f"{words.label} {side}"
             headings.append(Heading(f"{side.lower()}_{name}", label, words.form, words.formula))
         headings.append(Heading(f"d_{name}", f"{words.label} B − A", words.form, words.formula))
+    # The column by which the page's script sorts at first: the largest differences of either sign.
     frame = frame.assign(size=frame[f"d_{metric}"].abs())
     headings += [
         Heading("size", "Size of the difference", metric_label(metric).form, shown=False),
@@ -61,12 +62,15 @@ def symbols_table(pairs: pd.DataFrame, metric: str) -> Mapping[str, Any]:
     both = pairs[["symbol", f"a_{metric}", f"b_{metric}"]].dropna()
     both.columns = ["symbol", "first", "second"]
     both = both.assign(difference=both["second"] - both["first"])
+    # For a metric that is neither better nor worse, the direction is 1 and a gain is a higher
+    # value.
     gains = both["difference"] * words.direction
     both = both.assign(tasks=1, better=gains > 0, worse=gains < 0, equal=gains == 0)
     groups = both.groupby("symbol", observed=True, sort=True)
     counts = groups[["tasks", "better", "worse", "equal"]].sum()
     means = groups[["first", "second", "difference"]].mean()
     frame = counts.join(means).reset_index()
+    # Only the words change: the columns count the same signs.
     names = ("Higher in B", "Lower in B") if words.better == 0 else ("Better in B", "Worse in B")
     headings = [
         Heading("symbol", "Symbol"),

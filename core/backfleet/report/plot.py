@@ -68,9 +68,10 @@ def _account(run: Run, task: int) -> go.Figure:
 def _axes(
     run: Run, rows: pd.DataFrame, x: str | None, y: str | None
 ) -> tuple[str | None, str | None]:
-    """The columns of the two axes: those asked for, then parameters that vary."""
+    """Return the columns of the two axes: those asked for, then parameters that vary."""
     params = map(parameter_column, run.manifest.points.names)
     varying = [name for name in params if rows[name].nunique(dropna=False) > 1]
+    # Both axes take from one iterator, so that they never show the same parameter by default.
     rest = iter([name for name in varying if name not in (x, y)])
     return x or next(rest, None), y or next(rest, None)
 
@@ -88,6 +89,7 @@ def _figure(rows: pd.DataFrame, metric: str, across: str | None, up: str | None)
         return spread_figure(symbol_spread(rows, metric), metric)
     if up is not None:
         return parameter_map(rows, across, up, metric)
+    # The caller has seen that some task has a value, so there is a point.
     result = sensitivity(rows, [across], metric)
     assert result is not None
     return sensitivity_figure(result.marginals[across], across, metric)

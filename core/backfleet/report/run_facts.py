@@ -67,6 +67,7 @@ def page_facts(run: Run) -> PageFacts:
 
 
 def _warnings(run: Run, state: RunState, counts: Counts) -> Sequence[str]:
+    # A complete run needs no warning.
     lines = [STATES[state]] if state in STATES else []
     notes = dict(run.manifest.notes.lines(len(run.manifest.symbols)))
     lines += [f"Symbols left out: {notes['skipped']}"] if "skipped" in notes else []
@@ -76,6 +77,7 @@ def _warnings(run: Run, state: RunState, counts: Counts) -> Sequence[str]:
     if counts.done and counts.error == counts.done:
         lines.append("Every task that ran failed: there are no numbers to show.")
     if state in RESUMABLE:
+        # Many workers of a run fail for the same reason.
         reasons = dict.fromkeys(f"{failure.kind}: {failure.message}" for failure in run.failures())
         lines.extend(reasons)
     return lines
@@ -124,6 +126,7 @@ def _grid(run: Run) -> str:
 
 def _commands(run: Run, state: RunState, counts: Counts) -> Mapping[str, str]:
     name = shlex.quote(run.url)
+    # The job file is the one that the page shows.
     commands = {"Run it again": "backfleet run job.toml"}
     if state in RESUMABLE:
         commands["Resume"] = f"backfleet resume {name}"

@@ -69,11 +69,14 @@ def sensitivity(
     leader
         Parameter values of the best point; default: that with the best value of the metric.
     """
+    # dropna=False: points that lack a parameter are points, too.
     grouped = rows.groupby(list(parameters), observed=True, dropna=False)[metric]
     points: pd.DataFrame = grouped.mean().dropna().reset_index()
     if points.empty:
         return None
     direction = metric_label(metric).direction
+    # The leader of the board has enough trades. Without one, or if it is not among these rows, the
+    # best value leads.
     is_leader = _alike(points, leader, parameters) if leader else np.zeros(len(points), np.bool_)
     place = int(is_leader.argmax() if is_leader.any() else (points[metric] * direction).argmax())
     best = {name: points[name].iloc[place] for name in points}
@@ -96,7 +99,9 @@ def _shape(
 ) -> Literal["plateau", "slope", "spike", "unknown"]:
     if lead is None or len(values) < MIN_POINTS:
         return "unknown"
+    # Of all points, not a sample of them.
     spread = float(values.std(ddof=0))
+    # Not less than: if all points are equal, both sides are 0, and that is a plateau.
     if lead <= PLATEAU * spread:
         return "plateau"
     return "spike" if lead > SPIKE * spread else "slope"
@@ -107,6 +112,8 @@ def _neighbors(
 ) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return the places of the neighbors of the point at a place."""
     is_numeric = np.array([points[name].dtype.kind in "iuf" for name in parameters], np.bool_)
+    # The position of each value among those that were swept, in their order, so that neighbors
+    # differ by 1.
     codes = [points.groupby(name, observed=True, dropna=False).ngroup() for name in parameters]
     pairs = pair_neighbors(np.stack(codes, axis=1).astype(np.int64), is_numeric)
     return np.sort(pairs.others[pairs.points == place])
@@ -117,8 +124,14 @@ def _alike(
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
     same = np.ones(len(points), np.bool_)
     for name in parameters:
-        same &= (points[name] == best[name]).to_numpy()
+        # A point can lack a parameter, and None and NaN equal nothing.
+        is_missing = points[name].isna()
+        same &= (is_missing if _is_missing(best[name]) else points[name] == best[name]).to_numpy()
     return same
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value != value
 
 
 def _marginal(
@@ -130,5 +143,6 @@ def _marginal(
     slice_ = points[
         _alike(points, best, [parameter for parameter in parameters if parameter != name])
     ]
+    # pandas aligns by the values of the parameter; the others get NaN.
     frame["best"] = slice_.set_index(name)[metric]
     return frame

@@ -71,7 +71,7 @@ class SweepPageData:
 
     @cached_property
     def parameters(self) -> Sequence[str]:
-        """Columns of the parameters that vary."""
+        """The columns of the parameters that vary."""
         names = (parameter_column(name) for name in self.run.manifest.points.names)
         return [name for name in names if self.rows[name].nunique(dropna=False) > 1]
 
@@ -88,14 +88,14 @@ class SweepPageData:
 
     @property
     def leader(self) -> int | None:
-        """The best task."""
+        """The number of the best task; None if no task has the metric."""
         tasks = self.read.tasks
         leaders: list[int] = tasks.rows["task"].to_pylist() if tasks.ranked else []
         return leaders[0] if leaders else None
 
 
 def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES) -> Page:
-    """The report of a run, complete or not, ranked by `metric`.
+    """Return the report of a run, complete or not, ranked by `metric`.
 
     Leaders have at least `min_trades` closed trades per task.
 
@@ -111,6 +111,7 @@ def sweep_page(run: Run, metric: str | None = None, min_trades: int = MIN_TRADES
     rows = read_sweep_rows(run, metric, min_trades, MAX_LEADERS)
     facts = page_facts(run)
     sweep = SweepPageData(run, facts, rows)
+    # After the rows, because the curve of the best task is drawn, too.
     fan = equity_fan(run, sweep.leader)
     steady = _sensitivity(sweep)
     figures = _figures(sweep, fan, steady)
@@ -178,6 +179,7 @@ def _tiles(sweep: SweepPageData) -> Sequence[Mapping[str, str]]:
     if not len(sweep.measured):
         return tiles
     values = sweep.measured[sweep.metric]
+    # Among all tasks, while the medians and shares below are those of a sample if the run is large.
     best = sweep.read.tasks.rows.to_pylist()[0]
     point = ", ".join(f"{name} {best[name]}" for name in sweep.parameters)
     min_trades = sweep.read.tasks.min_trades
@@ -233,6 +235,7 @@ def _leaders(sweep: SweepPageData) -> Mapping[str, Any]:
     board = sweep.read.points.rows
     names = [name for name in dict.fromkeys(head) if name in board.column_names]
     if not any(count > 1 for count in board[IDENTICAL].to_pylist()):
+        # A column of ones says nothing.
         names.remove(IDENTICAL)
     columns = [(name, _label(name), name in METRICS, board[name].type in NUMBERS) for name in names]
     return {"columns": columns, "rows": board.select(names).to_pylist()}
@@ -245,10 +248,11 @@ def _label(name: str) -> str:
 
 
 def _leaderboard(sweep: SweepPageData, rows: pd.DataFrame) -> Mapping[str, Any]:
-    """The rows' columns: what varies and what matters is shown, the rest is in a row's details."""
+    """Return the table of the rows: the main columns are shown, the others in a row's details."""
     tail = ["error"] if rows["error"].notna().any() else []
     first = ["task", "symbol", *sweep.parameters, sweep.metric, "status", *LEADER_METRICS, *tail]
     shown = list(dict.fromkeys(first))
+    # The details of a row and the filter reach these columns.
     hidden = [str(name) for name in rows if name not in shown]
     headings = [heading_of(name, rows[name]) for name in shown]
     headings += [heading_of(name, rows[name], shown=False) for name in hidden]
@@ -262,7 +266,8 @@ def _axes(sweep: SweepPageData) -> Sequence[str]:
 
 
 def _measures(sweep: SweepPageData) -> Sequence[str]:
-    """Metrics and the strategy's own numbers, as far as any row has them."""
+    """Return the metrics and the strategy's own numbers that any row has."""
+    # Numbers that are no results cannot be measured on the map.
     taken = {"task", "seconds", *sweep.parameters}
     parameters = {parameter_column(name) for name in sweep.run.manifest.points.names}
     numbers = [name for name in sweep.shown if sweep.shown[name].dtype.kind in "iuf"]
@@ -277,9 +282,11 @@ def _sensitivity(sweep: SweepPageData) -> Sensitivity | None:
     parameters = list(sweep.parameters[:MAX_PARAMETERS])
     if not parameters:
         return None
+    # The means of all points, if the rows are a sample.
     rows = sweep.measured if sweep.read.by_point is None else sweep.read.by_point
     board = sweep.read.points
-    leader = board.rows.to_pylist()[0] if board.by == "point" else None
+    # Of many points without the metric, the board shows none.
+    leader = board.rows.to_pylist()[0] if board.by == "point" and board.ranked else None
     return sensitivity(rows, parameters, sweep.metric, leader)
 
 
@@ -294,6 +301,7 @@ def _figures(
         return figures
     axes = _axes(sweep)
     if len(axes) > 1:
+        # Means over the symbols have no symbol to draw.
         by_point = None if "symbol" in axes[:2] else sweep.read.by_point
         mapped = rows if by_point is None else by_point
         figures["parameter-map"] = draw.parameter_map(mapped, axes[0], axes[1], metric)
@@ -311,11 +319,12 @@ def _figures(
 
 def _parallel_metrics(rows: pd.DataFrame, metric: str) -> Sequence[str]:
     names = dict.fromkeys((*PARALLEL_METRICS, metric))
+    # Lines of parallel coordinates need a value on every axis.
     return [name for name in names if rows[name].notna().all()]
 
 
 def _spread(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Quartiles and extremes by symbol, the best median at the top; of many symbols both ends."""
+    """Return quartiles and extremes by symbol, the best median last; of many symbols both ends."""
     from backfleet.report.figures.sweep import symbol_spread
 
     is_ascending = metric_label(metric).direction > 0

@@ -119,7 +119,9 @@ def _large_rows(
     metric = large.metric(metric)
     ranking = _ranking(metric, min_trades)
     tasks = large.leading_tasks(ranking, 1, columns)
+    # Reads three columns of all rows once; the leading points and the sensitivity share it.
     means = large.point_means(metric)
+    # With one point, there is nothing to rank but tasks.
     board = large.leading_points(means, ranking, leaders, columns) if len(points) > 1 else tasks
     is_chosen = sample_points(points, points.names, run.manifest.tasks)
     table = large.of_points(is_chosen, columns)
@@ -176,6 +178,7 @@ def _shown_rows(run: Run, metric: str) -> pd.DataFrame:
     elif has_large_rows(run.chunk_index):
         rows = LargeRows(run.store, run.chunk_index).first_tasks(order, CUT_ROWS)
     else:
+        # Sorted without having all columns of all rows in memory.
         reader = read_sorted(run.store, run.chunk_index.listing(), order, CUT_ROWS)
         if reader is not None:
             rows = reader.read_all()

@@ -53,11 +53,12 @@ class TaskAccount:
     @cached_property
     def by_session(self) -> pd.Series:
         """The value after each session's last bar."""
+        # Intraday bars of a session share its midnight.
         return self.value.groupby(self.times.normalize()).last()
 
     @property
     def times(self) -> pd.DatetimeIndex:
-        """When each bar was, in the data's local time."""
+        """The time of each bar, in the data's time zone."""
         import pandas as pd
 
         return pd.DatetimeIndex(self.value.index)
@@ -65,16 +66,19 @@ class TaskAccount:
     @property
     def drawdown(self) -> pd.Series:
         """Value / (the highest value until then, the initial cash included) - 1, by bar."""
+        # An account that loses from the first bar on is below its initial cash, not at a new
+        # maximum.
         return self.value / self.value.cummax().clip(lower=self.cash) - 1.0
 
     @cached_property
     def returns(self) -> pd.Series:
         """Simple returns by session; the first session has none."""
+        # The metrics begin with the second session, too: an order needs another bar to be filled.
         return self.by_session.pct_change().iloc[1:]
 
     @property
     def window(self) -> int | None:
-        """Sessions for the rolling Sharpe; None where there are too few."""
+        """The number of sessions of the rolling Sharpe ratio; None if the task has too few."""
         return next((window for window in WINDOWS if len(self.returns) >= 2 * window), None)
 
     def drawdowns(self, limit: int) -> Sequence[Drawdown]:
@@ -96,7 +100,9 @@ class TaskAccount:
         return sorted(drawdowns, key=lambda drawdown: drawdown.depth)[:limit]
 
     def monthly(self) -> pd.DataFrame:
-        """Returns by calendar month, one row per year, columns 1 to 12 and `year`; NaN where none.
+        """Return the returns by calendar month: rows by year, columns 1 to 12 and `year`.
+
+        NaN stands for months without a session.
 
         The first month counts from the initial cash, every other from the end of the one before.
         """
@@ -104,6 +110,7 @@ class TaskAccount:
 
         index = pd.DatetimeIndex(self.by_session.index)
         ends = self.by_session.groupby([index.year, index.month]).last()
+        # Years become rows and months columns; `reindex` adds months that no year has.
         months = (ends / ends.shift(1, fill_value=self.cash) - 1.0).unstack()
         months = months.reindex(columns=range(1, 13))
         years = self.by_session.groupby(index.year).last()
@@ -112,9 +119,11 @@ class TaskAccount:
 
 
 def task_account(manifest: Manifest, key: TaskKey, equity: pd.DataFrame) -> TaskAccount:
-    """The account of a task from its equity, which has at least one bar."""
+    """Return the account of a task from its equity, which has at least one bar."""
     value = equity.set_index(local_times(manifest, equity["time"]))["value"]
     value.index.name = None
+    # The same order as for the row: the job's number, the symbol's own, or the sessions of a
+    # portfolio.
     periods = manifest.periods_per_year
     if periods is None and len(key.symbols) == 1:
         periods = key.symbols[0].sessions_per_year
@@ -125,8 +134,9 @@ def task_account(manifest: Manifest, key: TaskKey, equity: pd.DataFrame) -> Task
 
 
 def local_times(manifest: Manifest, times: pd.Series) -> pd.DatetimeIndex:
-    """UTC times as the data's local ones, without a zone."""
+    """Convert UTC times to the data's local times, without a zone."""
     import pandas as pd
 
     zone = manifest.identity.data.timezone
+    # Without a zone, plotly and the tables show the times as they are.
     return pd.DatetimeIndex(times.dt.tz_convert(zone).dt.tz_localize(None))

@@ -13,7 +13,7 @@ from backfleet.plan.manifest import TaskKey
 from backfleet.report.benchmark import Benchmark, task_benchmark
 from backfleet.report.task_account import TaskAccount, task_account
 from backfleet.report.task_prices import TaskPrices, task_prices
-from backfleet.results.read import read_results
+from backfleet.results.read import read_row
 from backfleet.runs.run import Run
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Task:
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """The row's columns."""
+        """The values of the row by column."""
         values: Mapping[str, Any] = self.row.to_pylist()[0]
         return values
 
@@ -65,16 +65,14 @@ def read_task(run: Run, index: int) -> Task:
     Raises IndexError for a task that the run does not have, RunNotFound for one without a result,
     CorruptObject, StoreError.
     """
-    import pyarrow.compute as pc
-
     key = run.manifest.task(index)
-    rows = read_results(run.store, run.chunk_index)
-    row = rows.filter(pc.equal(rows["task"], index))
-    if not row.num_rows:
+    row = read_row(run.chunk_index, index)
+    if row is None:
         raise RunNotFound(
             f"task {index} has no result yet; 'backfleet resume {shlex.quote(run.url)}' computes it"
         )
     failed = row["status"][0].as_py() == "error"
+    # A failed task has no details, whatever the run keeps.
     if failed or not run.manifest.keeps_detail:
         return Task(run, key, row, None)
     analyzers = run.analyzers(index) if ANALYZERS in run.manifest.details else None

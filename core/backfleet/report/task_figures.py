@@ -34,6 +34,7 @@ def price_panels(task: Task, prices: TaskPrices) -> Mapping[str, str]:
     names = [name for name, frame in prices.frames.items() if len(frame)]
     if task.details is not None:
         fills = task.details.fills["symbol"].value_counts()
+        # Sorting is stable: symbols with equally many fills stay in the order of the run.
         names.sort(key=lambda name: -int(fills.get(name, 0)))
     return {f"price-{at}": name for at, name in enumerate(names[:MAX_PANELS])}
 
@@ -90,6 +91,7 @@ def _price_figures(task: Task, details: Details, prices: TaskPrices) -> Mapping[
     figures = {}
     fills = details.fills.assign(time=local_times(task.run.manifest, details.fills["time"]))
     panels = price_panels(task, prices)
+    # Only one price chart of several is shown at a time, but all are in the page.
     points = MAX_POINTS if len(panels) == 1 else PANEL_POINTS
     for panel, symbol in panels.items():
         frame, own = prices.frames[symbol], fills[fills["symbol"] == symbol]
@@ -97,7 +99,9 @@ def _price_figures(task: Task, details: Details, prices: TaskPrices) -> Mapping[
         # A night in which clocks are set back has some local times twice.
         scale = frame["scale"][~frame.index.duplicated()]
         own = own.assign(price=own["price"] * scale.reindex(own["time"]).to_numpy())
-        figures[panel] = price_figure(downsample(frame, points), own, symbol)
+        # The rows with the highest and the lowest close stay, so it is the last column.
+        drawn = downsample(frame[["high", "low", "close"]], points)
+        figures[panel] = price_figure(drawn, own, symbol)
     return figures
 
 

@@ -87,6 +87,7 @@ def task_holdings(
     import pandas as pd
 
     fills = details.fills
+    # Without the prices of any symbol that was traded, the weights would not add up.
     symbols = [name for name in prices.frames if (fills["symbol"] == name).any()]
     if not symbols or any(not len(prices.frames[name]) for name in symbols):
         return None
@@ -96,6 +97,7 @@ def task_holdings(
         own = fills[fills["symbol"] == name]
         held, paid = _held_and_paid(own, prices.frames[name], account.times)
         weights[name] = held / account.value.to_numpy()
+        # What is still held is valued at the last bar, so open positions are included.
         contributions[name] = float(held[-1] - paid)
     return Holdings(pd.DataFrame(weights, index=account.value.index), pd.Series(contributions))
 
@@ -106,10 +108,14 @@ def _held_and_paid(
     """Return the value held after each bar, and the money paid for it, fees included."""
     # A night in which clocks are set back has some local times twice.
     prices = prices[~prices.index.duplicated(keep="last")]
+    # Adjusted price / traded price, at the last bar up to each fill.
     scale = prices["scale"].reindex(fills["at"], method="ffill").bfill().to_numpy(np.float64)
+    # Traded shares, negative for a sale. Divided by the scale, they are adjusted shares.
     sizes = fills["size"].to_numpy(np.float64)
     shares = np.concatenate(([0.0], np.cumsum(sizes / scale)))
+    # Number of fills up to each bar, those of the bar included; fills are in the order of time.
     place = np.searchsorted(fills["at"].to_numpy(), times.to_numpy(), "right")
+    # 0 before the symbol's first bar, when none of it is held.
     closes = prices["close"].reindex(times, method="ffill").fillna(0.0).to_numpy(np.float64)
     paid = float((sizes * fills["price"].to_numpy(np.float64)).sum() + fills["commission"].sum())
     held: Floats = shares[place] * closes
@@ -142,6 +148,7 @@ def contributions_table(holdings: Holdings, details: Details, cash: float) -> Ma
 def exposure_by_bar(details: Details, account: TaskAccount) -> pd.Series:
     """Return the gross value of all positions / account value, after each bar."""
     exposure: pd.Series = account.value.copy()
+    # The stored exposure is an amount of money.
     exposure[:] = details.equity["exposure"].to_numpy() / account.value.to_numpy()
     return exposure
 
@@ -150,6 +157,7 @@ def monthly_turnover(manifest: Manifest, details: Details, account: TaskAccount)
     """Return traded value / (2 * mean account value) of each month, indexed by its first day."""
     import pandas as pd
 
+    # Buying and selling a position once is a turnover of 1, hence the factor of 2.
     traded = (details.fills["size"].abs() * details.fills["price"]).to_numpy()
     months = local_times(manifest, details.fills["time"]).to_period("M")
     value = account.value.groupby(account.times.to_period("M")).mean()

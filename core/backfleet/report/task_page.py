@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from backfleet.chunks.column_names import METRICS, parameter_column
+from backfleet.chunks.column_names import FIXED_COLUMNS, METRICS, parameter_column
 from backfleet.report.against_benchmark import ComparedMetric, compare_accounts
 from backfleet.report.metric_labels import MetricLabel, format_value, metric_label, notation
 from backfleet.report.page import Page
@@ -27,10 +27,10 @@ MAX_DRAWDOWNS = 5
 
 
 def task_page(run: Run, index: int, benchmark: str | None = None) -> Page:
-    """The report of task `index`, with another `benchmark` than the job's if one is given.
+    """Return the report of task `index`, with another `benchmark` than the job's if one is given.
 
     Raises IndexError for a task that the run does not have, RunNotFound for one without a result,
-    DataError where the benchmark that is given cannot be had, CorruptObject, StoreError.
+    DataError if the given benchmark cannot be read, CorruptObject, StoreError.
     """
     task = read_task(run, index)
     facts = page_facts(run)
@@ -50,6 +50,7 @@ def task_page(run: Run, index: int, benchmark: str | None = None) -> Page:
 def _held(market: TaskMarketData) -> TaskAccount | None:
     """Return the account of the benchmark."""
     value = market.benchmark.value
+    # The same cash and sessions per year, so that both are measured alike.
     return None if value is None else replace(market.account, value=value)
 
 
@@ -70,6 +71,7 @@ def _context(
         "Show its output": f"backfleet logs {name} {task.key.index}",
     }
     return {
+        # Warnings are about the run; its own page shows them.
         "facts": replace(facts, warnings=(), commands={**facts.commands, **more}),
         "key": task.key,
         "is_portfolio": run.manifest.is_portfolio,
@@ -105,7 +107,7 @@ def _compared(task: Task, market: TaskMarketData, held: TaskAccount) -> Sequence
 
 
 def _metrics(task: Task) -> Sequence[tuple[MetricLabel, str, Any]]:
-    """Words, the number as shown, and as stored."""
+    """Return the label of each metric, the number as shown, and as stored."""
     values = task.values
     return [
         (metric_label(name), format_value(name, values[name]), values[name]) for name in METRICS
@@ -114,8 +116,7 @@ def _metrics(task: Task) -> Sequence[tuple[MetricLabel, str, Any]]:
 
 def _custom(task: Task) -> Sequence[tuple[str, str]]:
     """Return the metrics of the strategy and of plugins."""
-    names = {parameter_column(name) for name in task.key.params}
-    fixed = {"task", "symbol", "status", "error", "seconds", "engine", "origin", *METRICS, *names}
+    fixed = FIXED_COLUMNS | {parameter_column(name) for name in task.key.params}
     return [
         (name, f"{value:,.6g}" if isinstance(value, float) else str(value))
         for name, value in task.values.items()
@@ -124,7 +125,7 @@ def _custom(task: Task) -> Sequence[tuple[str, str]]:
 
 
 def _monthly(account: TaskAccount) -> Sequence[tuple[int, Sequence[float | None]]]:
-    """Year, and the returns of its twelve months and its own."""
+    """Return each year with the returns of its twelve months and of the year."""
     return [
         (int(year), [None if value != value else float(value) for value in row])
         for year, row in zip(account.monthly().index, account.monthly().to_numpy(), strict=True)

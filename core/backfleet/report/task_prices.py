@@ -39,9 +39,11 @@ class TaskPrices:
 
 
 def task_prices(run: Run, key: TaskKey) -> TaskPrices:
-    """The bars of a task, where the run's data is within reach and unchanged."""
+    """Return the prices of a task, or why they cannot be read, such as data that has changed."""
     try:
         names = [plugin.name for plugin in run.manifest.identity.plugins]
+        # The same loader as in a worker: with the market, the hooks and the check of the data's
+        # digest.
         bars = BarsLoader(run.task_context(), row_hooks(names)).of(key).bars
     except Exception as error:
         # A plugin that changes bars may raise anything; the rest of the report stands without it.
@@ -50,18 +52,20 @@ def task_prices(run: Run, key: TaskKey) -> TaskPrices:
 
 
 def reason_of(error: Exception) -> str:
-    """Why bars cannot be had, in a sentence that goes on."""
+    """Return why bars cannot be read, as a clause without a full stop."""
     text = str(error) if isinstance(error, BackfleetError) else error_line(error)
     return text.rstrip(".")
 
 
 def price_frame(bars: Bars) -> pd.DataFrame:
-    """High, low, close and scale by local time, of what can be traded from the job's start on."""
+    """Return high, low, close and scale of tradable bars from the job's start on, by local time."""
     import pandas as pd
 
     zone = bars.timezone
+    # Nanoseconds since the epoch in UTC become local times without a zone.
     index = pd.DatetimeIndex(bars.time.view("M8[ns]"), tz="UTC").tz_convert(zone).tz_localize(None)
     scale = bars.seen_scale
     columns = {"high": bars.high, "low": bars.low, "close": bars.close, "scale": scale}
+    # Strategies neither trade in warm-up bars nor in bars of a halt.
     shown = bars.tradable & (np.arange(len(bars)) >= bars.warmup)
     return pd.DataFrame(columns, index=index)[shown]

@@ -64,7 +64,7 @@ def closed_trades(trades: pd.DataFrame) -> pd.DataFrame:
 
 
 def trades_table(manifest: Manifest, trades: pd.DataFrame) -> Mapping[str, Any]:
-    """All trades, for the page's script."""
+    """Return all trades, for the page's script."""
     frame = trades.assign(
         number=range(len(trades)),
         opened=_moments(manifest, trades["opened"]),
@@ -74,7 +74,7 @@ def trades_table(manifest: Manifest, trades: pd.DataFrame) -> Mapping[str, Any]:
 
 
 def orders_table(manifest: Manifest, orders: pd.DataFrame) -> Mapping[str, Any]:
-    """All orders, for the page's script."""
+    """Return all orders, for the page's script."""
     frame = orders.assign(
         created=_moments(manifest, orders["created"]),
         closed=_moments(manifest, orders["closed"]),
@@ -84,10 +84,11 @@ def orders_table(manifest: Manifest, orders: pd.DataFrame) -> Mapping[str, Any]:
 
 
 def analyzers_table(analyzers: pd.DataFrame) -> Mapping[str, Any]:
-    """The tables of analyzers, for the page's script; a column without content is left out."""
+    """Return the tables of analyzers, for the page's script, without empty columns."""
     frame = analyzers.assign(
         number=range(len(analyzers)), local_time=_local_texts(analyzers["local_time"])
     )
+    # Most analyzers fill only some of the columns that describe the place of a value.
     used = {
         "key": bool((frame["key"] != "").any()),
         "row": bool(frame["row"].any()),
@@ -98,7 +99,7 @@ def analyzers_table(analyzers: pd.DataFrame) -> Mapping[str, Any]:
 
 
 def rejections(orders: pd.DataFrame) -> Sequence[tuple[str, int, float]]:
-    """Why orders were rejected, how many, and their part of all orders; the commonest first."""
+    """Return each reason of rejections with its count and share of all orders, by frequency."""
     counts = orders["reason"].value_counts()
     return [
         (_why(reason) or "", int(count), int(count) / len(orders))
@@ -113,6 +114,7 @@ def _headings(headings: Sequence[Heading], manifest: Manifest) -> Sequence[Headi
 
 
 def _why(reason: object) -> str | None:
+    # None for an order that was not rejected.
     return REJECTIONS.get(RejectReason[str(reason).upper()])
 
 
@@ -121,7 +123,7 @@ def _moments(manifest: Manifest, times: pd.Series) -> pd.Series:
 
 
 def _local_texts(times: pd.Series) -> pd.Series:
-    """Local times as text that sorts; without a time of day where it is always midnight."""
+    """Return local times as text that sorts, without a time of day if it is always midnight."""
     daily = bool((times.dropna() == times.dropna().dt.normalize()).all())
     texts: pd.Series = times.dt.strftime("%Y-%m-%d" if daily else "%Y-%m-%d %H:%M:%S")
     return texts

@@ -112,6 +112,7 @@ def _figures(verdict: RunVerdict) -> Mapping[str, go.Figure]:
     shown = verdict.best_point if isinstance(verdict.best_point, Verdict) else verdict.best_task
     evidence, moments, counted = shown.evidence, shown.evidence.moments, shown.counted
     if isinstance(moments, Moments) and isinstance(counted, Deflated) and evidence.spread:
+        # Moments and luck are per session, and the figures per year.
         scale, luck = annualize(1.0, evidence.periods), counted.luck
         curve = draw.LuckCurve(
             luck.trials, evidence.spread * scale, luck.mean * scale, luck.mark * scale
@@ -134,6 +135,7 @@ def _bars(verdict: RunVerdict) -> Iterator[Bar]:
     from backfleet.report.figures.verdict import Bar
 
     verdicts = {"best task": verdict.best_task, "best point": verdict.best_point}
+    # A run of one symbol has one task per point, and one verdict for both.
     if verdict.best_point is verdict.best_task:
         del verdicts["best task"]
     for name, one in verdicts.items():
@@ -144,6 +146,7 @@ def _bars(verdict: RunVerdict) -> Iterator[Bar]:
         if isinstance(moments, Moments) and isinstance(interval, Interval):
             scale = annualize(1.0, evidence.periods)
             luck = None
+            # The best of one trial is that trial, so there is no luck of a choice.
             if isinstance(counted, Deflated) and counted.luck.trials > 1:
                 luck = counted.luck.mean * scale
             yield Bar(name, moments.sharpe * scale, interval.low, interval.high, luck)
@@ -160,6 +163,7 @@ def _rows(symbols: SymbolVerdicts) -> list[SymbolRow]:
         verdict.counted.probability if isinstance(verdict.counted, Deflated) else 0.0
         for verdict in symbols.verdicts
     ]
+    # By the adjusted p-value, which is NaN for what is no test, then by the higher probability.
     order = np.lexsort((-np.array(probability), symbols.adjusted))[:MAX_SYMBOLS]
     return [_row(symbols.verdicts[place], float(symbols.adjusted[place])) for place in order]
 

@@ -23,7 +23,9 @@ from backfleet.store.records import warn_of_damage
 
 __all__ = ["ChunkIndex", "Counts", "chunk_listing"]
 
+# The slash keeps other folders whose names begin alike out of the listing.
 FOLDER = "chunks/"
+# Threads: a read from S3 mostly waits.
 READERS = 8
 READ_AHEAD = 16
 """Chunks that are read before they are asked for."""
@@ -70,6 +72,8 @@ class Counts:
 
 def chunk_listing(store: Store) -> str:
     """Return a hash that changes when any chunk comes; no chunk is read for it."""
+    # Chunks are never replaced, so key and size identify them; versions differ between copies of a
+    # store.
     entries = (f"{entry.key} {entry.size}" for entry in store.list(FOLDER))
     return hashlib.sha256("\n".join(entries).encode()).hexdigest()
 
@@ -88,9 +92,13 @@ class ChunkIndex:
     def __init__(self, store: Store, manifest: Manifest) -> None:
         self._store = store
         self.manifest = manifest
+        # (chunk, generation) to its header, or to None if it is damaged: none is read twice.
         self._seen: dict[tuple[int, int], ChunkHeader | None] = {}
-        self._found: dict[int, ChunkHeader] = {}
+        # Chunk to the header of its highest valid generation.
+        self._headers: dict[int, ChunkHeader] = {}
+        # The headers do not tell: a run can have no chunk yet.
         self._is_read = False
+        # None after every change of the headers.
         self._counts: Counts | None = None
         self.listed = 0
 
@@ -113,16 +121,18 @@ class ChunkIndex:
         self._is_read = True
         for key, header in zip(fresh, self._read(fresh), strict=True):
             if isinstance(header, CorruptObject):
+                # Remembered, so that it is reported once and its key counts as taken.
                 self._seen[key] = None
                 damage[key[0]] = header
                 continue
             self._seen[key] = header
-            known = self._found.get(header.chunk)
+            known = self._headers.get(header.chunk)
             if known is None or known.generation < header.generation:
                 self._counts = None
-                self._found[header.chunk] = header
+                self._headers[header.chunk] = header
                 came.append(header)
-        self._warn([damage[chunk] for chunk in sorted(damage) if chunk not in self._found])
+        # After all headers: a later generation may be valid.
+        self._warn([damage[chunk] for chunk in sorted(damage) if chunk not in self._headers])
         return came
 
     def _warn(self, damage: Sequence[CorruptObject]) -> None:
@@ -136,14 +146,14 @@ class ChunkIndex:
     def _valid(self) -> Mapping[int, ChunkHeader]:
         if not self._is_read:
             self.refresh()
-        return self._found
+        return self._headers
 
     def __getitem__(self, chunk: int) -> ChunkHeader | None:
-        """The header of a chunk; None while it is missing."""
+        """Return the header of a chunk; None while it is missing."""
         return self._valid.get(chunk)
 
     def headers(self) -> list[ChunkHeader]:
-        """Of all chunks there are, in their order."""
+        """Return the headers of all chunks that the run has so far, in the order of the tasks."""
         return [self._valid[chunk] for chunk in sorted(self._valid)]
 
     def undeclared_files(self) -> list[UndeclaredFile]:
@@ -172,17 +182,20 @@ class ChunkIndex:
         return len(self._valid) == len(self.manifest.chunks)
 
     def missing(self) -> list[tuple[int, int]]:
-        """(chunk, generation to write) of all chunks without a valid one."""
+        """Return the missing chunks, each as (chunk, generation to write)."""
         chunks = range(len(self.manifest.chunks))
         return self._next([chunk for chunk in chunks if chunk not in self._valid])
 
     def retryable(self) -> list[tuple[int, int]]:
-        """(chunk, generation to write) of all chunks that hold errors worth another try."""
+        """Return the chunks with retryable errors, each as (chunk, generation to write)."""
         return self._next([header.chunk for header in self.headers() if header.retryable])
 
     def damaged(self) -> list[tuple[int, int]]:
-        """(chunk, generation to write) of all chunks that are altered, or of which a detail is
-        missing or altered; to know it, all chunks and details are read."""
+        """Return the damaged chunks, each as (chunk, generation to write).
+
+        Damaged means that the chunk is altered, or a detail of it is altered or missing. All chunks
+        and details are read.
+        """
         headers = self.headers()
         with ThreadPoolExecutor(READERS) as readers:
             sound = list(readers.map(self._is_sound, headers))
@@ -197,13 +210,14 @@ class ChunkIndex:
         return all(is_sound_blob(self._store, digest) for digest in header.blobs.values())
 
     def _next(self, chunks: Iterable[int]) -> list[tuple[int, int]]:
-        # The keys of damaged generations are taken, too.
+        # The highest generation of each chunk, also of damaged ones: their keys are taken.
         newest: dict[int, int] = {}
         for chunk, generation in self._seen:
             newest[chunk] = max(generation, newest.get(chunk, -1))
         return [(chunk, newest.get(chunk, -1) + 1) for chunk in chunks]
 
     def _read(self, keys: list[tuple[int, int]]) -> Iterator[ChunkHeader | CorruptObject]:
+        # Starting threads takes longer than a few reads.
         if len(keys) < READERS:
             yield from map(self._header, keys)
             return
@@ -218,6 +232,8 @@ class ChunkIndex:
             return error
         except ObjectMissing as error:
             return CorruptObject(str(error))
+        # A header with a valid checksum can still belong to another run, or to another division
+        # into chunks.
         grid = self.manifest.chunks
         is_of_run = header.run_id == self.manifest.run_id and header.chunk < len(grid)
         if (
@@ -229,16 +245,29 @@ class ChunkIndex:
         return header
 
     def chunks(self) -> Iterator[Chunk]:
-        """Of all chunks there are, header and rows, in their order. Raises CorruptObject."""
+        """Yield all chunks that the run has so far, in the order of the tasks.
+
+        Raises CorruptObject.
+        """
         ahead: deque[Future[Chunk]] = deque()
+        # A bounded number of chunks is in flight, so memory does not grow with the run.
         with ThreadPoolExecutor(READERS) as readers:
             for header in self.headers():
                 key = (header.chunk, header.generation)
                 ahead.append(readers.submit(self._chunk, key))
+                # The oldest first, which keeps the order of the tasks.
                 if len(ahead) > READ_AHEAD:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()
+
+    def read(self, chunk: int) -> Chunk | None:
+        """Return the header and the rows of a chunk; None while it is missing.
+
+        Raises CorruptObject.
+        """
+        header = self[chunk]
+        return None if header is None else self._chunk((chunk, header.generation))
 
     def _chunk(self, key: tuple[int, int]) -> Chunk:
         try:

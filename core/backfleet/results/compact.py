@@ -38,6 +38,7 @@ SORTED_ROWS = 500_000
 """Sorted rows that are in memory at a time. Each time, all columns are unpacked again."""
 
 _MADE_FROM = b"backfleet.made_from"
+# As long as the mark, so that writing the mark moves no byte of the file.
 _BLANK = b"0" * 64
 _MARK = re.compile(_MADE_FROM + rb".{1,8}?([0-9a-f]{64})", re.DOTALL)
 """The mark in the footer, behind its name and the bytes that give its length."""
@@ -48,17 +49,22 @@ def compact(store: Store, chunk_index: ChunkIndex) -> None:
 
     Nothing is written by whoever cannot read the run's key. Raises CorruptObject, StoreError.
     """
+    # A mark without the key would not be accepted by anyone who has it.
     if store.seals.is_denied():
         return
     is_large = chunk_index.manifest.tasks > MAX_FILE_TASKS
     write = write_partitions if is_large else _write_file
     listing = chunk_index.listing()
     tables = tables_of(chunk_index)
+    # A complete run has at least one chunk.
     first = next(tables)
     try:
         # As a rule the columns of the first chunk are those of all.
         write(store, listing, chain([first], tables), first.schema)
     except OtherColumns:
+        # A later chunk has other columns, such as those of a strategy that reports a number only
+        # sometimes. All chunks are read once more for their columns, because they have not been
+        # kept in memory.
         columns = common_columns(table.schema for table in tables_of(chunk_index))
         write(store, listing, tables_of(chunk_index), columns)
 
@@ -77,6 +83,7 @@ def _encoded(tables: Iterable[pa.Table], schema: pa.Schema) -> bytes:
     with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
         for rows in row_groups(tables, schema):
             writer.write_table(rows.replace_schema_metadata(None))
+        # Written with the footer, behind all pages.
         writer.add_key_value_metadata({_MADE_FROM: _BLANK})
     return sink.getvalue()
 
@@ -84,6 +91,7 @@ def _encoded(tables: Iterable[pa.Table], schema: pa.Schema) -> bytes:
 def is_current(store: Store, listing: str) -> bool:
     """Whether the file is there, unaltered, and made from the chunks of this listing."""
     try:
+        # The listing does not tell which of the two layouts a run has.
         if _opened(store, listing) is not None:
             return True
     except _UNREADABLE:
@@ -94,13 +102,17 @@ def is_current(store: Store, listing: str) -> bool:
 def read_compacted(
     store: Store, listing: str, columns: Sequence[str] | None = None
 ) -> pa.Table | None:
-    """The table of the file or files, or some of its columns; None where they are missing, damaged,
-    or made from other chunks than those of this `ChunkIndex.listing()`."""
+    """Return the table of the file or files, or some of its columns.
+
+    None if they are missing, damaged, or made from other chunks than those of this
+    `ChunkIndex.listing()`.
+    """
     names = None if columns is None else list(columns)
     try:
         file = _opened(store, listing)
         return None if file is None else file.read(names).replace_schema_metadata(None)
     except ObjectMissing:
+        # A large run has no single file.
         partitions = open_partitions(store, listing)
     except _UNREADABLE:
         return None
@@ -156,6 +168,7 @@ def _sorted_file(
 ) -> pa.RecordBatchReader:
     """Read one column after the other for some rows at a time, so that little is in memory."""
     names = _checked_names(columns, order, file.file.schema_arrow.names)
+    # Once for all columns: reading them one by one checks only the size of each.
     file.check(names)
     positions = sorted_indices(file.read([order.column, "task"]), order)
     count = len(positions) if limit is None else min(limit, len(positions))
@@ -167,6 +180,7 @@ def _sorted_file(
             # Arrow keeps the memory in which it has unpacked the columns.
             pa.default_memory_pool().release_unused()
             yield from pa.table(columns, names=names).to_batches()
+            # While the generator is suspended, the variable would keep the columns of this round.
             del columns
 
     schema = pa.schema([file.file.schema_arrow.field(name) for name in names])
@@ -182,6 +196,7 @@ def _sorted_partitions(
         return None
     try:
         names = _checked_names(columns, order, partitions.schema.names)
+        # Two columns of all rows are small enough; the others are read only for the chosen rows.
         keys = partitions.read(list(dict.fromkeys([order.column, "task"])))
         chosen = sorted_indices(keys, order)
         del keys
@@ -202,7 +217,7 @@ _UNREADABLE = (ObjectMissing, CorruptObject, OSError, ValueError, pa.ArrowExcept
 
 
 def _opened(store: Store, listing: str) -> BoundedParquet | None:
-    """The file; None where it was altered, or made from other chunks. Raises `_UNREADABLE`."""
+    """Return the file; None if it was altered, or made from other chunks. Raises `_UNREADABLE`."""
     content = store.read(RESULTS)
     start = _find_mark(content)
     mark = content[start : start + len(_BLANK)]
@@ -213,6 +228,7 @@ def _opened(store: Store, listing: str) -> BoundedParquet | None:
 
 def _find_mark(content: bytes) -> int:
     """Return where the mark begins, near the end of the file. Raises ValueError without one."""
+    # The footer is at the end. A text in a row may contain the name of the mark, too.
     match = _MARK.search(content, content.rindex(_MADE_FROM))
     if match is None:
         raise ValueError("the file has no mark")
@@ -226,6 +242,7 @@ def _mark(store: Store, listing: str, content: bytes, start: int) -> bytes:
     """
     digest = hashlib.sha256(f"{listing}\n".encode())
     whole = memoryview(content)
+    # A memoryview: slices of bytes would copy the file.
     digest.update(whole[:start])
     digest.update(whole[start + len(_BLANK) :])
     return store.seals.mac(digest.digest()).encode()

@@ -19,6 +19,7 @@ from backfleet.store.plain_json import to_plain
 
 __all__ = ["Comparison", "ConfigDifference", "MetricPair", "compare_runs", "setup_diff"]
 
+# Leaders per run in a comparison.
 BEST = 5
 
 
@@ -131,12 +132,17 @@ def setup_diff(first: RunRows, second: RunRows) -> Sequence[str]:
 
 
 def _setup(run: RunRows) -> Mapping[str, Any]:
+    # Flat, so that a difference deep in a source's options has a path of its own, such as
+    # `broker.cash`.
     return dict(_flat(to_plain(run.manifest.identity)))
 
 
 def _pair(pairs: pa.Table, metric: str) -> MetricPair:
     a, b = f'"a_{metric}"', f'"b_{metric}"'
     pair = join_tables(
+        # Means only of tasks in which both runs have the metric, otherwise they are not comparable.
+        # Rows have null instead of NaN, which `IS DISTINCT FROM` counts as a difference from any
+        # value and `<>` ignores.
         f"""SELECT avg({a}) FILTER ({b} IS NOT NULL) AS first,
                    avg({b}) FILTER ({a} IS NOT NULL) AS second,
                    count(*) FILTER ({a} IS DISTINCT FROM {b}) AS differing,
@@ -158,6 +164,7 @@ def _best(run: RunRows) -> Sequence[Mapping[str, Any]]:
     if run.all_rows is None:
         board = leaders_of(run.rows, run.manifest, Ranking(by="task"), BEST)
     else:
+        # The rows in memory are a sample; the best of a large run are found among all of its rows.
         metric = run.all_rows.metric(None)
         ranking = Ranking(metric, by="task")
         needed = list(dict.fromkeys([*columns, *ranking_columns(metric)]))
@@ -169,14 +176,16 @@ def _best(run: RunRows) -> Sequence[Mapping[str, Any]]:
 def _config_differences(
     left: Mapping[str, Any], right: Mapping[str, Any]
 ) -> Iterator[ConfigDifference]:
+    # The keys of both sides, once each, in the order of the identity.
     for key in dict.fromkeys([*left, *right]):
         if left.get(key) != right.get(key):
             yield ConfigDifference(key, left.get(key), right.get(key))
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of nested objects by their dotted paths; components of a list by their names."""
+    """Yield the leaves of nested objects by their dotted paths; those in lists by their names."""
     if path == "points.axes":
+        # A list of pairs, which keeps their order. A parameter with one value reads as in a job.
         for name, values in value:
             yield f"params.{name}", values[0] if len(values) == 1 else values
     elif isinstance(value, Mapping):
@@ -184,6 +193,8 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(item, f"{path}.{name}" if path else name)
     elif isinstance(value, (list, tuple)) and any(isinstance(item, Mapping) for item in value):
         for number, item in enumerate(value):
+            # Names instead of positions, so that an additional symbol or plugin does not change all
+            # keys behind it.
             names = item if isinstance(item, Mapping) else {}
             yield from _flat(item, f"{path}.{names.get('name', names.get('symbol', number))}")
     else:

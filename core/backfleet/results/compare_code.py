@@ -31,12 +31,14 @@ class SourceComparison:
 
 def compare_sources(first: RunRows, second: RunRows) -> SourceComparison:
     """Compare the code of two runs. No code is run. Raises StoreError."""
+    # Equal hashes mean equal code; nothing is read from the stores.
     if _codes(first) == _codes(second):
         return SourceComparison((), ())
     problems: list[str] = []
     left, right = _read(first, problems), _read(second, problems)
     if left is None or right is None:
         return SourceComparison((), problems)
+    # Packages that both runs have are equal, so only the others are unpacked.
     same = {p.sha256 for p in left.packages} & {p.sha256 for p in right.packages}
     try:
         before = kept_sources(first.store, left, same)
@@ -44,6 +46,7 @@ def compare_sources(first: RunRows, second: RunRows) -> SourceComparison:
     except PluginError as error:
         return SourceComparison((), [*problems, str(error)])
     diff = diff_sources(before, after, (first.manifest.run_id, second.manifest.run_id))
+    # The hashes differ, so there must be a difference.
     if not diff and not problems:
         problems.append(_unexplained(first, second))
     return SourceComparison(diff, problems)
@@ -53,6 +56,7 @@ def _codes(run: RunRows) -> Sequence[str]:
     """Return the hashes of the strategy and of the plugins, without backfleet's own."""
     identity = run.manifest.identity
     components = (component for _, component in identity.components())
+    # A set: one package can provide several components.
     plugins = {p.code for p in components if not p.target.startswith("backfleet.")}
     return [identity.strategy.code, *sorted(plugins)]
 

@@ -71,6 +71,9 @@ def read_mean_returns(store: Store, manifest: Manifest, chunk_index: ChunkIndex)
     Weights are reset daily. A symbol that has no return on a day is absent from the mean. Raises
     CorruptObject, ObjectMissing.
     """
+    # One row per calendar day between the first and the last session of all symbols, so that a
+    # day's row follows from its distance to the first; days without a session are dropped at the
+    # end.
     first = min(np.datetime64(symbol.first, "D") for symbol in manifest.symbols)
     last = max(np.datetime64(symbol.last, "D") for symbol in manifest.symbols)
     calendar = int((last - first).astype(int)) + 1
@@ -78,13 +81,16 @@ def read_mean_returns(store: Store, manifest: Manifest, chunk_index: ChunkIndex)
     symbols = 0
     for series in read_symbol_returns(store, manifest, chunk_index):
         at = (series.days - first).astype(np.int64)
+        # Numbers below 0 would silently be counted from the end.
         if len(at) and not 0 <= at.min() <= at.max() < calendar:
             raise CorruptObject(f"the equity of {series.symbol} is not of the planned sessions")
         totals[at] += series.returns
+        # A symbol has each day once, so plain indexing adds correctly.
         counts[at] += 1
         # A point that lacks a symbol is missing on all days, not only on those of the symbol.
         totals[:, np.isnan(series.returns).any(axis=0)] = np.nan
         symbols += 1
+    # A symbol without any result was not yielded, and all points lack it.
     if symbols * len(manifest.points) < manifest.tasks:
         totals[:] = np.nan
     is_session = counts > 0
@@ -102,6 +108,8 @@ def read_window_returns(
     """
     points, cash = len(manifest.base_points), manifest.broker.cash
     for number, series in _by_symbol(store, manifest, chunk_index, points, cash):
+        # A symbol has the tasks of all base points in the first window, then those in the second:
+        # number = symbol * windows + window.
         yield number % len(manifest.windows), series
 
 
@@ -121,14 +129,18 @@ def _by_symbol(
         Value before the first session, which then has a return; None if it has none.
     """
     accounts = _accounts(store, manifest, chunk_index)
+    # The accounts come in the order of the tasks, so those of a group are consecutive, also across
+    # chunks.
     for number, tasks in groupby(accounts, lambda account: account.task // points):
         first = next(tasks)
         days = first.days[1:] if cash is None else first.days
+        # NaN stays for tasks that failed, which have no account.
         returns = np.full((len(days), points), np.nan)
         for account in chain([first], tasks):
             if not np.array_equal(account.days, first.days):
                 raise CorruptObject(f"task {account.task} has other sessions than its symbol")
             values = account.closes if cash is None else np.append(cash, account.closes)
+            # A return on a value of 0 or below has no meaning.
             if (values > 0).all():
                 returns[:, account.task % points] = values[1:] / values[:-1] - 1.0
         yield number, DailyReturns(days, returns, manifest.task(first.task).name)
@@ -150,10 +162,12 @@ def _accounts(store: Store, manifest: Manifest, chunk_index: ChunkIndex) -> Iter
         table = read_details(store, header.blobs, "equity")
         tasks, days = tasks_of(table, header), local_days(table["time"], zone)
         values = table["value"].to_numpy()
+        # The records of a task are consecutive: its rows are from one border to the next.
         borders = [0, *(np.flatnonzero(np.diff(tasks)) + 1).tolist(), len(tasks)]
         for start, end in pairwise(borders):
             if start < end:
                 part = days[start:end]
+                # Intraday bars have several values per session; its last one counts.
                 is_last = np.append(part[1:] != part[:-1], True)
                 yield _Account(int(tasks[start]), part[is_last], values[start:end][is_last])
 
@@ -168,5 +182,6 @@ def tasks_of(table: pa.Table, header: ChunkHeader) -> Ints:
 
 def local_days(times: pa.ChunkedArray, zone: str) -> Days:
     """Return the session of each time: the day in the data's time zone."""
+    # Local times have no time zone, so cutting them to days gives local days.
     days: Days = local_times(times, zone).to_numpy().astype("datetime64[D]")
     return days

@@ -38,6 +38,7 @@ class DailyEvents:
     store: Store
     manifest: Manifest
     chunk_index: ChunkIndex
+    # Name of a table to the key of its chunk and its records: the chunk that was read last.
     _last: dict[str, tuple[str, pa.Table]] = field(default_factory=dict, repr=False)
 
     def trades(self, days: Days, symbol: str | None) -> Floats:
@@ -65,15 +66,21 @@ class DailyEvents:
         sums = np.zeros((len(days), len(self.manifest.points)))
         tasks = self._tasks(symbol)
         for header in self.chunk_index.headers():
+            # The ranges of tasks do not overlap.
             if not (header.first < tasks.stop and tasks.start < header.first + header.count):
                 continue
             table = self._table(header, name)
             numbers = tasks_of(table, header)
             dates = local_days(table[TIMES[name]], self.manifest.identity.data.timezone)
+            # 1 per record counts the trades.
             values = table["commission"].to_numpy() if name == "fills" else np.ones(len(table))
+            # `searchsorted` also gives days that are not in `days` a place, so they are removed
+            # before.
             is_counted = (numbers >= tasks.start) & (numbers < tasks.stop) & np.isin(dates, days)
             at = np.searchsorted(days, dates[is_counted])
             points = numbers[is_counted] % len(self.manifest.points)
+            # Unlike `sums[at, points] +=`, this adds every record where several have the same day
+            # and point.
             np.add.at(sums, (at, points), values[is_counted])
         return sums
 
@@ -82,6 +89,7 @@ class DailyEvents:
         key, table = self._last.get(name, ("", None))
         if key != header.key:
             table = read_details(self.store, header.blobs, name)
+            # A trade that is open at the end of the data has no closing time.
             table = table.filter(pc.is_valid(table[TIMES[name]]))
             self._last[name] = header.key, table
         return table

@@ -50,9 +50,11 @@ def read_point_series(store: Store, manifest: Manifest, chunk_index: ChunkIndex)
     """
     totals = _Totals(len(manifest.points))
     limits = _day_limits(manifest)
+    # In the order of the chunks, because the order of additions decides the last bits of the sums.
     for chunk in range(len(manifest.chunks)):
         header = chunk_index[chunk]
         if header is None:
+            # All points of a missing chunk's tasks lack a symbol.
             totals.leave_out(np.arange(manifest.chunks[chunk].start, manifest.chunks[chunk].stop))
         else:
             totals.add(_read(store, manifest, header, limits))
@@ -77,6 +79,8 @@ def _read(
     if not sums.is_complete():
         raise CorruptObject(f"the returns of {store.url}/{header.key} are those of other tasks")
     # A plugin can change the dates of bars.
+    # Dates are ascending, so the first and the last one tell. Without this bound, a forged file
+    # could ask for a matrix of points by millions of dates.
     if len(sums.dates) and not manifest.identity.plugins:
         first, last = limits
         if sums.dates[0] < first or sums.dates[-1] > last:
@@ -95,10 +99,12 @@ class _Totals:
         self._days = np.empty(0, np.int64)
         self._totals = np.empty((points, 0))
         self._counts: Indices = np.empty(0, np.int64)
+        # True until a task of the point turns out to have no returns.
         self._is_whole = np.ones(points, np.bool_)
         self._last_symbol, self._last_calendar = -1, np.empty(0, np.int64)
 
     def add(self, sums: DateSums) -> None:
+        # From here on, `self._days` contains the dates of this chunk.
         self._widen(sums.dates)
         places = np.searchsorted(self._days, sums.dates)
         for symbol in sorted(sums.calendars):
@@ -110,6 +116,8 @@ class _Totals:
     def _count(self, symbol: int, calendar: Indices) -> None:
         """Count a symbol on its dates, once if its points are in several consecutive chunks."""
         fresh = calendar
+        # A chunk that holds some points of a symbol has the symbol's calendar too, and the next
+        # chunk has it again.
         if symbol == self._last_symbol:
             fresh = np.setdiff1d(calendar, self._last_calendar)
             calendar = np.union1d(self._last_calendar, calendar)
@@ -121,10 +129,13 @@ class _Totals:
         self._is_whole[tasks % self._points] = False
 
     def series(self) -> PointSeries:
+        # In place, because the array is as large as all series. No count is 0: every date comes
+        # from the calendar of a symbol.
         self._totals /= self._counts
         return PointSeries(self._days, self._totals, self._is_whole)
 
     def _widen(self, dates: Indices) -> None:
+        # The usual case after the first chunk, in which nothing is copied.
         if np.array_equal(dates, self._days):
             return
         days = np.union1d(self._days, dates)

@@ -40,11 +40,12 @@ LOCAL_NAMES = {
 def read_detail(
     store: Store, manifest: Manifest, chunk_index: ChunkIndex, name: str, task: int
 ) -> pd.DataFrame:
-    """The table `name` of a task; empty for a task that failed.
+    """Return the table `name` of a task; empty for a task that failed.
 
     Raises IndexError, RunNotFound, CorruptObject.
     """
     symbols = [symbol.name for symbol in manifest.task(task).symbols]
+    # A chunk has the records of many tasks, and its header names the blobs of their tables.
     header = chunk_index[manifest.chunks.chunk_of(task)]
     if header is None:
         raise RunNotFound(
@@ -57,6 +58,8 @@ def read_detail(
     frame: pd.DataFrame = _with_derived_columns(table, manifest).to_pandas()
     if "symbol" in frame:
         _check_positions(frame["symbol"].to_numpy(), len(symbols))
+        # Stored as the position among the task's symbols, of which there is one unless it is a
+        # portfolio.
         frame["symbol"] = [symbols[position] for position in frame["symbol"]]
     return frame.reset_index(drop=True)
 
@@ -64,19 +67,24 @@ def read_detail(
 def read_all_details(
     store: Store, manifest: Manifest, chunk_index: ChunkIndex, name: str
 ) -> pa.Table:
-    """The table `name` of all tasks that have a result, with a column `task` and symbols' names.
+    """Return the table `name` of all tasks that have a result.
 
-    Raises RunNotFound where the run keeps no details, CorruptObject.
+    It has a column `task`, and names of symbols instead of their positions. Raises RunNotFound if
+    the run keeps no details, CorruptObject.
     """
     headers = chunk_index.headers()
     if any(name not in header.blobs for header in headers):
         raise _no_details(manifest, name)
     tables = [read_details(store, header.blobs, name) for header in headers]
+    # The empty table gives the columns of a run without chunks. Words such as a side are stored
+    # with a dictionary per chunk, and one table needs one dictionary.
     table = pa.concat_tables([detail_tables([], [name])[name], *tables]).unify_dictionaries()
     table = _with_derived_columns(table, manifest)
     if "symbol" not in table.column_names:
         return table
     names = np.array([symbol.name for symbol in manifest.symbols], dtype=object)
+    # In a portfolio the stored position is that of the run's symbols; otherwise the symbol follows
+    # from the task.
     positions = table.column("symbol" if manifest.is_portfolio else "task").to_numpy()
     at = positions if manifest.is_portfolio else positions // len(manifest.points)
     _check_positions(at, len(names))
@@ -96,6 +104,7 @@ def _derived_columns(table: pa.Table, zone: str) -> Iterator[tuple[str, Any]]:
         if name in LOCAL_NAMES:
             local = local_times(column, zone)
             if needs_session:
+                # Not safe: the cast cuts the time of day off.
                 yield "session", local.cast(pa.date32(), safe=False)
                 needs_session = False
             yield name, column
@@ -109,9 +118,11 @@ def _derived_columns(table: pa.Table, zone: str) -> Iterator[tuple[str, Any]]:
             yield name, pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
         else:
             yield name, column
+    # Only trades have this column, the maximum adverse excursion.
     if "mae" in table.column_names:
         yield "side", pc.if_else(pc.greater(table["size"], 0.0), "long", "short")
         cost = pc.multiply(pc.abs(table["size"]), table["price"])
+        # An open trade has no final result, so no return.
         is_open = pc.is_null(table["closed"])
         result = pc.divide(table["pnl_net"], cost)
         yield "return", pc.if_else(is_open, pa.scalar(None, pa.float64()), result)
@@ -119,6 +130,7 @@ def _derived_columns(table: pa.Table, zone: str) -> Iterator[tuple[str, Any]]:
 
 def local_times(times: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
     """Return what clocks in a time zone show at some times in UTC."""
+    # The cast changes the zone and not the instant; the result is a wall time without a zone.
     return pc.local_timestamp(times.cast(pa.timestamp("ns", tz=zone)))
 
 

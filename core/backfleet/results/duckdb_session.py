@@ -28,12 +28,17 @@ def open_session(memory: int | None = None) -> Any:
     `memory` bounds what DuckDB accounts for, in bytes. Without it, the SQL must be our own.
     """
     config: dict[str, Any] = {
+        # No files, no network, no ATTACH, no COPY.
         "enable_external_access": "false",
+        # Otherwise an unknown table name is looked for among the Python variables of our frames.
         "python_enable_replacements": "false",
+        # Secrets in the user's home folder would be loaded.
         "allow_persistent_secrets": "false",
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
+        # No statement can change these settings.
         "lock_configuration": "true",
+        # A query that exceeds its memory fails instead of filling the disk.
         "temp_directory": "",
     }
     if memory is not None:
@@ -47,12 +52,16 @@ def select(connection: Any, sql: str, names: Collection[str], load: Callable[[st
 
     Raises NotOneSelect, duckdb.Error.
     """
+    # Parsed before anything runs: `sql` would execute the first of two statements.
     _check_statement(connection.extract_statements(sql))
     unloaded = set(names)
     # DuckDB names only the first table that is missing.
     while (name := _missing_table(connection, sql)) in unloaded:
+        # A name that is unknown or registered already ends the loop, and `sql` below raises its
+        # error.
         unloaded.remove(name)
         connection.register(name, load(name))
+    # Binds the names of the statement; nothing is computed until its rows are read.
     return connection.sql(sql)
 
 
@@ -70,6 +79,8 @@ def _missing_table(connection: Any, sql: str) -> str | None:
         connection.sql(sql)
     except duckdb.CatalogException as error:
         unknown = UNKNOWN_TABLE.search(str(error))
+        # SQL does not distinguish case, and our names are in lower case. None stands for other
+        # missing things, such as functions.
         return unknown[1].lower() if unknown else None
     return None
 

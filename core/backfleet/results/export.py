@@ -53,7 +53,8 @@ def _batches(rows: Rows) -> Iterator[pa.RecordBatch]:
 def _csv(rows: Rows, stream: BinaryIO) -> None:
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(rows.schema.names)
+    # A strategy, or whoever wrote a store, chooses names of columns, too.
+    writer.writerow(map(_csv_cell, rows.schema.names))
     for batch in _batches(rows):
         columns = [python_values(column) for column in batch.columns]
         writer.writerows([_csv_cell(value) for value in row] for row in zip(*columns, strict=True))
@@ -63,6 +64,7 @@ def _csv(rows: Rows, stream: BinaryIO) -> None:
 
 def _csv_cell(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(FORMULA):
+        # With an apostrophe in front, a spreadsheet takes the cell as text.
         return f"'{value}"
     return _finite(value)
 
@@ -80,13 +82,21 @@ def _json(rows: Rows, stream: BinaryIO) -> None:
 
 
 def _finite(value: Any) -> Any:
-    """Return None for NaN and infinity: JSON has no NaN, and readers of CSV disagree about it."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    """Return a value with None for NaN and infinity, also inside of the lists and objects that SQL
+    makes: JSON has no NaN, and readers of CSV disagree about it."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    return value
 
 
 def _plain(value: Any) -> Any:
     """Convert types of query results that JSON lacks."""
     if isinstance(value, Decimal):
+        # DuckDB sums whole numbers to a HUGEINT, which Arrow returns as a decimal.
         return int(value) if value == value.to_integral_value() else float(value)
     return str(value)
 

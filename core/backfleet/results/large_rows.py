@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from backfleet.chunks.arrow import nullable_floats, task_numbers
 from backfleet.job.points import Points
-from backfleet.results.assemble import no_rows, stack, tables_of
+from backfleet.results.assemble import conform, no_rows, stack, tables_of
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.results.leaderboard import (
     DEFAULT_METRICS,
@@ -64,9 +65,11 @@ def sample_points(points: Points, names: Sequence[str], tasks: int) -> Bools:
     numbers = np.zeros(len(points), np.uint64)
     for name in names:
         codes, values = points.coded(name)
+        # Each distinct value is hashed once, and numpy's whole numbers wrap around on overflow.
         numbers += np.array([_hash_of(value) for value in values], np.uint64)[codes]
         _mix(numbers)
-    limit = int(min(1.0, MAX_SAMPLE_TASKS / tasks) * (2**64 - 1))
+    # The mixed numbers are uniform over 64 bits, so this share of them is up to the limit.
+    limit = min(int(MAX_SAMPLE_TASKS / tasks * 2**64), 2**64 - 1)
     # The smallest number is always within the limit, so that a sample has at least one point.
     return numbers <= np.uint64(max(limit, int(numbers.min())))
 
@@ -104,18 +107,34 @@ class LargeRows:
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Yield all rows in the order of the tasks, some at a time, in the columns that exist."""
+        # The files are columnar, so that few columns of them are read. A chunk is always read as a
+        # whole.
         partitions = current_partitions(self._store, self._chunk_index)
         if partitions is not None:
             yield from partitions.batches(columns)
             return
+        schema = None if columns is None else self._schema_of(columns)
         for table in tables_of(self._chunk_index):
-            names = table.column_names if columns is None else columns
-            yield table.select([name for name in names if name in table.column_names])
+            yield table if schema is None else conform(table, schema)
+
+    def _schema_of(self, columns: Sequence[str]) -> pa.Schema:
+        """Return the types of those of the columns that exist."""
+        schema = no_rows(self._manifest).schema
+        if not set(columns) <= set(schema.names):
+            # A strategy's own column, which single chunks may lack or have in another type.
+            schema = self._full_schema
+        return pa.schema([schema.field(name) for name in columns if name in schema.names])
+
+    @cached_property
+    def _full_schema(self) -> pa.Schema:
+        # Without a file of all rows, this reads all chunks.
+        return read_schema(self._store, self._chunk_index)
 
     def metric(self, asked: str | None) -> str:
         """Return `rank_metric` of all rows. Raises UserError."""
         if asked is not None:
-            return rank_metric(read_schema(self._store, self._chunk_index).empty_table(), asked)
+            return rank_metric(self._full_schema.empty_table(), asked)
+        # As `rank_metric` does it, but batch by batch, up to the first value.
         for name in DEFAULT_METRICS:
             if any(batch[name].null_count < len(batch) for batch in self.batches([name])):
                 return name
@@ -142,12 +161,15 @@ class LargeRows:
 
     def first_tasks(self, order: SortOrder, limit: int) -> pa.Table:
         """Return the rows that come first in an order, with all columns."""
-        keys = no_rows(self._manifest).select(list(dict.fromkeys([order.column, "task"])))
+        # The first rows so far. After each batch, the first of both are the first of all rows until
+        # there.
+        keys = self._schema_of(list(dict.fromkeys([order.column, "task"]))).empty_table()
         for batch in self.batches(keys.column_names):
             both = pa.concat_tables([keys, batch.select(keys.column_names)])
             keys = both.take(sorted_indices(both, order).slice(0, limit))
         is_chosen = np.zeros(self._manifest.tasks, np.bool_)
         is_chosen[task_numbers(keys)] = True
+        # A second pass, because only the chosen rows need all columns.
         rows = self._select(is_chosen, self._manifest.tasks)
         return rows.take(sorted_indices(rows, order))
 
@@ -158,11 +180,13 @@ class LargeRows:
         counts, results = np.zeros(size, kind), np.zeros(size, kind)
         has_row = np.zeros(size, np.bool_)
         for batch in self.batches(["task", metric, "trades"]):
+            # size is the number of points or of tasks; in the latter case the group is the task.
             groups = task_numbers(batch) % size
             has_row[groups] = True
             for name, total, count in ((metric, sums, counts), ("trades", trades, results)):
                 values = nullable_floats(batch[name])
                 is_known = ~np.isnan(values)
+                # In the order of the rows, as `leaders_of` adds them: the same bits rank both.
                 np.add.at(total, groups[is_known], values[is_known])
                 np.add.at(count, groups[is_known], 1)
         # A group without a value becomes 0 / 0, which is NaN.
@@ -178,19 +202,24 @@ class LargeRows:
         is_ranked = has_value & (means.trades >= ranking.min_trades)
         if not is_ranked.any():
             is_ranked = has_value
+        # The smallest score is the best, and groups that are not ranked come last.
         score = np.where(
             is_ranked, -means.values if not ranking.ascending else means.values, np.inf
         )
         total, ranked = int(means.has_row.sum()), int(is_ranked.sum())
         tasks = self._manifest.tasks // len(score)
+        # Enough candidates that folding equal outcomes still leaves `limit` leaders, but a bounded
+        # number of rows. A group has `tasks` rows.
         count = min(ranked, max(limit, MAX_CANDIDATE_TASKS // tasks))
         is_candidate = np.zeros(len(score), np.bool_)
         if total <= limit:
             is_candidate = means.has_row
         elif count:
+            # The `count` best in any order, without sorting millions; `leaders_of` sorts them.
             is_candidate[np.argpartition(score, count - 1)[:count]] = True
         rows = self._select(is_candidate, len(score), columns)
         board = leaders_of(rows, self._manifest, ranking, limit)
+        # The board knows only the candidates.
         return replace(board, total=total, ranked=ranked, is_complete=total <= limit)
 
     def _select(

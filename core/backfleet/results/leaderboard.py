@@ -35,6 +35,7 @@ __all__ = [
     "Ranking",
     "leaders_of",
     "rank_metric",
+    "rankable",
     "ranking_columns",
     "swept_columns",
     "swept_parameters",
@@ -157,21 +158,27 @@ def leaders_of(
     """
     points = len(manifest.points)
     by = ranking.by or ("point" if points > 1 else "task")
+    # From here on, arrays have the shape (groups,), and groups are numbered by their place in it.
     groups = _Groups.of(rows, by, points)
     metric = rank_metric(rows, ranking.metric)
     values = groups.mean(metric)
-    has_value = ~np.isnan(values)
-    is_ranked = has_value & (groups.mean("trades") >= ranking.min_trades)
-    min_trades = ranking.min_trades if is_ranked.any() else None
-    if min_trades is None:
-        is_ranked = has_value
+    # A mean over the tasks with a result, so that the threshold does not depend on the number of
+    # symbols. NaN, of a group that failed, compares as False.
+    trades = groups.mean("trades")
+    is_ranked = rankable(values, trades, ranking.min_trades)
+    has_enough = is_ranked.any() and (trades[is_ranked] >= ranking.min_trades).all()
+    min_trades = ranking.min_trades if has_enough else None
     candidates = np.flatnonzero(is_ranked)
+    # Negated, not reversed after sorting, so that ties stay in the order of the tasks.
     best_first = values[candidates] if ranking.ascending else -values[candidates]
     order = candidates[np.argsort(best_first, kind="stable")]
     count = len(groups) if limit is None else limit
+    # `copies` counts each leader's equals with the leader itself.
     leaders, copies = _fold(order, values, groups, points, count)
     folded = sum(copies) - len(leaders)
     if is_complete := len(groups) <= count:
+        # A board with room for all groups also shows those that are not ranked; NaN is sorted to
+        # the end.
         others = np.flatnonzero(~is_ranked)
         worse_last = values[others] if ranking.ascending else -values[others]
         others = others[np.argsort(worse_last, kind="stable")]
@@ -184,6 +191,17 @@ def leaders_of(
     )
 
 
+def rankable(values: Floats, trades: Floats, min_trades: int = MIN_TRADES) -> NDArray[np.bool_]:
+    """Return which results can lead: those with a value and enough trades.
+
+    If no result has enough trades, these are all results with a value.
+    """
+    has_value = ~np.isnan(values)
+    has_enough = has_value & (trades >= min_trades)
+    # A ranking of everything is better than an empty one; `Leaderboard.describe` says so.
+    return has_enough if has_enough.any() else has_value
+
+
 def swept_columns(manifest: Manifest) -> list[str]:
     """Return the columns of the parameters that have several values in a run."""
     return list(map(parameter_column, swept_parameters(manifest.points)))
@@ -193,6 +211,7 @@ def swept_parameters(points: Points) -> list[str]:
     """Return the names of the parameters that have several values."""
     axes = points.describe().axes
     if axes is not None:
+        # The axes of a grid are known without its points, of which there may be millions.
         return [name for name in points.names if len(axes[name]) > 1]
     return [name for name in points.names if len(np.unique(points.coded(name)[0])) > 1]
 
@@ -209,6 +228,7 @@ def rank_metric(rows: pa.Table, metric: str | None) -> str:
     Raises UserError for a column that does not exist or has no numbers.
     """
     if metric is None:
+        # The tasks of a short run may all lack a Sharpe ratio and still have a return.
         present = (name for name in DEFAULT_METRICS if rows[name].null_count < len(rows))
         return next(present, DEFAULT_METRICS[0])
     numbers = [field.name for field in rows.schema if field.type in NUMBERS]
@@ -244,6 +264,7 @@ class _Groups:
     @classmethod
     def of(cls, rows: pa.Table, by: Grouping, points: int) -> _Groups:
         tasks = task_numbers(rows)
+        # Tasks are numbered symbol by symbol: task = symbol * points + point.
         keys = {"point": tasks % points, "symbol": tasks // points, "task": tasks}[by]
         numbers, first, group = np.unique(keys, return_index=True, return_inverse=True)
         return cls(rows, by, group.reshape(-1), first, numbers)
@@ -260,8 +281,10 @@ class _Groups:
     def mean(self, name: str) -> Floats:
         """Return the mean of a column over the tasks of each group that have a value, else NaN."""
         if self.by == "task":
+            # Every group is one row.
             return nullable_floats(self.rows[name])
         sums, counts = self._sums(name)
+        # `where` leaves NaN in the groups without a value, and 0 / 0 raises no warning.
         means: Floats = np.divide(sums, counts, out=np.full(len(self), np.nan), where=counts > 0)
         return means
 
@@ -274,12 +297,17 @@ class _Groups:
     def _sums(self, name: str) -> tuple[Floats, Indices]:
         values = nullable_floats(self.rows[name])
         is_known = ~np.isnan(values)
+        # The weights are added in the order of the rows, as `LargeRows` adds them, so that both
+        # rank alike to the last bit. Without any value, numpy ignores the weights and returns
+        # integers.
         sums = np.bincount(self.group[is_known], values[is_known], len(self)).astype(np.float64)
         return sums, np.bincount(self.group[is_known], minlength=len(self))
 
     def table(self, chosen: Sequence[int], manifest: Manifest) -> pa.Table:
         """Return the rows of some groups."""
         at = np.array(chosen, dtype=np.int64)
+        # All rows of a group have the same parameters, or the same symbol; the first one provides
+        # them.
         firsts = self.rows.take(float_array(self.first[at]))
         if self.by == "task":
             return firsts
@@ -289,6 +317,7 @@ class _Groups:
         if self.by == "point":
             columns = {"point": float_array(self.numbers[at])}
             columns |= {name: firsts[name] for name in parameters}
+            # With one task per point, the number of symbols would be 1 everywhere.
             if len(self) < len(self.rows):
                 columns["symbols"] = counts
         else:
@@ -297,6 +326,8 @@ class _Groups:
             if field.name in TOTALS:
                 columns[field.name] = array_of("int", _known(self.total(field.name)[at]))
             elif field.type in NUMBERS and field.name not in {"task", "seconds", *parameters}:
+                # Numbers of strategies and plugins are averaged like metrics. A mean of task
+                # numbers or of run times says nothing.
                 columns[field.name] = array_of("float", _known(self.mean(field.name)[at]))
         return pa.table(columns)
 
@@ -314,16 +345,21 @@ def _fold(
     """
     names = [name for name in OUTCOME if name in groups.rows.column_names]
     if groups.by == "symbol":
+        # Different symbols are never the same result.
         return order[:limit].tolist(), [1] * min(limit, len(order))
     columns = [groups.mean(name) for name in names]
     # Tasks of different symbols are different outcomes; points are over all symbols.
     symbols = groups.numbers // points if groups.by == "task" else np.zeros(len(groups), np.int64)
     ranked = values[order]
+    # The first rank of each run of equal values. Without any ranked group, there is one run from 0
+    # to 0.
     starts = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1])))
     ends = [*starts[1:].tolist(), len(order)]
     leaders: list[int] = []
     counts: list[int] = []
     for start, end in zip(starts.tolist(), ends, strict=True):
+        # Only whole runs of equal values are folded, so the counts of all leaders that are shown
+        # are complete.
         if len(leaders) >= limit or start == end:
             break
         place: dict[tuple[Any, ...], int] = {}
@@ -335,4 +371,5 @@ def _fold(
                 leaders.append(group)
                 counts.append(0)
             counts[place[key]] += 1
+    # The last run can have given more leaders than are asked for.
     return leaders[:limit], counts[:limit]

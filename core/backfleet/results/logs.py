@@ -15,14 +15,14 @@ PAUSE_SECONDS = 0.5
 
 
 def read_logs(store: Store, manifest: Manifest, task: int | None) -> Iterator[str]:
-    """The lines of all tasks that printed something, or of one task; the newest generation last."""
+    """Yield the output of all tasks, or of one task, line by line; the newest generation last."""
     return _fresh(store, _prefix(manifest, task), task, set())
 
 
 def follow_logs(
     store: Store, manifest: Manifest, task: int | None, ended: Callable[[], bool]
 ) -> Iterator[str]:
-    """As `read_logs`, and what comes after it, chunk by chunk, until the run has ended."""
+    """Yield what `read_logs` yields, and then the output of new chunks until the run has ended."""
     seen: set[str] = set()
     while True:
         # Asked first: what came before the end is read once more after it.
@@ -38,7 +38,7 @@ def _prefix(manifest: Manifest, task: int | None) -> str:
 
 
 def _fresh(store: Store, prefix: str, task: int | None, seen: set[str]) -> Iterator[str]:
-    """The lines of logs that were not seen before."""
+    """Yield the lines of the logs that are not in `seen`, and add the keys of these logs to it."""
     for entry in store.list(prefix):
         if entry.key not in seen:
             seen.add(entry.key)
@@ -48,6 +48,8 @@ def _fresh(store: Store, prefix: str, task: int | None, seen: set[str]) -> Itera
 
 
 def _of_task(lines: list[str], task: int) -> Iterator[str]:
+    # The output of a chunk is one text. Before that of each task stands a line such as
+    # "== task 3: 600519, period=20 ==".
     mine = False
     for line in lines:
         if line.startswith("== task ") and line.endswith(" =="):

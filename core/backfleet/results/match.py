@@ -45,12 +45,12 @@ class RunRows:
 
     @property
     def params(self) -> list[str]:
-        """The columns of its parameters."""
+        """The columns of the run's parameters."""
         return [parameter_column(name) for name in self.manifest.points.names]
 
     @property
     def varying(self) -> list[str]:
-        """Those of them that have several values."""
+        """The columns of the parameters that have several values."""
         return swept_columns(self.manifest)
 
 
@@ -79,12 +79,16 @@ def read_rows_of_both(
     Raises CorruptObject, StoreError.
     """
     sides = (first, second)
+    # If one run is large, both are sampled: the tasks of the other would have no partner outside of
+    # the sample.
     if not any(has_large_rows(index) for _, index in sides):
         one, other = (
             RunRows(store, index.manifest, read_results(store, index)) for store, index in sides
         )
         return one, other
     points = [index.manifest.points for _, index in sides]
+    # The sample follows from the shared parameters and one share, so both runs choose the same
+    # points.
     names = [name for name in points[0].names if name in points[1].names]
     tasks = max(index.manifest.tasks for _, index in sides)
     one, other = (_sampled(store, index, names, tasks) for store, index in sides)
@@ -103,10 +107,12 @@ def _sampled(store: Store, chunk_index: ChunkIndex, names: Sequence[str], tasks:
 def match_tasks(first: RunRows, second: RunRows) -> MatchedTasks:
     """Find each task of one run in the other.
 
-    Raises UserError where a parameter varies that only one of them has.
+    Raises UserError if a parameter varies that only one of them has.
     """
     varying = {*first.varying, *second.varying}
     shared = [name for name in first.params if name in second.params]
+    # A parameter that is constant in both runs may differ between them: that is often the
+    # comparison.
     keys = ["symbol", *(name for name in shared if name in varying)]
     for side in (first, second):
         _check_unique(side, keys)
@@ -124,6 +130,8 @@ def match_tasks(first: RunRows, second: RunRows) -> MatchedTasks:
 
 def _check_unique(run: RunRows, keys: Sequence[str]) -> None:
     names = ", ".join(map(_quoted, keys))
+    # Equal keys of two tasks would join each of them with every task of the other run that has
+    # these keys.
     count = join_tables(f"SELECT DISTINCT {names} FROM a", {"a": run.rows}).num_rows
     if count < run.rows.num_rows:
         own = [name for name in run.varying if name not in keys]

@@ -39,11 +39,13 @@ class PartIndex:
         finished: Counter[tuple[int, int]] = Counter()
         self._finished, self.listed = finished, 0
         chunks = len(self._chunk_index.manifest.chunks)
+        # A directory is listed at no cost; S3 lists 1,000 keys per request.
         if self._store.seconds_per_key and chunks > MAX_CHUNKS_WITH_PARTS:
             return
         for entry in self._store.list("parts/"):
             self.listed += 1
             if part := parse_part_key(entry.key):
+                # The number of tasks is part of the key.
                 finished[part.chunk, part.generation] += part.tasks
 
     def counts(self) -> Counts:
@@ -59,6 +61,7 @@ class PartIndex:
             self.refresh()
         finished = self._finished or Counter()
         grid = self._chunk_index.manifest.chunks
+        # Missing chunks only: a committed chunk gets -1 below, which is less than any generation.
         next_generation = dict(self._chunk_index.missing())
         counts: Counter[int] = Counter()
         for (chunk, generation), count in finished.items():
@@ -66,4 +69,5 @@ class PartIndex:
             # none.
             if generation <= next_generation.get(chunk, -1):
                 counts[chunk] += count
+        # Parts of several workers can hold the same tasks.
         return sum(min(count, len(grid[chunk])) for chunk, count in counts.items())

@@ -74,13 +74,19 @@ def write_partitions(
     """Write the rows of all tables, and the index last. Raises OtherColumns, StoreError."""
     partitions: list[Partition] = []
     for content, rows in _encoded(tables, schema.remove_metadata()):
+        # The key contains the listing, so that new files do not replace those that a reader has
+        # open.
         key = f"{FOLDER}/{listing[:16]}-{len(partitions):05}.parquet"
         store.replace(key, content)
         digest = hashlib.sha256(content).hexdigest()
         partitions.append(Partition(key, rows, len(content), digest))
+    # Only S3 has this pause, and only S3 refuses a range of another version
+    # (`Partitions.read_range`).
     if store.seconds_per_key:
         versions = {entry.key: entry.version for entry in store.list(f"{FOLDER}/")}
         partitions = [replace(part, version=versions.get(part.key, "")) for part in partitions]
+    # The index comes last: until then readers see the index of earlier files, which does not fit
+    # the listing, and use the chunks.
     index = _Index(listing, tuple(partitions))
     store.replace(INDEX, encode_record(FORMAT, replace(index, mac=index.mac_in(store))))
 
@@ -94,6 +100,8 @@ def open_partitions(store: Store, listing: str) -> Partitions | None:
         index = read_record(store, INDEX, _Index, FORMAT)
     except (ObjectMissing, CorruptObject):
         return None
+    # Without the run's key, the hash cannot be checked, and a stranger could have replaced the
+    # index.
     is_sound = not store.seals.is_denied() and index.mac == index.mac_in(store)
     if not is_sound or index.listing != listing or not index.partitions:
         return None
@@ -141,6 +149,7 @@ class Partitions:
         chosen = positions.astype(np.int64)
         tables, places, first = [], [], 0
         for file in self.files:
+            # Places in `positions`, not in the file.
             inside = np.flatnonzero((chosen >= first) & (chosen < first + file.rows))
             if len(inside):
                 tables.append(_rows_at(self.open(file), chosen[inside] - first, columns))
@@ -149,6 +158,8 @@ class Partitions:
         if not tables:
             return self.schema.empty_table().select(list(columns))
         rows = pa.concat_tables(tables).replace_schema_metadata(None)
+        # The rows are in the order of the files. argsort of a permutation is its inverse, which
+        # restores the order of `positions`.
         return rows.take(np.argsort(np.concatenate(places)))
 
     def open(self, file: Partition) -> pq.ParquetFile:
@@ -158,11 +169,14 @@ class Partitions:
         and checked as a whole.
         """
         if self._is_bound(file):
+            # The index is authenticated by the run's key and binds the version, so the file is as
+            # trustworthy as its writer and needs no bound of its size in memory.
             ranged = RangedFile(partial(self.read_range, file), file.bytes)
             source = pa.PythonFile(ranged, mode="r")
             return pq.ParquetFile(source, pre_buffer=True, page_checksum_verification=True)
         content = self._whole(file)
         bounded = BoundedParquet(content)
+        # Anyone who can write to a store without keys can write a matching hash.
         bounded.check(max_rows=file.rows)
         return pq.ParquetFile(pa.BufferReader(content))
 
@@ -194,6 +208,7 @@ def _rows_at(
     groups = range(file.num_row_groups)
     sizes = np.array([file.metadata.row_group(group).num_rows for group in groups])
     starts = np.cumsum(sizes) - sizes
+    # The row group of each position: the last one that starts at or before it.
     group = np.searchsorted(starts, positions, side="right") - 1
     tables, places = [], []
     # One by one: all groups with all columns take more memory than a reader may have.
@@ -212,6 +227,7 @@ def _encoded(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[tuple[by
     while group is not None:
         sink, rows = io.BytesIO(), 0
         with pq.ParquetWriter(sink, schema, compression="zstd", write_page_checksum=True) as writer:
+            # Whole row groups, so that a file is at most one row group longer than the limit.
             while group is not None and rows < MAX_PARTITION_ROWS:
                 writer.write_table(group.replace_schema_metadata(None))
                 rows += group.num_rows

@@ -109,6 +109,7 @@ def read_point_sums(
     if manifest.kept_returns is not KeptReturns.NONE:
         sums = _sums_of_series(read_point_series(store, manifest, chunk_index))
     elif manifest.is_portfolio or len(manifest.symbols) == 1:
+        # One task per point: its sums are those of the point.
         sums = _sums_of_tasks(read_sums(store, manifest, chunk_index), len(manifest.points))
     else:
         return _not_kept(manifest)
@@ -125,18 +126,21 @@ def read_point_returns(
 ) -> PointReturns | NoPointSums:
     """Return the series of some points. Raises CorruptObject, ObjectMissing, IndexError."""
     for point in points:
+        # Checked here, because numpy would take a negative number from the end.
         if not 0 <= point < len(manifest.points):
             raise IndexError(f"the run has points 0 to {len(manifest.points) - 1}, no {point}")
     if manifest.kept_returns is KeptReturns.NONE:
         return _not_kept(manifest)
     series = read_point_series(store, manifest, chunk_index)
     chosen = np.array(points, np.int64)
+    # The series of a point that lacks symbols is a mean over other symbols than those of the rest.
     returns = np.where(series.is_whole[chosen, None], series.returns[chosen], np.nan)
     return PointReturns(chosen, series.days.astype("datetime64[D]"), returns.T)
 
 
 def _not_kept(manifest: Manifest) -> NoPointSums:
     points = len(manifest.points)
+    # The plan's reasons, in the order in which it checks them.
     if points > SUMMED_POINTS:
         return NoPointSums(
             f"the run has {points:,} points, and returns by date are kept for at most "
@@ -157,6 +161,7 @@ def _sums_of_series(series: PointSeries) -> PointSums | None:
         return None
     segments = segments_of(series.days)
     numbers = np.arange(len(segments)) * segments.months
+    # Months have different numbers of days, so segments are counted in months.
     starts = segments.start.astype("datetime64[M]") + numbers
     return PointSums(
         points,
@@ -175,6 +180,7 @@ def _sums_of_tasks(blocks: Iterable[SymbolSums], points: int) -> PointSums | Non
         return None
     first = kept[0]
     # Tasks of one symbol have the same sessions, unless an engine left some out.
+    # Points of the other blocks are left out: series of different sessions cannot be compared.
     alike = [block for block in kept if _have_same_segments(block, first)]
     numbers = np.concatenate([block.points for block in alike])
     segments = SegmentSums(
@@ -186,6 +192,7 @@ def _sums_of_tasks(blocks: Iterable[SymbolSums], points: int) -> PointSums | Non
         np.concatenate([getattr(block.sums, name) for block in alike])
         for name in ("cubes", "fourths", "lagged")
     )
+    # An account that was at 0 or below has NaN as its sums.
     is_sound = np.isfinite(segments.squares).all(axis=0)
     chosen = SegmentSums(
         segments.counts, segments.totals[:, is_sound], segments.squares[:, is_sound]

@@ -16,6 +16,8 @@ def python_values(column: pa.ChunkedArray) -> list[Any]:
     """Return the values of a column; one that Python cannot hold, such as a date in the year
     290,000, becomes its text."""
     try:
+        # One call for the whole column is much faster; single values are only converted one by one
+        # if it fails.
         values: list[Any] = column.to_pylist()
     except _UNREPRESENTABLE:
         return [_python_value(scalar) for scalar in column]
@@ -31,6 +33,7 @@ def with_unique_names(table: pa.Table) -> pa.Table:
     names = []
     for name in table.column_names:
         unique = name
+        # Another column may already have the name that the number would give.
         while seen[name] and unique in taken:
             unique = f"{name}_{seen[name]}"
             seen[name] += unique in taken

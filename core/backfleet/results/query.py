@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["check_columns", "join_tables", "query_rows", "query_tables", "select_columns"]
 
+# DuckDB gives names and suggestions only in the text of its messages.
 _UNKNOWN = re.compile(r'Referenced column "(.+?)" not found')
 _UNKNOWN_TABLE = re.compile(r"Table with name (.+?) does not exist")
 _NEAR = re.compile(r'Candidate bindings: "(.+?)"')
+# Messages begin with a class such as "Binder Error: ", which tells a user nothing.
 _CLASS = re.compile(r"^[A-Z][A-Za-z ]* Error: ")
 _FORM = "write an SQL condition over the columns, such as 'period > 10 and sharpe >= 0.5'"
+# The messages of `SqlError` about limits. Advice on the form of a condition would not help there.
 _LIMIT = re.compile(r"the (query|result) .*the (timeout|memory limit)")
 
 
@@ -39,18 +42,20 @@ def query_rows(
     ascending: bool = False,
     limits: SqlLimits | None = None,
 ) -> pa.Table:
-    """The rows for which the SQL expression `where` holds, ordered by the column `sort`.
+    """Return the rows for which the SQL expression `where` holds, ordered by the column `sort`.
 
-    Rows without a value come last. Raises UserError for an expression that DuckDB refuses, that
-    wants anything but these rows or exceeds the limits, and for an unknown column.
+    Rows without a value come last. Raises UserError for an unknown column, and for an expression
+    that DuckDB rejects, that refers to anything but these rows, or that exceeds the limits.
     """
     if sort is not None:
         check_columns("--sort", [sort], table.column_names)
     if where is not None:
+        # The child process sorts what it has filtered.
         order = None if sort is None else _order(sort, ascending)
         return _filter(table, where, order, limits or SqlLimits())
     if sort is None:
         return table
+    # Without SQL of the user, neither DuckDB nor a process is needed.
     return table.take(sorted_indices(table, SortOrder(sort, ascending)))
 
 
@@ -92,6 +97,7 @@ def join_tables(sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
     """Return the result of a SELECT that backfleet itself has written."""
     from backfleet.results.duckdb_session import open_session, select
 
+    # No child process and no limits: no part of this SQL comes from a user, and the tables fit.
     connection = open_session()
     try:
         return select(connection, sql, tables, tables.__getitem__).to_arrow_table()
@@ -100,7 +106,7 @@ def join_tables(sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
 
 
 def select_columns(table: pa.Table, names: Sequence[str]) -> pa.Table:
-    """These columns in this order. Raises UserError for an unknown one."""
+    """Return some columns in the given order. Raises UserError for an unknown one."""
     check_columns("--columns", names, table.column_names)
     return table.select(list(names))
 
@@ -116,6 +122,7 @@ def _filter(table: pa.Table, where: str, order: str | None, limits: SqlLimits) -
 
 def _order(column: str, ascending: bool) -> str:
     quoted = column.replace('"', '""')
+    # The same order as `sorted_indices`: nulls last, and ties in the order of the tasks.
     return f'"{quoted}" {"ASC" if ascending else "DESC"} NULLS LAST, task'
 
 

@@ -22,7 +22,9 @@ from backfleet.results.ranged_file import RangedFile
 
 __all__ = ["RangeClient", "RangeServer"]
 
+# Number of the file, offset and length.
 REQUEST = struct.Struct("!IQQ")
+# Length of the bytes that follow, or FAILED.
 ANSWER = struct.Struct("!q")
 FAILED = -1
 
@@ -44,11 +46,14 @@ class RangeServer:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Answer until the other side has closed its end."""
+        # A daemon: a store that does not answer must not keep this program from ending.
         thread = threading.Thread(target=self._answer_all, daemon=True)
         thread.start()
         try:
             yield
         finally:
+            # The child has inherited its end and has ended by then. Closing the copy here lets the
+            # thread read the end of the stream.
             self.there.close()
             self._here.close()
 
@@ -70,6 +75,8 @@ class RangeServer:
             file = self._partitions.files[number]
             content = self._partitions.read_range(file, start, length)
         except BackfleetError as error:
+            # Kept before the answer goes out, so that it is there when the child ends because of
+            # it.
             self.failure = self.failure or error
             self._here.sendall(ANSWER.pack(FAILED))
             return
@@ -82,6 +89,7 @@ class RangeClient:
 
     def __init__(self, descriptor: int) -> None:
         self._socket = socket.socket(fileno=descriptor)
+        # DuckDB reads with several threads, and answers do not say which request they belong to.
         self._lock = threading.Lock()
 
     def read(self, number: int, start: int, length: int) -> bytes:
@@ -98,10 +106,13 @@ class RangeClient:
         import pyarrow.dataset as ds
         from pyarrow.fs import PyFileSystem
 
+        # pre_buffer joins neighboring ranges, each of which is a request to the store. Only ranges
+        # are read, so the file's hash cannot be checked, and the checksums of its pages are.
         options = ds.ParquetFragmentScanOptions(pre_buffer=True, page_checksum_verification=True)
         form = ds.ParquetFileFormat(default_fragment_scan_options=options)
         files = PyFileSystem(_handler(self, sizes))
         fragments = [form.make_fragment(str(number), files) for number in range(len(sizes))]
+        # One writer wrote all files with one schema, so the footer of the first is enough.
         schema = fragments[0].physical_schema.remove_metadata()
         return ds.FileSystemDataset(fragments, schema, form, files)
 
@@ -133,6 +144,7 @@ def _handler(client: RangeClient, sizes: Sequence[int]) -> Any:
         "open_input_file": open_file,
         "open_input_stream": open_file,
     }
+    # The base class has many abstract methods; a class statement would spell out each of them.
     return type("RangeHandler", (FileSystemHandler,), methods)()
 
 
@@ -140,6 +152,7 @@ def _receive(stream: socket.socket, size: int) -> bytes:
     """Return this number of bytes; none if the other side has closed its end."""
     parts, missing = [], size
     while missing:
+        # `recv` allocates as many bytes as it is asked for, each time.
         part = stream.recv(min(missing, 2**20))
         if not part:
             return b""

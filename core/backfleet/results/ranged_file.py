@@ -32,6 +32,7 @@ class RangedFile(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         rest = self._size - self._at
+        # `read_range` is never asked beyond the end, where S3 would answer with an error.
         length = rest if size < 0 else min(size, rest)
         if length <= 0:
             return b""

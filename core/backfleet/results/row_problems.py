@@ -20,6 +20,7 @@ ROWS_AT_A_TIME = 10_000
 MAX_MESSAGE_CHARS = 160
 ORDERS = ("completed", "rejected", "canceled", "expired", "open")
 TALLIED = ("status", "turnover", "orders_margin", *(f"orders_{status}" for status in ORDERS))
+# The columns of `_failures`.
 FAILED = ("task", "error")
 COLUMNS = (*TALLIED, *FAILED, FALLBACK)
 """The columns that `describe_problems` reads."""
@@ -57,7 +58,7 @@ class _Tally:
 
 
 def describe_problems(rows: pa.Table) -> list[str]:
-    """A sentence for each kind of suspicious or failed row; empty where all are fine."""
+    """Return a sentence for each kind of suspicious or failed rows; none if all are fine."""
     idle, unfilled, refused, fine = _tallies(rows)
     lines = []
     if idle.tasks:
@@ -80,6 +81,7 @@ def describe_problems(rows: pa.Table) -> list[str]:
         lines.append(
             f"note: {count_of(fine.tasks, 'ok task')} had orders rejected too: {fine.rejections}."
         )
+    # Advice only if suspicious tasks ran out of cash; in ok tasks it happens to single orders.
     if unfilled.margin or refused.margin:
         lines.append(
             "Insufficient cash: an order for all the cash leaves nothing for the fee, or for a "
@@ -91,6 +93,7 @@ def describe_problems(rows: pa.Table) -> list[str]:
 def _fallbacks(rows: pa.Table) -> list[str]:
     """Return a sentence for each reason why tasks took the slow path of their engine."""
     counts = pc.value_counts(rows[FALLBACK].drop_null()).to_pylist()
+    # Ties by the text, so that the same rows always give the same lines.
     ranked = sorted(counts, key=lambda pair: (-pair["counts"], pair["values"]))
     return [
         f"note: {count_of(pair['counts'], 'task')} took the engine's slow path "
@@ -100,9 +103,11 @@ def _fallbacks(rows: pa.Table) -> list[str]:
 
 
 def _tallies(rows: pa.Table) -> tuple[_Tally, _Tally, _Tally, _Tally]:
-    """Suspicious tasks without orders, without fills, with many rejections; ok ones with some."""
+    """Count suspicious tasks without orders, without fills and with many rejections, in this order,
+    and ok tasks with some rejections."""
     idle, unfilled, refused, fine = _Tally(), _Tally(), _Tally(), _Tally()
     for status, turnover, margin, completed, rejected, *others in _lines_of(rows, TALLIED):
+        # Errors are described by `_failures`.
         if status == "error" or (status == "ok" and not rejected):
             continue
         orders = completed + rejected + sum(others)
@@ -118,18 +123,20 @@ def _tallies(rows: pa.Table) -> tuple[_Tally, _Tally, _Tally, _Tally]:
 
 
 def _lines_of(rows: pa.Table, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """The values of these columns, row by row; few of them are Python objects at a time."""
+    """Yield the values of these columns, row by row; few of them are Python objects at a time."""
     for batch in rows.select(list(names)).to_batches(max_chunksize=ROWS_AT_A_TIME):
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
 def _failures(rows: pa.Table) -> list[str]:
-    """Failed tasks by the type of their error, the commonest first."""
+    """Return a sentence for each type of error, the most frequent one first."""
     failures: dict[str, list[tuple[int, str]]] = {}
     for task, error in _lines_of(rows, FAILED):
         if error is not None:
+            # Stored as `ValueError: message`.
             kind, _, message = error.partition(": ")
             failures.setdefault(kind, []).append((task, message))
+    # Sorting is stable: of equally common kinds, the one of the first task comes first.
     kinds = sorted(failures, key=lambda kind: -len(failures[kind]))
     lines = [_failure(kind, failures[kind]) for kind in kinds[:MAX_KINDS]]
     if len(kinds) > MAX_KINDS:
@@ -149,6 +156,6 @@ def _failure(kind: str, cases: Sequence[tuple[int, str]]) -> str:
 
 
 def _line(message: str) -> str:
-    """The first line of a message, cut to a readable length."""
+    """Return the first line of a message, cut to a readable length."""
     line = message.split("\n", 1)[0]
     return line if len(line) <= MAX_MESSAGE_CHARS else f"{line[: MAX_MESSAGE_CHARS - 3]}..."

@@ -119,9 +119,11 @@ def rule_costs(
         The number of each row's task in the run.
     """
     numbers, known = np.array(tasks), _columns(base)
+    # One side per rule, and last the side without any rule, as in `variants`.
     others = {key: _columns(rows) for key, rows in variants.items()}
     costs = [_cost(*key, known, side, numbers) for key, side in others.items()]
     differences = {
+        # float64 of shape (rules + 1, tasks).
         name: np.stack([side[name] - known[name] for side in others.values()])
         for name in (*MEANS, *TOTALS)
     }
@@ -144,14 +146,17 @@ def _cost(
 ) -> RuleCost:
     differs = np.zeros(len(tasks), np.bool_)
     for name in COST_COLUMNS:
+        # NaN differs from itself, but a metric that both sides lack is no difference.
         both_unknown = np.isnan(base[name]) & np.isnan(other[name])
         differs |= (base[name] != other[name]) & ~both_unknown
     return RuleCost(
         rule=rule,
         run_id=run_id,
         changed=int(differs.sum()),
+        # Every task that did not fail has a final value.
         failed=int(np.isnan(other["final_value"]).sum()),
         means={name: _mean_cost(other[name] - base[name], tasks) for name in MEANS},
+        # A task that failed on one side would otherwise make the whole total unknown.
         totals={name: float(np.nansum(other[name] - base[name])) for name in TOTALS},
     )
 
@@ -171,6 +176,7 @@ def _mean_cost(costs: Floats, tasks: NDArray[np.int64]) -> MeanCost:
 
 def _interaction(metric: str, costs: Floats) -> float | None:
     """Return the interaction from the costs of each rule and, last, of all rules, by task."""
+    # NaN where any run lacks the metric: a part of the sum cannot be compared with the whole.
     beyond = costs[-1] - costs[:-1].sum(axis=0)
     return _known(np.mean, beyond) if metric in MEANS else float(np.nansum(beyond))
 

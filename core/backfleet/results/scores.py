@@ -57,6 +57,7 @@ def task_scores(manifest: Manifest, tables: Iterable[pa.Table]) -> TaskScores:
         volatility=np.full(shape, np.nan) if manifest.is_portfolio else None,
         trades=np.zeros(shape, np.int64),
         failed=np.zeros(shape, np.bool_),
+        # Until a row is read.
         missing=np.ones(shape, np.bool_),
         idle=np.zeros(shape, np.bool_),
     )
@@ -65,11 +66,15 @@ def task_scores(manifest: Manifest, tables: Iterable[pa.Table]) -> TaskScores:
         orders = nullable_floats(rows["orders_completed"])
         # Only a failed task has no number of orders.
         failed = np.isnan(orders)
+        # Tasks are numbered symbol by symbol, as the elements of an array of the shape (symbols,
+        # points).
         scores.sharpe.flat[tasks] = nullable_floats(rows["sharpe"])
         if scores.volatility is not None:
             scores.volatility.flat[tasks] = nullable_floats(rows["volatility"])
         scores.trades.flat[tasks] = np.nan_to_num(nullable_floats(rows["trades"]))
         scores.failed.flat[tasks] = failed
         scores.missing.flat[tasks] = False
+        # Without a completed order an account is flat, and its Sharpe ratio says nothing about the
+        # strategy.
         scores.idle.flat[tasks] = ~failed & (orders == 0)
     return scores

@@ -72,10 +72,12 @@ def main() -> None:
     """Read a request, and write the names of the tables it needs and its result as Arrow IPC."""
     # Ctrl-C reaches all processes of the terminal; the parent ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The parent waits for the answer, so it is alive here unless it was killed in the last moment.
     parent = os.getppid()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     request = SqlRequest(**json.loads(sys.stdin.buffer.readline()))
     try:
+        # Only after the imports, whose memory is not the query's.
         _limit(request.memory)
         with open(os.dup(1), "wb") as answer:
             # DuckDB shows its progress on standard output, which must not end up in the answer.
@@ -91,6 +93,8 @@ def _answer(request: SqlRequest, answer: IO[bytes]) -> None:
     def load(name: str) -> Any:
         """Ask the parent for a table, and map it into memory, or read it range by range."""
         _send(answer, name)
+        # The sizes are those of the files of a large run. An empty list means that the table is in
+        # the memory file, written by the parent before it answered.
         if sizes := json.loads(sys.stdin.buffer.readline() or "[]"):
             return RangeClient(request.ranges).dataset(sizes)
         return _mapped(request.tables[name])
@@ -101,15 +105,18 @@ def _answer(request: SqlRequest, answer: IO[bytes]) -> None:
     else:
         relation = select(connection, request.sql, request.tables, load)
     reader = relation.to_arrow_reader(BATCH_ROWS)
+    # No table has this name: the result follows.
     _send(answer, "")
     with pa.ipc.new_stream(answer, reader.schema) as stream:
+        # Batch by batch, so that the parent can stop a result that grows too large.
         for batch in reader:
             stream.write_batch(batch)
     answer.flush()
 
 
 def _mapped(descriptor: int) -> pa.Table:
-    """A table in a file that has no path."""
+    """Map the table in an anonymous file into memory."""
+    # A read-only mapping is shared with the parent, and `RLIMIT_DATA` does not count it.
     content = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
     return pa.ipc.open_file(pa.py_buffer(content)).read_all()
 
@@ -125,12 +132,16 @@ def _limit(memory: int) -> None:
     present = data_bytes()
     if present is not None:
         _lower(resource.RLIMIT_DATA, present + memory)
+    # The limit concerns files. Pipes and sockets, through which the result and the ranges go, have
+    # none.
     _lower(resource.RLIMIT_FSIZE, 0)
+    # A core dump would contain the rows.
     _lower(resource.RLIMIT_CORE, 0)
 
 
 def _lower(kind: int, limit: int) -> None:
     soft, hard = resource.getrlimit(kind)
+    # A process may lower its hard limit, but not raise it.
     known = [bound for bound in (soft, hard) if bound != resource.RLIM_INFINITY]
     bound = min(limit, *known) if known else limit
     resource.setrlimit(kind, (bound, bound))
@@ -138,6 +149,7 @@ def _lower(kind: int, limit: int) -> None:
 
 def _end_with(parent: int) -> None:
     """End this process when its parent has died: nobody else would stop an endless query."""
+    # The kernel gives an orphan another parent.
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)

@@ -40,6 +40,7 @@ class SqlLimits:
             raise UserError(
                 f"the memory limit {memory!r} is too small for a query; give 64 MiB or more"
             )
+        # Written so that NaN, which is in no order with any number, is rejected too.
         if timeout is not None and not 0 < timeout <= MAX_TIMEOUT_SECONDS:
             raise UserError(
                 f"the timeout {timeout!r} is not a number of seconds above 0 and up to "

@@ -23,8 +23,10 @@ from backfleet.results.sql_limits import SqlLimits
 
 __all__ = ["SqlError", "filter_in_process", "select_in_process"]
 
+# The names of DuckDB's and Python's exceptions, and the messages of Arrow and of C++.
 _NO_MEMORY = re.compile(r"^OutOfMemoryException|^MemoryError|failed to allocate|bad_alloc")
 
+# -P: with -c alone, a file such as `json.py` in the current folder would be imported and run.
 COMMAND = (sys.executable, "-P", "-c", "from backfleet.results.sql_child import main; main()")
 
 
@@ -38,6 +40,7 @@ def select_in_process(
     """Return the result of one SELECT. Raises SqlError, and errors of making the tables."""
     with _files(tables) as files:
         request = SqlRequest(sql, False, None, limits.memory, files)
+        # The same limit bounds the result, which this process has to hold.
         return _Query(request, tables, limits).run(limits.memory)
 
 
@@ -64,12 +67,15 @@ class _Query:
         there = self.ranges.there.fileno()
         self.request = replace(self.request, ranges=there)
         with (
+            # Outermost: the thread must answer until the process has ended.
             self.ranges.running(),
             subprocess.Popen(
                 COMMAND,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                # All other descriptors of this process are closed in the child, so that SQL cannot
+                # reach them.
                 pass_fds=(*self.request.tables.values(), there),
             ) as process,
         ):
@@ -77,10 +83,14 @@ class _Query:
                 with self._stopped_in_time(process):
                     table = self._result(process, max_bytes)
                     assert process.stderr is not None
+                    # The child writes to standard error only when it ends, so reading one pipe
+                    # after the other cannot block.
                     message = process.stderr.read()
                     process.wait()
             finally:
+                # Also after Ctrl-C in this process: the child ignores that signal.
                 process.kill()
+        # The child's own error is only a consequence of this one, which names the object.
         if self.ranges.failure is not None:
             raise self.ranges.failure
         self._check_end(process.returncode, message)
@@ -95,6 +105,7 @@ class _Query:
             return
 
         def stop() -> None:
+            # Set before the kill, so that `_check_end` sees it whenever it sees the end.
             self.is_late.set()
             process.kill()
 
@@ -127,6 +138,7 @@ class _Query:
             self.ranges.offer(table)
             return [file.bytes for file in table.files]
         with (
+            # The descriptor is the child's too, and `_files` closes ours when the query has ended.
             open(self.request.tables[name], "wb", closefd=False) as file,
             pa.ipc.new_file(file, table.schema) as writer,
         ):
@@ -141,6 +153,8 @@ class _Query:
             )
         if code == 0:
             return
+        # A child that ends without a message was killed or has aborted: DuckDB's C++ code does so
+        # when an allocation fails outside of its accounting.
         failure = SqlFailure(**json.loads(message)) if code == FAILED else SqlFailure("", "")
         if code != FAILED or _NO_MEMORY.search(f"{failure.kind}: {failure.message}"):
             raise SqlError(
@@ -152,7 +166,7 @@ class _Query:
 
 @contextmanager
 def _files(tables: Mapping[str, Any]) -> Iterator[dict[str, int]]:
-    """Files in memory, one per table; a table is written to its file when the query needs it."""
+    """Make an empty file in memory for each table, to be filled when the query needs the table."""
     files = {name: anonymous_file(f"backfleet-{name}") for name in tables}
     try:
         yield files
@@ -178,6 +192,7 @@ def _read_batches(stream: IO[bytes], max_bytes: int) -> pa.Table:
     batches, size = [], 0
     with pa.ipc.open_stream(stream) as reader:
         for batch in reader:
+            # The child is not trusted to keep a limit: its own memory does not bound what it sends.
             size += batch.nbytes
             if size > max_bytes:
                 raise SqlError(

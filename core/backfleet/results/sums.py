@@ -73,11 +73,13 @@ def read_task_sums(
     """
     chosen = np.array(sorted(set(tasks)), np.int64)
     for header in chunk_index.headers():
+        # The header names the tasks of a chunk, so that the sums of other chunks are not fetched.
         own = chosen[(chosen >= header.first) & (chosen < header.first + header.count)]
         if not len(own):
             continue
         table = _read_table(store, header)
         for place in np.flatnonzero(np.isin(task_numbers(table), own)).tolist():
+            # One row at a time: together, tasks with equal sessions would become one object.
             yield from _symbol_sums(table.slice(place, 1), manifest)
 
 
@@ -89,6 +91,8 @@ def _read_table(store: Store, header: ChunkHeader) -> pa.Table:
 
 def _check_tasks(table: pa.Table, header: ChunkHeader) -> None:
     tasks = task_numbers(table)
+    # The hash of a blob proves its content, but a header may name the blob of another chunk. Failed
+    # tasks have no sums, so the number of records follows from the header's counts.
     is_ascending = bool((np.diff(tasks) > 0).all())
     is_own = not len(tasks) or header.first <= tasks[0] <= tasks[-1] < header.first + header.count
     if not (is_ascending and is_own and len(tasks) == header.ok + header.suspicious):
@@ -98,6 +102,8 @@ def _check_tasks(table: pa.Table, header: ChunkHeader) -> None:
 def _symbol_sums(table: pa.Table, manifest: Manifest) -> Iterator[SymbolSums]:
     tasks = task_numbers(table)
     names = ("start", "months", "counts")
+    # Tasks that agree in symbol, first day, length of the segments and sessions per segment have
+    # values of one shape, and become one block.
     keys = list(
         zip(
             (tasks // len(manifest.points)).tolist(),
@@ -109,6 +115,7 @@ def _symbol_sums(table: pa.Table, manifest: Manifest) -> Iterator[SymbolSums]:
     for key, group in groupby(range(len(keys)), keys.__getitem__):
         rows = list(group)
         part = slice(rows[0], rows[-1] + 1)
+        # The groups are runs of consecutive rows, so a slice selects them.
         yield _block(manifest, tasks[part], key, b"".join(values[part]))
 
 
@@ -117,6 +124,9 @@ def _block(
 ) -> SymbolSums:
     _, start, months, packed_counts = key
     counts = np.frombuffer(packed_counts, COUNT).astype(np.int64)
+    # A record has, for s segments, s totals, s sums of squares, and the sums of cubes, of fourth
+    # powers and of lagged products; `read_details` has checked its length. Transposed, the shape is
+    # (2 * s + 3, tasks).
     values = np.frombuffer(content, VALUE).reshape(len(tasks), -1).T
     segments = len(counts)
     by_segment = SegmentSums(counts, values[:segments], values[segments : 2 * segments])

@@ -23,6 +23,8 @@ Table = Callable[[], "pa.Table | Partitions"]
 
 DETAIL_TABLES = ("equity", "orders", "fills", "trades", "analyzers")
 
+# The kinds of the columns of `runs`; the others are whole numbers. Stated, because they cannot be
+# seen from the values of a store without runs.
 TEXTS = (
     *("run_id", "name", "strategy", "created", "state"),
     *("engine", "universe", "detail", "code", "first", "last", "parameters", "metric"),
@@ -39,6 +41,7 @@ FACTS = (
 
 def run_tables(store: Store, manifest: Manifest, chunk_index: ChunkIndex) -> Mapping[str, Table]:
     """Return `results` and the detail tables of one run, with a column `task`."""
+    # Deferred: listing runs imports this module, too, and reading details imports pyarrow.compute.
     from backfleet.results.detail import read_all_details
     from backfleet.results.read import open_results
 

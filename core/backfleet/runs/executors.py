@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from backfleet.errors import ExecutorError
 from backfleet.executor import SETTINGS_FILE, Executor, ExecutorSettings, Prewarmed
+from backfleet.job.job_errors import plain_reason
 from backfleet.job.text_file import read_text_file
 from backfleet.job.toml import parse_toml
 from backfleet.plugins import load_plugin
@@ -70,7 +71,7 @@ def _problem(error: Mapping[str, Any], known: Sequence[str]) -> str:
     """Return an error of pydantic in the words of the job file's errors."""
     key = ".".join(map(str, error["loc"]))
     if error["type"] != "extra_forbidden":
-        return f"{key} = {error['input']!r}: {error['msg'].replace('Input should', 'must')}"
+        return f"{key} = {error['input']!r}: {plain_reason(error)}"
     near = difflib.get_close_matches(key, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known) or 'none'}"
     return f"{key}: unknown setting; {hint}"

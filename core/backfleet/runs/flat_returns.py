@@ -13,7 +13,7 @@ from backfleet.job.windowed_points import Window
 from backfleet.results.daily import DailyReturns, read_window_returns
 from backfleet.runs.stored_run import StoredRun
 
-__all__ = ["read_flat_means", "read_flat_symbols", "union_days"]
+__all__ = ["read_flat_means", "read_flat_symbols", "union_days", "unknown_returns"]
 
 Days = NDArray[np.datetime64]
 
@@ -47,6 +47,13 @@ def union_days(series: Iterable[DailyReturns]) -> Days:
     """Return the sessions of several series, ascending."""
     calendars = [daily.days for daily in series]
     return np.unique(np.concatenate([np.empty(0, "datetime64[D]"), *calendars]))
+
+
+def unknown_returns(window: Window, days: Days, points: int) -> DailyReturns:
+    """Return the returns of points that have no result in a window: NaN on its sessions."""
+    first, last = np.datetime64(window[0]), np.datetime64(window[1])
+    inside = days[(days >= first) & (days <= last)]
+    return DailyReturns(inside, np.full((len(inside), points), np.nan))
 
 
 class _Mean:

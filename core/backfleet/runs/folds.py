@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,12 @@ from backfleet.results.daily import (
 )
 from backfleet.results.daily_events import DailyEvents
 from backfleet.results.point_sums import PointReturns, read_point_returns
-from backfleet.runs.flat_returns import read_flat_means, read_flat_symbols, union_days
+from backfleet.runs.flat_returns import (
+    read_flat_means,
+    read_flat_symbols,
+    union_days,
+    unknown_returns,
+)
 from backfleet.runs.stored_run import StoredRun
 from backfleet.runs.validation_rule import read_rule
 from backfleet.sources.bar_cache import sessions_per_year
@@ -55,7 +61,8 @@ __all__ = ["compute_folds"]
 Floats = NDArray[np.float64]
 
 NO_WINDOWS = (
-    "the job of run {run} has no validation windows. Give them, such as "
+    "the job of run {run} has no validation windows. Give them with --set "
+    "windows=rolling --set train='3 years' --set test='1 year', or in Python as "
     'windows="rolling", train="3 years", test="1 year"'
 )
 
@@ -148,7 +155,9 @@ class _FoldReader:
         basis = self._basis(windows)
         totals, counts = np.zeros((len(windows.days), 2)), np.zeros(len(windows.days), np.int64)
         every: list[FoldChoice] = []
+        symbol_count = 0
         for series in symbols:
+            symbol_count += 1
             chosen = self._choices(windows, series, basis)
             every += chosen
             own = [choice for choice in chosen if choice.fold]
@@ -171,7 +180,7 @@ class _FoldReader:
         )
         account = _with_costs(account, choices)
         best_account = None if self._is_flat else hindsight
-        return self._result(windows, every, account, best_account, None, basis)
+        return self._result(windows, every, account, best_account, None, basis, symbol_count)
 
     def _result(
         self,
@@ -181,6 +190,7 @@ class _FoldReader:
         hindsight: StitchedAccount | None,
         paths: Floats | None,
         basis: AnnualBasis,
+        symbols: int = 1,
     ) -> Folds:
         manifest, holdout = self.run.manifest, self.rule.holdout
         looks = None
@@ -199,6 +209,7 @@ class _FoldReader:
             basis,
             tuple(choice for choice in choices if not choice.fold),
             looks,
+            symbols,
         )
 
     def _choices(
@@ -256,8 +267,11 @@ class _FoldReader:
     def _cut(self, days: NDArray[np.datetime64]) -> CutWindows:
         """Return the windows over these sessions. Raises UserError if the run lacks one."""
         if self._is_flat:
-            # No task has an account in the sessions between the windows, and windows count them.
-            days = np.union1d(days, np.array(self.run.manifest.gaps, dtype=days.dtype))
+            # No task has an account in the sessions between the windows, and windows count them. Of
+            # a window in which every task failed, at least the first and the last session count.
+            manifest = self.run.manifest
+            known = [*manifest.gaps, *chain.from_iterable(manifest.windows)]
+            days = np.union1d(days, np.array(known, dtype=days.dtype))
         windows = cut_windows(self.rule, days)
         missing = set(windows.spans()) - set(self.run.manifest.windows)
         if self._is_flat and missing:
@@ -275,16 +289,15 @@ class _FoldReader:
     def _flat(
         self, windows: CutWindows, symbol: str | None, by_window: Mapping[Window, DailyReturns]
     ) -> FlatSeries:
-        days, points = union_days(by_window.values()), len(self.run.manifest.base_points)
+        days, points = windows.days, len(self.run.manifest.base_points)
         costs = self._costs(days, symbol)
         spans: dict[Window, WindowReturns] = {}
         for number, window in enumerate(self.run.manifest.windows):
-            if window in by_window:
-                daily = by_window[window]
-                at = np.isin(days, daily.days)
-                own = slice(number * points, (number + 1) * points)
-                trades, fees = (None if one is None else one[at, own] for one in costs)
-                spans[window] = WindowReturns(daily.days, daily.returns, trades, fees)
+            daily = by_window.get(window) or unknown_returns(window, days, points)
+            at = np.isin(days, daily.days)
+            own = slice(number * points, (number + 1) * points)
+            trades, fees = (None if one is None else one[at, own] for one in costs)
+            spans[window] = WindowReturns(daily.days, daily.returns, trades, fees)
         return FlatSeries(windows, symbol, spans)
 
     def _mean_returns(self) -> DailyReturns:

@@ -6,7 +6,7 @@ import numpy as np
 
 from backfleet.chunks.arrow import nullable_floats
 from backfleet.results.compact import read_compacted
-from backfleet.results.leaderboard import DEFAULT_METRICS, MIN_TRADES, rank_metric
+from backfleet.results.leaderboard import DEFAULT_METRICS, rank_metric, rankable
 from backfleet.runs.facts import RunScores
 from backfleet.store import Store
 
@@ -26,9 +26,8 @@ def run_scores(store: Store, listing: str) -> RunScores:
         return RunScores()
     metric = rank_metric(rows, None)
     values = nullable_floats(rows[metric])
-    is_known = ~np.isnan(values)
-    if not is_known.any():
+    known = values[~np.isnan(values)]
+    if not len(known):
         return RunScores(metric)
-    ranked = values[is_known & (nullable_floats(rows["trades"]) >= MIN_TRADES)]
-    best = ranked if len(ranked) else values[is_known]
-    return RunScores(metric, float(best.max()), float(np.median(values[is_known])))
+    ranked = values[rankable(values, nullable_floats(rows["trades"]))]
+    return RunScores(metric, float(ranked.max()), float(np.median(known)))

@@ -35,15 +35,22 @@ def make_strategy_package(name: PackageName, kind: StrategyKind, parent: Path) -
     Raises UserError where something of that name is there, or it cannot be written.
     """
     folder = parent / name.name
+    # `exists` follows links, and is False for one that leads nowhere.
     if folder.exists() or folder.is_symlink():
-        raise UserError(f"{folder} is there already; take another name, or go to another folder")
+        raise UserError(
+            f"{folder} already exists. Choose another name, or change to another folder"
+        )
     try:
+        # Beside its final place: a rename within one file system is a single step, so that the
+        # package is whole or not there. The leading dot hides it until then.
         with tempfile.TemporaryDirectory(prefix=f".{name.name}-", dir=parent) as scratch:
             made = Path(scratch, name.name)
             _write(made, name, kind)
             made.rename(folder)
     except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror}") from error
+        raise UserError(
+            f"{folder} cannot be written: {error.strerror}. Change to another folder"
+        ) from error
     return folder
 
 
@@ -60,4 +67,5 @@ def _write(folder: Path, name: PackageName, kind: StrategyKind) -> None:
         source = TEMPLATES / f"{Template(template).substitute(words)}.template"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(Template(source.read_text(encoding="utf-8")).substitute(words), "utf-8")
+    # The sweep of the new package runs at once, without data of one's own.
     shutil.copytree(DATA, folder / "data")

@@ -26,6 +26,7 @@ MAX_TARGET_BYTES = 8192
 
 HEADERS = {
     "content-security-policy": (
+        # As the policy in a report, but scripts and data come from the server.
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
         "img-src data: blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'none'"
@@ -55,25 +56,31 @@ class Access:
 
     @property
     def cookie(self) -> str:
-        """Cookies do not tell ports apart, so the name does."""
+        """The name of the cookie that holds the token."""
+        # Browsers send a cookie to all ports of a host, so the name tells servers apart.
         return f"backfleet-{self.port}"
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Host names of this server. The lookup can block, so it must not happen per request."""
+        """Host names of this server."""
+        # Cached, because the lookup can block.
         names = {*LOCAL_NAMES, self.host.lower()}
+        # Bound to all addresses, the server is reached by the machine's own names, too.
         if _is_wildcard(self.host):
             names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
         return frozenset(names)
 
     def knows(self, header: str) -> bool:
-        """Whether a Host header names this server: another name that leads here belongs to a page
-        that wants to read along (DNS rebinding)."""
+        """Whether a Host header names this server."""
+        # A foreign name that leads here belongs to a page that wants to read along (DNS rebinding).
         name = _host_name(header)
+        # An address that is given as digits cannot be pointed elsewhere by a name server.
         return name in self.names or (_is_wildcard(self.host) and _is_address(name))
 
     def accepts(self, token: str) -> bool:
-        """Compared in constant time."""
+        """Whether a token is that of the server."""
+        # In constant time, so that the duration of an answer does not show how much of it is right.
+        # As bytes, because `compare_digest` raises for texts beyond ASCII.
         return hmac.compare_digest(token.encode(), self.token.encode())
 
     def accepts_cookie(self, headers: Headers) -> bool:
@@ -95,6 +102,7 @@ class AccessCheck:
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Start and end of the server, which are no requests.
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -102,13 +110,15 @@ class AccessCheck:
 
         async def send_guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
+                # Also on answers of this class and on error pages.
                 message["headers"] = [*message["headers"], *_guards(message["headers"])]
             await send(message)
 
         await (answer or self._app)(scope, receive, send_guarded)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        """The answer to whoever may not ask; None for whoever may."""
+        """Return the answer to a request that is refused; None if it is allowed."""
+        # No page takes a body. Reading one would only cost memory.
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
             # Before all other answers, which would keep the connection open for the body.
             close = {"connection": "close"}
@@ -126,6 +136,8 @@ class AccessCheck:
         if any(name == "token" and self._access.accepts(value) for name, value in query):
             # Also for a browser that has the cookie: the token must not stay in its address bar.
             rest = urlencode([(name, value) for name, value in query if name != "token"])
+            # A path that begins with two slashes would lead to another host, and browsers read
+            # backslashes as slashes.
             target = scope["path"].replace("\\", "/")
             answer = RedirectResponse("/" + target.lstrip("/") + (f"?{rest}" if rest else ""), 303)
             answer.set_cookie(
@@ -148,12 +160,13 @@ def is_loopback(host: str) -> bool:
 
 def _guards(present: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     names = {name.lower() for name, _ in present}
+    # Reports change as runs go on. Static files set their own lifetime.
     guards = {**HEADERS, **({} if b"cache-control" in names else {"cache-control": "no-store"})}
     return [(name.encode(), value.encode()) for name, value in guards.items()]
 
 
 def _host_name(header: str) -> str:
-    """The host of a Host header, without its port and the brackets of IPv6."""
+    """Return the host of a Host header, without its port and the brackets of IPv6."""
     if header.startswith("["):
         return header[1:].partition("]")[0].lower()
     return header.partition(":")[0].lower()

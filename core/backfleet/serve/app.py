@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["make_app"]
 
+# Checked before a name becomes part of a key or of a path.
 _ID = re.compile(r"[0-9a-f]{16}")
 _TASK = re.compile(r"[0-9]{1,9}")
 _FILE = re.compile(r"[a-z.]+\.(js|css)")
@@ -47,7 +48,7 @@ LIST_THREADS = 8
 
 
 def make_app(store: Store, access: Access) -> Starlette:
-    """The application over a store, for whom `access` lets in."""
+    """Return the application over a store, for the clients that `access` allows."""
     catalog = Catalog(ReadOnlyStore(store))
     lists = ThreadPoolExecutor(LIST_THREADS, thread_name_prefix="lists")
     reports = ThreadPoolExecutor(REPORT_THREADS, thread_name_prefix="reports")
@@ -64,6 +65,8 @@ def make_app(store: Store, access: Access) -> Starlette:
         routes=Site(catalog).routes(lists, reports),
         lifespan=lifespan,
         middleware=[
+            # The outermost: who may not ask costs no compression, and every answer gets its
+            # headers.
             Middleware(AccessCheck, access=access),
             Middleware(GZipMiddleware, compresslevel=GZIP_LEVEL),
         ],
@@ -85,6 +88,7 @@ class Site:
             Route("/runs/{run}/tasks/{task}", _in_thread(self.task, reports)),
             Route("/compare", _in_thread(self.compare, reports)),
             Route("/static/{name}", _in_thread(self.static, lists)),
+            # The last route takes everything else.
             Route("/{path:path}", _in_thread(self.nothing, lists)),
         ]
 
@@ -134,14 +138,14 @@ class Site:
         return _problem("Page not found", "There is no such page.", 404)
 
     def _open(self, name: str) -> Run:
-        """A run of the store. Raises RunNotFound, CorruptObject, StoreError."""
+        """Open a run of the store. Raises RunNotFound, CorruptObject, StoreError."""
         if not _ID.fullmatch(name):
             raise RunNotFound(f"{name!r} is not the id of a run")
         return Run(self._catalog.store.at(name))
 
 
 def _static(name: str) -> str | None:
-    """A script or style sheet, of the server's own or of the reports'; None where there is none."""
+    """Return a script or style sheet of the server or of the reports; None if there is none."""
     own = files("backfleet.serve").joinpath("static", name)
     if own.is_file():
         return own.read_text(encoding="utf-8")
@@ -152,11 +156,13 @@ def _static(name: str) -> str | None:
 
 
 def _in_thread(endpoint: Endpoint, pool: Executor) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint in a thread of a pool, for as long as its client waits."""
+    """Return an endpoint that runs in a thread of a pool, for as long as its client waits."""
 
     async def answer(request: Request) -> Response:
         page = asyncio.get_running_loop().run_in_executor(pool, _answer, endpoint, request)
         left = asyncio.ensure_future(_until_client_left(request))
+        # Whichever comes first. A computation that has begun cannot be stopped, and its page is
+        # dropped.
         await asyncio.wait((page, left), return_when=asyncio.FIRST_COMPLETED)
         # `cancel` does nothing to a task that has ended: the client has left.
         if not left.cancel():
@@ -174,7 +180,7 @@ async def _until_client_left(request: Request) -> None:
 
 
 def _answer(endpoint: Endpoint, request: Request) -> Response:
-    """The endpoint's answer, whose errors become a page that says what is wrong."""
+    """Return the endpoint's answer; an error becomes a page that says what is wrong."""
     try:
         return endpoint(request)
     except RunNotFound as error:

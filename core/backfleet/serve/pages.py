@@ -19,6 +19,7 @@ from backfleet.serve.run_catalog import Listed
 __all__ = ["comparison_html", "problem_html", "run_page", "runs_context", "runs_html", "task_html"]
 
 PACKAGE = "backfleet.serve"
+# "" stands for a status that is not known yet.
 UNFINISHED = ("", "running")
 
 MAX_PROBLEM_CHARS = 2000
@@ -50,7 +51,7 @@ NUMBERS = ("count", "percent", "number")
 
 
 def runs_html(runs: Sequence[Listed], store: str) -> str:
-    """The list of runs."""
+    """Return the page with the list of runs."""
     page = Page(
         template="runs.html",
         title=f"{store} · backfleet",
@@ -63,26 +64,29 @@ def runs_html(runs: Sequence[Listed], store: str) -> str:
 
 
 def runs_context(runs: Sequence[Listed]) -> Mapping[str, Any]:
-    """The list as plain JSON, and whether it is worth asking again soon."""
+    """Return the list as plain JSON, and whether it is worth asking again soon."""
     import pandas as pd
 
     rows = [_checked_row(listed) for listed in runs]
+    # The columns are named, so that a list without runs has them, too.
     frame = pd.DataFrame(rows, columns=[heading.name for heading in HEADINGS])
     for heading in HEADINGS:
         if heading.form in NUMBERS:
+            # None becomes NaN; otherwise the column would be one of texts.
             frame[heading.name] = frame[heading.name].astype(float)
     soon = any(row["state"] in UNFINISHED for row in rows)
     return {"table": data_table(frame, HEADINGS), "soon": soon}
 
 
 def _checked_row(listed: Listed) -> dict[str, Any]:
-    """The row of a run, also if its numbers or texts cannot be shown."""
+    """Return the row of a run; one that says so if its numbers or texts cannot be shown."""
     try:
         row = _row(listed)
         # pandas would refuse the whole table for one lone surrogate.
         "".join(str(value) for value in row.values()).encode()
         return row
     except (OverflowError, UnicodeEncodeError) as error:
+        # A forged manifest can have whole numbers that no float holds.
         return _row(Listed(listed.run_id, problem=error_line(error)))
 
 
@@ -93,6 +97,7 @@ def _row(listed: Listed) -> dict[str, Any]:
         "run_id": listed.run_id,
         "name": listed.problem,
         "state": "damaged" if listed.problem else "",
+        # Text that sorts by time, in UTC.
         "created": listed.created.removesuffix("+00:00").replace("T", " "),
     }
     if facts is not None:
@@ -124,20 +129,21 @@ def _row(listed: Listed) -> dict[str, Any]:
 
 
 def run_page(run: Run, metric: str | None) -> str:
-    """The report of a run, with live updates while it is running."""
+    """Return the report of a run, with live updates while it is running."""
     page = sweep_page(run, metric)
+    # Only a page that is still changing asks the server for its progress.
     live = page.context["facts"].state == "running"
     scripts = (*page.scripts, "live.js") if live else page.scripts
     return _linked(replace(page, scripts=scripts), live=live)
 
 
 def task_html(run: Run, task: int) -> str:
-    """The report of a task."""
+    """Return the report of a task."""
     return _linked(task_page(run, task))
 
 
 def comparison_html(first: Run, second: Run, metric: str | None) -> str:
-    """Run comparison."""
+    """Return the comparison of two runs."""
     return _linked(comparison_page(first, second, metric))
 
 

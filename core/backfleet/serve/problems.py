@@ -16,4 +16,5 @@ def log_problem(place: str, error: BaseException) -> None:
 
     It may quote a store or a request, which must not write to the terminal that shows the log.
     """
+    # As an argument: the text may contain percent signs.
     _LOG.error("%s", printable_line(f"backfleet serve: {place}: {error_line(error)}"))

@@ -94,10 +94,14 @@ class Catalog:
         self.store = store
         self._facts: dict[str, Listed] = {}
         self._statuses: dict[str, RunStatus] = {}
+        # Runs that are not complete. Their index of chunks then reads new chunks only.
         self._open: dict[str, Run] = {}
         self._logged: set[str] = set()
+        # When the list was asked for, by the monotonic clock. While nobody asks, nothing is looked
+        # at.
         self._asked = 0.0
         self._ended = threading.Event()
+        # A daemon, so that a store that does not answer cannot keep the process alive.
         self._looker = threading.Thread(target=self._look_on, name="catalog", daemon=True)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="catalog")
 
@@ -113,7 +117,7 @@ class Catalog:
         self._readers.shutdown(cancel_futures=True)
 
     def runs(self) -> Sequence[Listed]:
-        """All runs, the newest first. Raises StoreError."""
+        """Return all runs, the newest first. Raises StoreError."""
         self._asked = time.monotonic()
         names = list(run_folders(self.store))
         fresh = [name for name in names if name not in self._facts]
@@ -148,6 +152,7 @@ class Catalog:
     def _look_on(self) -> None:
         while not self._ended.wait(PAUSE_SECONDS):
             if time.monotonic() - self._asked < WATCHED_SECONDS:
+                # A copy: another thread may add runs meanwhile.
                 due = [name for name in list(self._facts) if self._is_due(name)]
                 for _ in self._readers.map(self._look, due):
                     pass
@@ -166,6 +171,7 @@ class Catalog:
             # It must not end the thread, which would hide the state of all other runs.
             self._log_once(name, error)
             status = RunStatus("unreadable", Counts(0), 0.0)
+        # How long the store took, which is the measure for the pause below.
         took = time.monotonic() - began
         pause = (
             FINISHED_SECONDS
@@ -177,6 +183,7 @@ class Catalog:
     def _status(self, name: str) -> RunStatus:
         """Return the status of a run. One that is not complete stays open: it knows its chunks."""
         store = self.store.at(name)
+        # Written when a run has ended: one small object instead of the manifest and all chunks.
         facts = read_run_facts(store)
         scores: RunScores | None = None
         state: RunState

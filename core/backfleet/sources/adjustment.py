@@ -36,6 +36,8 @@ class Adjustment:
     dividends: str | None = None
     unused: str | None = None
 
+    # Kept with the rule, because layouts are shared by files and each file's bars ask for the
+    # words.
     @cached_property
     def words(self) -> str:
         """The rule in words for people."""
@@ -48,4 +50,5 @@ class Adjustment:
             return f"adjusted by the events in {names}"
         if self.rule == "already":
             return ALREADY_ADJUSTED
+        # The only hint for people whose file has an adjusted close that no option names.
         return "as in the file" + (f"; {self.unused!r} is not used" if self.unused else "")

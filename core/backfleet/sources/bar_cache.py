@@ -130,6 +130,8 @@ class _Shelf:
     windows: dict[BarsWindow, Index[_Windowed]] = field(default_factory=dict)
 
     def bars(self, symbol: str, digest: str) -> str:
+        # With the symbol: a source may parse equal bytes differently for two symbols, or refuse one
+        # of them.
         key = hashlib.sha256(f"{digest} {symbol}".encode()).hexdigest()[:32]
         # Path takes a while to join names.
         return f"{self.folder}/{key}.npy"
@@ -168,6 +170,8 @@ class BarCache:
         self._code = code
         self._additions = additions
         self._folder = cache_folder() / "bars" if folder is None else folder
+        # By identity of the source, which has no equality: its settings stay the same while it
+        # lives.
         self._shelves: dict[Source, _Shelf] = {}
         self._days = Days()
 
@@ -240,6 +244,8 @@ class BarCache:
         """Keep a description, also of another process, in the indexes."""
         digest = description.input
         self._keep_input(source, symbol, digest, description.fingerprint)
+        # The full input includes facts, so that an edited fact of a symbol makes its window
+        # unknown.
         windowed = _Windowed(self._full_input(symbol, digest), description.data)
         self._shelf(source).window(window).put(symbol, windowed)
 
@@ -255,6 +261,7 @@ class BarCache:
             digest = self._known_input(source, symbol)
             is_same = digest is not None and known.input == self._full_input(symbol, digest)
         except DataError:
+            # A missing input, or a symbol without facts, is reported by the call that loads bars.
             return None
         return known.data if is_same else None
 
@@ -278,7 +285,10 @@ class BarCache:
             columns = list(settings.columns)
             key = _hash(SCHEMA, source.name, self._code, options, settings.timezone, columns)
             path = settings.path
+            # Relative to the current folder, `data` can be another place tomorrow.
             location = path if "://" in path else os.path.abspath(path)
+            # The location is no part of the key: bars are found by their content, wherever the
+            # files are now. Only fingerprints belong to a place.
             folder = self._folder / key
             inputs = Index(folder / f"inputs-{_hash(location)}.json", _Input)
             self._shelves[source] = _Shelf(folder, inputs, self._additions)
@@ -326,6 +336,7 @@ def _read(source: Source, symbol: str) -> tuple[bytes, str, str | None]:
 
 def _parsed(source: Source, symbol: str, content: bytes, path: str) -> Bars:
     bars = parse_bars(source, symbol, content)
+    # Bars that are parsed are returned even if the disk is full.
     write_quietly(path, *pack(bars))
     return bars
 
@@ -335,6 +346,7 @@ def parse_bars(source: Source, symbol: str, content: bytes) -> Bars:
     bars = source.parse(symbol, content)
     if not np.isnat(bars.length):
         return bars
+    # A source of a plugin may leave the length open. It is found before the bars are cached.
     return replace(bars, length=find_length(bars.time, bars.session, bars.timezone))
 
 
@@ -346,6 +358,8 @@ def describe_bars(source: Source, bars: Bars, window: BarsWindow) -> SymbolData:
             f"{source.describe(bars.symbol)}: {bars.symbol} has no bars {_range(window)}; "
             f"its sessions go from {bars.session[0]} to {bars.session[-1]}"
         )
+    # The warm-up belongs to the digest, since indicators see it, but not to the span that is
+    # reported.
     sessions = used.session[used.warmup :]
     return SymbolData(
         digest=used.digest(),
@@ -384,6 +398,7 @@ def sessions_per_year(sessions: NDArray[np.datetime64]) -> float:
     if count < 2:
         return DEFAULT_SESSIONS_PER_YEAR
     different = sessions[np.concatenate(([True], is_new))]
+    # The median ignores holidays: daily bars of a few weeks have mostly distances of one day.
     distance = float(np.median(np.diff(different).astype(np.int64)))
     if distance == 1.0 and not _has_weekends(different):
         return DEFAULT_SESSIONS_PER_YEAR

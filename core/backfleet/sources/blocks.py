@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 __all__ = ["blocks"]
 
+# 512 KiB of float64: small enough for a core's cache, and large enough that the number of calls of
+# numpy does not matter.
 BLOCK = 1 << 16
 
 

@@ -55,8 +55,10 @@ ANY_KIND = re.compile(b"|".join(pattern for pattern, _ in KINDS), re.IGNORECASE)
 
 def kind_of(content: bytes) -> str | None:
     """Return the kind of content that the first bytes show; None for text or an unknown kind."""
+    # One pattern for all kinds first: nearly all files are text, and match none.
     if ANY_KIND.match(content):
         return next(kind for pattern, kind in KIND_PATTERNS if pattern.match(content))
+    # Text in UTF-8 has no zero bytes.
     return "a binary file" if b"\0" in content[:4096] else None
 
 
@@ -98,6 +100,7 @@ def check_one_symbol(table: Table, name: str) -> None:
 
 def check_order(table: Table, column: str, time: NDArray[np.int64]) -> None:
     """Raises DataError at the first time that is not later than the one before it."""
+    # Strictly, so that a duplicate is found, too.
     is_later = time[1:] > time[:-1]
     if is_later.all():
         return
@@ -124,7 +127,8 @@ def check_prices(table: Table, layout: Layout, prices: Prices, tradable: NDArray
 def _are_sound(prices: Prices) -> bool:
     """Whether the prices are possible, and each open and close is between low and high."""
     top, bottom = np.maximum(prices.open, prices.close), np.minimum(prices.open, prices.close)
-    # NaN fails every comparison.
+    # NaN fails every comparison. If open and close lie between low and high, as the last line
+    # checks, these two bound all four prices.
     is_positive = prices.low.min() > 0 and prices.high.max() < np.inf
     return bool(is_positive and np.all(top <= prices.high) and np.all(bottom >= prices.low))
 
@@ -136,11 +140,14 @@ def _check_rows(table: Table, layout: Layout, prices: Prices, tradable: NDArray[
         layout.low: prices.low,
         layout.close: prices.close,
     }
+    # The first bad row of each column; the earliest of them is reported, as a reader of the file
+    # meets it.
     faults = [
         (row, name)
         for name, values in columns.items()
         if (row := _first(tradable & ~is_positive(values))) is not None
     ]
+    # A price that is not positive explains a high below the low, so it goes first.
     crossed = _first(tradable & (prices.high < prices.low))
     if faults and (crossed is None or min(faults)[0] <= crossed):
         row, name = min(faults)
@@ -187,6 +194,7 @@ def check_volume(
     table: Table, name: str, volume: NDArray[np.float64], tradable: NDArray[np.bool_]
 ) -> None:
     """Raise DataError for the first tradable row with an infinite volume; it may be missing."""
+    # NaN is a volume that is not known, and allowed.
     row = _first(tradable & np.isinf(volume)) if np.isinf(volume).any() else None
     if row is not None:
         raise table.bad_value(name, row, "not a finite number")

@@ -43,6 +43,7 @@ class CnDailySource(FileSource):
         layout = find_layout(file.origin, file.names, COLUMNS, self.settings.columns)
         if "ticker" not in file.names:
             raise DataError(f"{file.origin}: row 1: there is no column 'ticker'")
+        # As text, since tickers have zeros in front; `ticker` may be an extra column, too.
         table = file.read(tuple(dict.fromkeys((*layout.columns, "ticker"))))
         _check_tickers(table, symbol)
         return bars_of(table, Reading(symbol, layout, None, self.settings.timezone))

@@ -70,11 +70,14 @@ def bars_of(table: Table, reading: Reading) -> Bars:
     if layout.symbol:
         check_one_symbol(table, layout.symbol)
     times = read_times(table, layout.times, reading.date_format, reading.timezone)
+    # Times are checked in UTC: a local hour that comes twice is in order there.
     check_order(table, layout.times[0], times.utc)
     tradable = (
         booleans(table, layout.tradable) if layout.tradable else np.ones(len(table), dtype=np.bool_)
     )
+    # Prices makes its arrays read-only; they can be views of Arrow's memory, which is, too.
     prices = Prices(*(floats(table, name) for name in _price_columns(layout)))
+    # Before the factor, which divides by the close.
     check_prices(table, layout, prices, tradable)
     factor = find_factor(table, layout.adjustment, prices.close, tradable)
     # A volume that is not there is unknown: no shares were traded says something else.
@@ -88,6 +91,7 @@ def bars_of(table: Table, reading: Reading) -> Bars:
         time=times.utc,
         session=times.session,
         prices=prices,
+        # The same object: sources give raw prices, and only a window adjusts them.
         raw=prices,
         volume=volume,
         factor=factor,
@@ -111,8 +115,11 @@ def _with_suspensions(table: Table, bars: Bars) -> Bars:
     Before the first tradable row the file's own close is all that is known.
     """
     sound = is_positive(bars.factor)
+    # True from the first tradable row on.
     began = np.maximum.accumulate(bars.tradable)
+    # Once trading has begun, closes of suspended rows are ignored: some vendors write zeros there.
     known = bars.tradable | (~began & sound & is_positive(bars.close))
+    # For each row, the position of the last row with a known close; -1 before the first.
     last = np.maximum.accumulate(np.where(known, np.arange(len(bars)), -1))
     if last[-1] < 0:
         raise DataError(f"{table.origin}: no row has a price: the symbol is suspended in all")
@@ -128,6 +135,8 @@ def _with_suspensions(table: Table, bars: Bars) -> Bars:
         prices=prices,
         raw=prices,
         volume=np.where(traded, bars.volume, 0.0),
+        # A positive factor on a suspended day counts: it can change while the symbol rests.
         factor=np.where(traded | sound, bars.factor, bars.factor[last]),
     )
+    # The first row with a price; rows before it would have none.
     return filled[int(np.argmax(last >= 0)) :]

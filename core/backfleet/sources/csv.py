@@ -69,18 +69,23 @@ def _fast(file: CsvFile, reading: Reading, files: int) -> Bars | None:
     from backfleet.sources.plain_rows import read_plain_rows
 
     layout = reading.layout
+    # The fast ways read numbers and times only. A column that is a time and an extra number has to
+    # be text.
     is_plain = not (layout.tradable or layout.symbol or {*layout.times} & {*layout.extra.values()})
     if not is_plain:
         return None
     numbers = [name for name in layout.columns if name not in layout.times]
     if len(layout.times) == 1:
         (time,) = layout.times
+        # Compiled code first, if there are enough files for it; then pyarrow in pieces, if the file
+        # is large; then pyarrow at once.
         table = read_plain_rows(file, time, numbers, reading.date_format, files)
         if table is None and len(file.body) >= LONG_BYTES:
             table = read_long_file(file, time, numbers, reading.date_format)
         bars = _bars_if_sound(table, reading)
         if bars is not None:
             return bars
+    # pyarrow reads ISO times without an offset itself. Others stay text, which `read_times` reads.
     is_iso = reading.date_format is None and len(layout.times) == 1
     times = dict.fromkeys(layout.times, pa.timestamp("ns") if is_iso else pa.string())
     return _bars_if_sound(file.read_numbers(times, numbers), reading)

@@ -49,7 +49,11 @@ class CsvFile:
     @classmethod
     def open(cls, origin: str, content: bytes, delimiter: str) -> CsvFile:
         """Raises DataError where the content is empty, or no UTF-8 text."""
+        # Before anything is split: an archive or a page of HTML would give strange names of
+        # columns.
         check_text(origin, content)
+        # Blank lines above the names are no rows. Both calls return the same object if nothing is
+        # removed.
         encoded = content.removeprefix(BOM).lstrip(b"\r\n")
         first = encoded[: _line_end(encoded)]
         try:
@@ -92,6 +96,7 @@ class CsvFile:
             read = self._columns(kinds, [])
         except pa.ArrowInvalid:
             return None
+        # A list whose elements can be released one by one; the table itself would keep them all.
         columns = read.columns
         del read
         # The pieces of a column go before those of the next are joined.
@@ -119,6 +124,7 @@ class CsvFile:
         """Columns by their positions; notes a row with another count of values in `wrong`."""
 
         def note(row: Any) -> str:
+            # pyarrow's error message has no number of the row; this handler gets it.
             wrong.append(row)
             return "error"
 
@@ -129,8 +135,10 @@ class CsvFile:
         return pacsv.read_csv(pa.BufferReader(self.body), read, parse, convert)
 
     def _row_number(self, row: int) -> int:
-        # Only wanted when a row is refused.
+        # Only when a row is refused. From the whole content, since people count the first line and
+        # blank ones, too.
         lines = row_lines(self._content.decode("utf-8-sig"), self.delimiter)
+        # Element 0 is the row of the names.
         return lines[min(row + 1, len(lines) - 1)]
 
     def _refusal(self, wrong: Sequence[Any], error: Exception) -> DataError:
@@ -145,6 +153,7 @@ class CsvFile:
 @lru_cache
 def _options(count: int, kinds: tuple[tuple[str, Any], ...]) -> tuple[Any, Any]:
     """Return pyarrow's options for columns of these types, by their positions among `count`."""
+    # Names are positions: a file can have one name twice, or none at all.
     everything = [str(position) for position in range(count)]
     convert = pacsv.ConvertOptions(
         column_types=dict(kinds),
@@ -176,6 +185,7 @@ def row_lines(text: str, delimiter: str) -> Sequence[int]:
         for cells in reader:
             if cells:
                 lines.append(before + 1)
+            # The line on which the row ended: one that holds quoted line ends has several.
             before = reader.line_num
     except csv.Error:
         # A quote that is never closed: this is the row that has it.

@@ -23,6 +23,7 @@ ORDER = "YmdHMSf"
 """The directives in the order in which a `DatePattern` numbers them."""
 
 PART = re.compile(r"%(.)|([^%])", re.DOTALL)
+# `strptime` refuses what lies outside, and only it can name the value in a message.
 RANGES = {"m": (1, 12), "d": (1, 31), "H": (0, 23), "M": (0, 59), "S": (0, 59), "Y": (1678, 2261)}
 """Numbers that every date has. The years are those of int64 nanoseconds."""
 
@@ -66,6 +67,7 @@ def date_pattern(date_format: str) -> DatePattern | None:
     directives = {field.directive for field in fields}
     if not {"Y", "m", "d"} <= directives <= {*ORDER, ""} or not date_format.isascii():
         return None
+    # One element per character of a text of this format.
     numbers, literals = [], []
     for field in fields:
         numbers += [ORDER.find(field.directive) if field.directive else -1] * field.width
@@ -86,8 +88,10 @@ def parse_fixed_width(text: Any, date_format: str) -> Numbers | None:
     """
     fields = list(_fields(date_format))
     width = sum(field.width for field in fields)
+    # A directive without a width, such as %b, makes the length of texts vary.
     if not width or any(field.directive not in {*WIDTHS, ""} for field in fields):
         return None
+    # Exactly one kind of year.
     if len({"Y", "y"} & {field.directive for field in fields}) != 1:
         return None
     digits = _characters(text, width)
@@ -110,11 +114,14 @@ def _characters(text: Any, width: int) -> Digits | None:
     """The bytes of texts that all have this width, of shape (texts, width)."""
     if text.null_count or not len(text):
         return None
+    # The offsets of large strings have 64 bits.
     kind = np.int64 if pa.types.is_large_string(text.type) else np.int32
     _, offsets, content = text.buffers()
     ends = np.frombuffer(offsets, kind)[text.offset : text.offset + len(text) + 1]
+    # The total is compared first: it shows most files of other widths without a pass over the rows.
     if int(ends[-1]) - int(ends[0]) != width * len(text) or np.any(np.diff(ends) != width):
         return None
+    # All texts have one width and lie without gaps, so the buffer is a matrix already.
     return np.frombuffer(content, np.uint8, width * len(text), int(ends[0])).reshape(-1, width)
 
 
@@ -129,10 +136,12 @@ def _moments(characters: Digits, fields: Sequence[_Field]) -> Numbers | None:
                 return None
             continue
         number = _number(part)
+        # A directive that is there twice has to agree, which is left to `strptime`.
         if number is None or field.directive in numbers:
             return None
         numbers[field.directive] = number
     if "y" in numbers:
+        # Years do not fit into the uint8 of two digits.
         short = numbers.pop("y").astype(np.int16)
         numbers["Y"] = short + np.where(short < CENTURY_TURN, np.int16(2000), np.int16(1900))
     for directive, (low, high) in RANGES.items():
@@ -148,9 +157,12 @@ def _number(part: Digits) -> NDArray[Any] | None:
     digits = part - np.uint8(ord("0"))
     if digits.max() > 9:
         return None
+    # All widths are even. Two digits are at most 99, so that uint8 is enough, and a vector register
+    # holds many of them.
     pairs = [digits[at] * np.uint8(10) + digits[at + 1] for at in range(0, len(digits), 2)]
     if len(pairs) == 1:
         return np.asarray(pairs[0])
+    # Six digits, those of microseconds, need more than 16 bits.
     value = pairs[0].astype(np.int32)
     for pair in pairs[1:]:
         value = value * 100 + pair
@@ -158,10 +170,12 @@ def _number(part: Digits) -> NDArray[Any] | None:
 
 
 def _nanoseconds(numbers: dict[str, NDArray[Any]]) -> Numbers | None:
+    # Months since January of the first year, the index into `first_days`.
     month = (numbers["Y"].astype(np.int32) - RANGES["Y"][0]) * 12
     month += numbers.get("m", np.uint8(1))
     month -= 1
     day = numbers.get("d", np.ones(len(month), np.uint8))
+    # No month is shorter than 28 days, so few columns need the look-up.
     if day.max() > 28 and np.any(day > _month_days()[month]):
         return None
     nanoseconds = np.asarray(first_days()[month] + day)
@@ -178,6 +192,8 @@ def _nanoseconds(numbers: dict[str, NDArray[Any]]) -> Numbers | None:
 def first_days() -> Numbers:
     """The day before the first of each month, in days since 1970, from the first year on."""
     first, last = (str(year) for year in RANGES["Y"])
+    # One month more than the years have: the end of the last December is the start of the month
+    # after.
     months = np.arange(f"{first}-01", f"{int(last) + 1}-02", dtype="M8[M]")
     return months.astype("M8[D]").astype(np.int64) - 1
 

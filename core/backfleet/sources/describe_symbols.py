@@ -24,6 +24,7 @@ def describe_symbols(
         except DataError as error:
             return error
 
+    # All look-ups come before the forks, which then have only work that takes time.
     known = {symbol: bar_cache.known(source, symbol, window) for symbol in symbols}
     unknown = [symbol for symbol in symbols if known[symbol] is None]
     described = for_each_symbol(source, describe, unknown)

@@ -31,6 +31,7 @@ def find_doubts(bars: Bars) -> Sequence[Doubt]:
     doubts = [doubt for check in (*PRICE_CHECKS, *SESSION_CHECKS) for doubt in check(traded)]
     if not doubts:
         return []
+    # The checks count tradable bars; people count all of them.
     rows = np.flatnonzero(bars.tradable)
     doubts = [doubt.at(int(rows[doubt.bar])) for doubt in doubts]
     return sorted(doubts, key=lambda doubt: (not doubt.is_serious, doubt.bar))

@@ -37,6 +37,8 @@ def for_each_symbol(
     between processes, so they should be small. At most as many files are in memory at a time as
     there are processes or threads.
     """
+    # Before the first file: the source decides by the number whether compiled code is worth
+    # loading.
     source.expect(len(symbols))
     # glibc keeps released memory only after a block of this size was released. Otherwise the kernel
     # provides the arrays of each file with new memory, which takes a third of the time.
@@ -54,6 +56,7 @@ def _in_threads(call: Callable[[str], T], symbols: Sequence[str]) -> Iterator[T]
     try:
         yield from pool.map(call, symbols)
     finally:
+        # If the caller stops early, files that nobody waits for are not read.
         pool.shutdown(cancel_futures=True)
 
 

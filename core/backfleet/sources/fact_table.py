@@ -70,6 +70,7 @@ class FactRow:
             value = float(text)
         except ValueError:
             value = math.nan
+        # NaN fails both comparisons, so that `nan` in a cell is refused, too.
         if not 0 <= value < math.inf:
             raise self.refusal(f"{column} = {text!r} must be a number that is not negative")
         return value
@@ -123,6 +124,7 @@ def read_fact_rows(
     _check_header(origin, header, columns)
     table, key = [], header.index(columns[0])
     for number, row in enumerate(rows, 2 if is_csv else 1):
+        # The csv module returns an empty list for a blank line, which is no row but has a number.
         if len(row) not in (0, len(header)):
             raise DataError(
                 f"{origin}: row {number}: it has {len(row)} values and not {len(header)}; put "
@@ -149,6 +151,8 @@ def _check_header(origin: str, header: Sequence[str], columns: Sequence[str]) ->
 
 def _of_csv(origin: str, content: bytes) -> tuple[list[str], Iterable[list[str]]]:
     try:
+        # `newline=""` leaves line ends to the csv module. utf-8-sig drops the mark that
+        # spreadsheets write.
         rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True))
     except UnicodeDecodeError as error:
         raise DataError(f"{origin}: byte {error.start} is not UTF-8; save it as UTF-8") from None
@@ -165,6 +169,7 @@ def _of_parquet(origin: str, content: bytes) -> tuple[list[str], Iterable[list[s
     file = open_parquet(origin, content)
     names = list(file.file.schema_arrow.names)
 
+    # A generator: an unknown column is refused before any value is decoded.
     def rows() -> Iterator[list[str]]:
         columns = read_table(origin, file, names).columns.values()
         for row in zip(*(column.to_pylist() for column in columns), strict=True):
@@ -174,6 +179,7 @@ def _of_parquet(origin: str, content: bytes) -> tuple[list[str], Iterable[list[s
 
 
 def _text(value: Any) -> str:
+    # Only NaN and NaT differ from themselves.
     if value is None or value != value:
         return ""
     return value.date().isoformat() if isinstance(value, datetime) else str(value)

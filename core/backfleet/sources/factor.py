@@ -27,6 +27,7 @@ def find_factor(
     """
     if adjustment.rule == "events":
         return _from_events(table, adjustment, close, tradable)
+    # The rules `none` and `already`.
     if not adjustment.columns:
         return np.ones(len(table))
     (name,) = adjustment.columns
@@ -34,6 +35,7 @@ def find_factor(
     check_factor(table, name, values, tradable)
     if adjustment.rule == "factor":
         return values
+    # Only the closes of tradable rows have been checked. `_with_suspensions` replaces the others.
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(values / close)
 
@@ -41,8 +43,9 @@ def find_factor(
 def _from_events(
     table: Table, adjustment: Adjustment, close: Floats, tradable: NDArray[np.bool_]
 ) -> Floats:
-    # Over a suspension, a dividend is a part of the last traded close.
+    # Over a suspension, a dividend is a part of the last traded close, whose position this is.
     last = np.maximum.accumulate(np.where(tradable, np.arange(len(close)), 0))
+    # The traded close before each row; the first row has none, and its step is set to 1 below.
     before = np.concatenate([close[:1], close[last][:-1]])
     split = _events(table, adjustment.splits)
     # Vendors write 0 or 1 for a day without a split.
@@ -53,6 +56,8 @@ def _from_events(
     paid = dividend > 0
     paid[:1] = False
     _check(table, adjustment.dividends, ~paid | (dividend < before), "not below the close before")
+    # The price falls to (before - dividend) / split, and the factor grows by the inverse of that
+    # fall, so that returns of price x factor are total returns.
     step = split / (1.0 - np.where(paid, dividend / before, 0.0))
     # What happened before the first bar adjusts nothing.
     step[:1] = 1.0

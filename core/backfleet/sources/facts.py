@@ -52,10 +52,14 @@ def read_facts(path: str, only: Collection[str] | None = None) -> Facts:
             "a row there"
         )
     symbols = _instruments(rows)
+    # All rows are read, not only those of the job's symbols: a state of any symbol counts for all.
     spans = _with_spans(symbols, read_fact_rows(location, path, "spans", SPANS) or [], only)
     actions = read_fact_rows(location, path, "actions", ACTIONS, only)
     return Facts(
-        path, MappingProxyType(spans if actions is None else _with_actions(spans, actions))
+        # Without the table, actions stay None, which is unknown; with it, a symbol without a row
+        # has none.
+        path,
+        MappingProxyType(spans if actions is None else _with_actions(spans, actions)),
     )
 
 
@@ -84,6 +88,7 @@ def _instruments(rows: Sequence[FactRow]) -> dict[str, SymbolFacts]:
             step=row.number_of("step"),
             least=row.number_of("least"),
         )
+        # An empty cell is None, so this zero was written.
         if facts.step == 0.0:
             raise row.refusal("step = '0' must be above 0; leave it empty if it is unknown")
         if facts.listed and facts.delisted and facts.delisted <= facts.listed:
@@ -98,6 +103,7 @@ def _with_spans(
     symbols: Mapping[str, SymbolFacts], rows: Sequence[FactRow], only: Collection[str] | None
 ) -> dict[str, SymbolFacts]:
     """Add the spans. A state with a span of any symbol has a history for all of them."""
+    # Before the filter: whether a state has a history must not depend on the symbols of the job.
     states = sorted({row.need("what") for row in rows})
     if only is not None:
         rows = [row for row in rows if row.text("symbol") in only]
@@ -129,6 +135,7 @@ def _span(row: FactRow) -> Span:
 
 def _apart(spans: list[tuple[Span, FactRow]]) -> tuple[Span, ...]:
     """Return the spans in their order. Raises DataError if two overlap."""
+    # By the first day alone: rows cannot be compared, and neither can a missing last day.
     spans.sort(key=lambda span: span[0][0])
     for ((first, end), row), ((later, _), overlapping) in pairwise(spans):
         if end is None or later < end:

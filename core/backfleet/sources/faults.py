@@ -130,11 +130,15 @@ def check_symbol(source: Source, symbol: str) -> Checked:
         content = source.read(symbol)
     except DataError as error:
         return Checked(symbol, origin, 0, [_fault(origin, symbol, error)])
+    # Each round parses the whole rest again: sources stop at the first fault and cannot continue
+    # behind it.
     while bars is None and len(faults) < MAX_LISTED:
         try:
             bars = source.parse(symbol, content)
         except DataError as error:
             faults.append(_fault(origin, symbol, error))
+            # In an unsorted file every later row may be out of order, and removing one row at a
+            # time never ends.
             rest = None if ENDLESS in faults[-1].problem else _without(content, faults)
             if rest is None:
                 break
@@ -160,6 +164,7 @@ def _doubts(rows: _Rows, bars: Bars) -> Iterator[Fault]:
         # `find_gaps` has them, with the sessions of the other symbols.
         if doubt.kind != "gap":
             level: Literal["doubt", "note"] = "doubt" if doubt.is_serious else "note"
+            # Finding a row reads the file again, and notes are too many for that.
             row = rows.of(doubt.bar) if doubt.is_serious else None
             yield Fault(checked.file, checked.symbol, row, doubt.text, level)
 
@@ -175,6 +180,7 @@ def find_gaps(source: Source, checked: Iterable[Checked]) -> Iterator[Fault]:
     for file in daily:
         assert file.sessions is not None
         pauses = np.diff(file.sessions)
+        # Both arrays have one element per pair of neighboring sessions.
         missed = _missed(file.sessions, market)
         wrong = (missed > 0) if market is not None else pauses > file.pause
         for at in map(int, np.flatnonzero(wrong)):
@@ -193,6 +199,8 @@ def _without(content: bytes, faults: Sequence[Fault]) -> bytes | None:
     """A text file with the last fault's row left blank, so that the others keep their numbers."""
     row = faults[-1].row
     lines = content.split(b"\n")
+    # A row that is refused though it is blank already, as within quotes, would be reported forever.
+    # Row 1 names the columns, and a file without them has no readable rest.
     was_reported = any(fault.row == row for fault in faults[:-1])
     if row is None or row < 2 or row > len(lines) or was_reported or b"\0" in content:
         return None
@@ -203,6 +211,7 @@ def _without(content: bytes, faults: Sequence[Fault]) -> bytes | None:
 def _double_sessions(rows: _Rows, bars: Bars) -> Iterator[Fault]:
     """Second bars of a session where most sessions have one: a daily file, and not quite."""
     days, count = np.unique(bars.session, return_counts=True)
+    # Most sessions have several bars: an intraday file.
     if np.count_nonzero(count == 1) * 2 <= len(days):
         return
     for at in map(int, np.flatnonzero(bars.session[1:] == bars.session[:-1])):
@@ -213,6 +222,8 @@ def _double_sessions(rows: _Rows, bars: Bars) -> Iterator[Fault]:
 def _rows(source: Source, content: bytes, bars: int) -> Sequence[int] | None:
     """The row of each bar: sources leave out rows at the beginning only."""
     lines = _lines(source, content)
+    # Counted from the end, since bars can lack the first rows: those of suspensions before any
+    # price.
     return None if lines is None or len(lines) < bars else lines[len(lines) - bars :]
 
 
@@ -234,15 +245,23 @@ def _market(daily: Sequence[Checked]) -> Days | None:
     if len(daily) < MIN_SYMBOLS:
         return None
     all_sessions = [_days(file) for file in daily]
+    # Sorted on their own: how many symbols were listed by a day, and how many were gone, are
+    # positions in these arrays.
     firsts = np.sort([sessions[0] for sessions in all_sessions])
     lasts = np.sort([sessions[-1] for sessions in all_sessions])
+    # One counter per calendar day between the first and the last session of all symbols.
     counts = np.zeros(lasts[-1] - firsts[0] + 1, np.int32)
     for sessions in all_sessions:
+        # Daily bars have distinct sessions, so that no index is there twice, which `+=` would count
+        # once.
         counts[sessions - firsts[0]] += 1
     days = np.flatnonzero(counts).astype(np.int32)
     count = counts[days]
     days += firsts[0]
+    # Symbols whose first session is not later than a day, less those whose last one is earlier.
     listed = np.searchsorted(firsts, days, "right") - np.searchsorted(lasts, days, "left")
+    # Too few listed symbols tell nothing about the market, which holds for the first years of a
+    # long history.
     kept: Days = days[(count * 2 > listed) & (listed >= MIN_SYMBOLS)]
     return kept
 
@@ -256,6 +275,7 @@ def _missed(sessions: Days, market: Days | None) -> NDArray[np.int64]:
     """Return the number of the market's sessions between each two of a symbol's."""
     if market is None:
         return np.zeros(len(sessions) - 1, dtype=np.int64)
+    # The market's sessions that lie strictly between two sessions of the symbol.
     after = np.searchsorted(market, sessions[:-1], "right")
     before = np.searchsorted(market, sessions[1:], "left")
     return (before - after).astype(np.int64)

@@ -34,13 +34,15 @@ def file_stem(symbol: str) -> str:
     """
     if PLAIN.fullmatch(symbol):
         return symbol
-    # `quote` leaves `~` as it is, which no key of a store may hold.
+    # `quote` leaves `~` as it is, which no key of a store may hold. With surrogateescape, a name
+    # that is not UTF-8 on disk is written with its bytes.
     return urllib.parse.quote(symbol, safe="", errors="surrogateescape").replace("~", "%7E")
 
 
 def symbol_of_stem(stem: str) -> str:
     """Return the symbol whose file has this name."""
     symbol = urllib.parse.unquote(stem)
+    # `A%2fB` is the stem of no symbol, since codes are in upper case: it is taken as it is.
     return symbol if file_stem(symbol) == stem else stem
 
 
@@ -85,14 +87,17 @@ class FileSource(Source):
                 f"symbol {symbol!r}: a symbol has at least one character, does not begin with a "
                 "dot, and has no '*', '?', '[', ']' or control characters"
             )
+        # File systems allow 255 bytes, the suffix included.
         if len(file_stem(symbol)) > MAX_STEM_BYTES:
             raise DataError(f"symbol {symbol!r}: its file's name would be too long")
 
     def _found(self) -> Sequence[str]:
+        # Hidden files are those of editors, versions and unfinished downloads.
         names = (name for name in self._location.names() if not name.startswith("."))
         stems = [name.removesuffix(self.suffix) for name in names if name.endswith(self.suffix)]
         if not stems:
             raise DataError(f"{self.settings.path}: there are no files *{self.suffix} in it")
+        # A stem that `file_stem` would write otherwise can never be found again by its symbol.
         symbols = {symbol_of_stem(stem): stem for stem in stems}
         odd = sorted(stem for symbol, stem in symbols.items() if file_stem(symbol) != stem)
         if odd:

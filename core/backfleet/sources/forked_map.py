@@ -101,10 +101,13 @@ def map_forked(call: Callable[[T], R], items: Sequence[T], processes: int) -> It
         A child was killed.
     """
     blocks = min(MAX_BLOCKS, BLOCKS_PER_PROCESS * processes, len(items))
+    # Rounded up, so that there are at most `blocks` of them; at least 1, as the step of a range.
     size = -(-len(items) // max(blocks, 1))
     queue, feed = os.pipe()
     starts = range(0, len(items), max(size, 1))
+    # All numbers fit into the pipe, so that this does not wait for a reader that is not there yet.
     os.write(feed, b"".join(start.to_bytes(NUMBER_BYTES, "little") for start in starts))
+    # Before the forks: a pipe ends only when no process holds its writing end.
     os.close(feed)
     work = _Work(call, items, size, queue)
     try:
@@ -133,6 +136,7 @@ def _received(work: _Work[T, R]) -> Callable[[int], Sequence[R]]:
             if not open_ends:
                 # Somebody else has waited for a child that was killed.
                 raise _killed("before it sent its results")
+            # Several blocks can arrive while an earlier one is awaited; `known` keeps them.
             for end in wait(list(open_ends)):
                 assert isinstance(end, Connection)
                 try:
@@ -182,6 +186,7 @@ def _stop(work: _Work[Any, Any]) -> None:
         pass
     os.close(work.queue)
     for child in work.children:
+        # Children whose end has been seen have been waited for already.
         if not child.connection.closed:
             child.ended()
 
@@ -199,6 +204,8 @@ def _fork(work: _Work[Any, Any]) -> _Child:
             warnings.simplefilter("ignore", DeprecationWarning)
             pid = os.fork()
         if pid == 0:
+            # The child's copy of the reading end: with it, the child would never notice that the
+            # parent is gone.
             results.close()
             _run_child(work, theirs, before)
     finally:
@@ -228,6 +235,7 @@ def _run_child(work: _Work[Any, Any], results: Connection, mask: set[Any]) -> No
         with suppress(Exception):
             sys.stdout.flush()
             sys.stderr.flush()
+        # No `sys.exit`: exit handlers and `finally` blocks of the parent's code must not run here.
         os._exit(code)
 
 

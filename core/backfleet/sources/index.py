@@ -21,6 +21,8 @@ class Index(Generic[T]):
     def __init__(self, path: Path, kind: type[T]) -> None:
         self._path = path
         self._adapter: TypeAdapter[dict[str, T]] = TypeAdapter(dict[str, kind])  # type: ignore[valid-type]  # a class at run time
+        # Two mappings, so that `save` writes only this process's additions over the file's latest
+        # content.
         self._known = dict(self._stored())
         self._added: dict[str, T] = {}
 

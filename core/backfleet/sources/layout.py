@@ -37,8 +37,10 @@ def _date_format(text: str) -> str:
     if len(text) > MAX_FORMAT_CHARS:
         raise ValueError(f"is longer than {MAX_FORMAT_CHARS} characters")
     try:
+        # Python has no other check of a format. This one costs less than the first row.
         datetime.strptime("", text)
     except re.error:
+        # strptime compiles the format to a regular expression with one named group per directive.
         raise ValueError("names a part of the date twice") from None
     except ValueError as error:
         # An empty text fits no format. Python reports a bad format with other words.
@@ -98,6 +100,8 @@ class ColumnOptions(SourceOptions):
     @field_validator("adjusted", "splits", "dividends")
     @classmethod
     def _one_adjustment(cls, column: str | None, info: ValidationInfo) -> str | None:
+        # Fields are validated in the order of their definition, so that `info.data` has those
+        # above.
         rivals = ("factor",) if info.field_name == "adjusted" else ("factor", "adjusted")
         for rival in rivals:
             if column is not None and info.data.get(rival) is not None:
@@ -151,6 +155,8 @@ class _Header:
 
     def find(self, name: str) -> str | None:
         """The column of this name, or else the one that differs in case only."""
+        # A file can have `Close` and `close`: the exact name decides, and only then the case is
+        # ignored.
         exact = [column for column in self.names if column == name]
         alike = exact or [column for column in self.names if column.lower() == name.lower()]
         if len(alike) > 1:
@@ -198,6 +204,8 @@ def _layout(names: tuple[str, ...], options: ColumnOptions, extra: tuple[str, ..
         volume=header.need(options.volume) if options.volume else header.find("volume"),
         adjustment=_adjustment(header, options),
         tradable=header.need(options.tradable) if options.tradable else None,
+        # `need` is not used: a column of symbols is optional, and checked only to refuse several of
+        # them.
         symbol=next((name for name in names if name.lower().strip("<>") in SYMBOL_NAMES), None),
         extra={name: header.need(name) for name in extra},
     )
@@ -215,6 +223,8 @@ def _adjustment(header: _Header, options: ColumnOptions) -> Adjustment:
         dividends = header.need(options.dividends) if options.dividends else None
         events = tuple(name for name in (splits, dividends) if name is not None)
         return Adjustment("events", events, splits, dividends)
+    # Never used without the option: a column of this name says nothing about the other three
+    # prices.
     unused = [name for name in header.names if re.sub(r"[^a-z]", "", name.lower()) in ADJUSTED]
     return Adjustment("none", unused=unused[0] if unused else None)
 
@@ -228,5 +238,6 @@ def _times(header: _Header, options: ColumnOptions) -> tuple[str, ...]:
         raise header.missing(*DATE_NAMES)
     date = candidates[0]
     time = header.need(options.time) if options.time else header.find("time")
+    # A `time` beside a `datetime` or `timestamp` repeats it, and would be joined to it twice.
     has_time_beside = time is not None and (options.time or date.lower() == "date")
     return (date, time) if time is not None and time != date and has_time_beside else (date,)

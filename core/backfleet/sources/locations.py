@@ -51,12 +51,17 @@ class Directory(DataLocation):
 
     def names(self) -> Sequence[str]:
         try:
+            # Kinds come with the listing: a separate call per file would take most of the time.
             with os.scandir(self._path) as children:
                 return [entry.name for entry in children if entry.is_file()]
         except FileNotFoundError:
-            raise DataError(f"{self._path}: there is no such directory") from None
+            raise DataError(
+                f"there is no directory {self._path}. Correct the path of the data"
+            ) from None
         except NotADirectoryError:
-            raise DataError(f"{self._path}: this is a file, not a directory") from None
+            raise DataError(
+                f"{self._path} is a file. Name the directory that holds it as the path of the data"
+            ) from None
         except OSError as error:
             raise DataError(f"{self._path}: cannot be listed: {error.strerror}") from None
 
@@ -66,6 +71,7 @@ class Directory(DataLocation):
             return None
         # `cp -p`, rsync and tar restore the time of modification, but not the time of change.
         times = f"{status.st_mtime_ns}-{status.st_ctime_ns}"
+        # The inode shows a file that was replaced by one of equal times and size.
         return f"{times}-{status.st_size}-{status.st_ino}"
 
     def read(self, name: str) -> bytes:
@@ -77,6 +83,7 @@ class Directory(DataLocation):
                 "are read. Write its bars as Parquet, or as several symbols"
             )
         try:
+            # Without a buffer, the content is read with one call into its final place.
             with open(path, "rb", buffering=0) as file:
                 return file.read()
         except PermissionError as error:
@@ -87,9 +94,12 @@ class Directory(DataLocation):
         try:
             status = os.stat(path)
         except NotADirectoryError:
-            raise DataError(f"{self._path}: this is a file, not a directory") from None
+            raise DataError(
+                f"{self._path} is a file. Name the directory that holds it as the path of the data"
+            ) from None
         except PermissionError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+        # Reading from a pipe or a device would block or never end.
         if not stat.S_ISREG(status.st_mode):
             what = "a directory" if stat.S_ISDIR(status.st_mode) else "no regular file"
             raise DataError(f"{path}: this is {what}, not a file of bars")
@@ -104,6 +114,7 @@ class Prefix(DataLocation):
 
     @cached_property
     def _entries(self) -> Mapping[str, Entry]:
+        # Subfolders of a directory are left out as well.
         return {entry.key: entry for entry in self._store.list() if "/" not in entry.key}
 
     def names(self) -> Sequence[str]:
@@ -112,6 +123,7 @@ class Prefix(DataLocation):
     def fingerprint(self, name: str) -> str | None:
         if name not in self._entries:
             raise FileNotFoundError(name)
+        # The version is the ETag of the listing, so that no object is asked for.
         entry = self._entries[name]
         return f"{entry.version}-{entry.size}"
 

@@ -27,8 +27,10 @@ def read_long_file(
     """Columns as `CsvFile.read_numbers` reads them, the times as stamps; None if a value is of
     another kind."""
     kinds = {name: pa.float64() for name in numbers}
+    # A date of another format stays text, which `parse_fixed_width` reads piece by piece.
     kinds[time] = STAMP if date_format is None else pa.string()
     capacity = _count_lines(file.body)
+    # Full length from the start: pieces are copied into place, and never joined.
     times, values = np.empty(capacity, np.int64), np.empty((len(numbers), capacity))
     rows = 0
     try:
@@ -51,6 +53,7 @@ def read_long_file(
 
 def _count_lines(body: memoryview) -> int:
     text = np.frombuffer(body, np.uint8)
+    # In blocks, because the comparison makes an array of bools as long as its input.
     return sum(int(np.count_nonzero(text[part] == 10)) for part in blocks(len(text))) + 1
 
 

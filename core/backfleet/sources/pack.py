@@ -52,6 +52,7 @@ def pack(bars: Bars) -> Iterator[bytes | memoryview]:
     """Unadjusted bars as the parts of a file's content, which are not copied together."""
     extra = list(bars.extra.values())
     left_out = _left_out(bars)
+    # A quarter can be one unit of 3M; the file has 3 and the unit M.
     unit, count = np.datetime_data(bars.length.dtype)
     length = (bars.length.astype(np.int64) * count, UNITS.index(unit), STAMPS.index(bars.stamp))
     yield _header(len(bars), len(extra), left_out)
@@ -76,12 +77,14 @@ def _left_out(bars: Bars) -> frozenset[str]:
         names.add("tradable")
     if bars.has_midnights:
         names.add("time")
+    # Sessions follow from times in UTC only; in other zones the file has both.
     elif np.array_equal(_days(bars.time), bars.session):
         names.add("session")
     return frozenset(names)
 
 
 def _midnights(session: NDArray[np.datetime64]) -> NDArray[np.int64]:
+    # A view: int64 days since 1970 and datetime64[D] have the same bytes.
     return session.view(np.int64) * DAY_NS
 
 
@@ -114,6 +117,7 @@ class Days:
     ) -> tuple[NDArray[np.datetime64], NDArray[np.int64]]:
         """Return these sessions and their midnights, in arrays that others may have too."""
         last = self._last
+        # Both arrays are kept alive, and with the sessions the mapped file that they lie in.
         if not np.array_equal(last[0], session):
             self._last = last = session, _midnights(session)
         return last
@@ -158,7 +162,11 @@ def _mapped(path: str | Path, extra: int) -> NDArray[np.void]:
     with open(path, "rb", buffering=0) as file:
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     start = len(MAGIC) + 2 + int.from_bytes(content[len(MAGIC) : len(MAGIC) + 2], "little")
+    # The type of the header's text is checked before the data is interpreted by it: the file may
+    # come from another version or be damaged.
     kind = _kind(content[:start], extra)
+    # A view of the map: pages are read when a column is first touched. A file that is too short
+    # fails here. The array keeps the map, and so the file, alive.
     return np.frombuffer(content, dtype=kind, count=1, offset=start).reshape(())
 
 
@@ -168,6 +176,7 @@ def _kind(header: bytes, extra: int) -> np.dtype[np.void]:
     if not header.startswith(MAGIC):
         raise ValueError("not a .npy file of version 1.0")
     shape, _, kind = np.lib.format.read_array_header_1_0(io.BytesIO(header[len(MAGIC) :]))
+    # `open` is never left out, so its shape tells how many bars all columns have.
     count = int(kind["open"].shape[0])
     left_out = OPTIONAL - set(kind.names or ())
     if shape != () or kind != _element(count, extra, left_out) or left_out >= {"time", "session"}:

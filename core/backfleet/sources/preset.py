@@ -42,6 +42,8 @@ def _loaded(value: object) -> object:
     """Return the content of a preset that is named, so that it becomes part of a run's identity."""
     try:
         if isinstance(value, str):
+            # The content replaces the name: the same name can have other content in the next
+            # version.
             return load_preset(value)
         if isinstance(value, Mapping):
             return parse_preset("data.options.preset", value)
@@ -102,6 +104,7 @@ class PresetSource(Source):
             try:
                 imported = self._imported(file)
             except DataError as error:
+                # Messages name the file on disk, which is a temporary one here.
                 raise self._refusal(str(error).replace(f"{folder}/", ""), symbol) from None
         return self._in_zone(imported, symbol)
 
@@ -122,6 +125,8 @@ class PresetSource(Source):
         zone = None if self.settings.timezone == "UTC" else self.settings.timezone
         return ImportChoices(
             preset=self.options.preset,
+            # Any name: the reading must not depend on the file's name, and `_in_zone` sets the
+            # right one.
             symbol="symbol",
             timezone=zone,
             date_format=self.options.date_format,
@@ -132,8 +137,11 @@ class PresetSource(Source):
     def _in_zone(self, imported: Imported, symbol: str) -> Bars:
         bars, zone = imported.assembled.bars, self.settings.timezone
         if imported.assembled.daily:
+            # An import stores dates; here they become the midnights of the job's zone, as when they
+            # are read back.
             time = local_midnights(bars.session, zone)
             bars = replace(bars, time=time, timezone=zone)
+        # The sessions are days in the zone of the preset, and the job's sessions must be the same.
         elif bars.timezone != zone:
             raise self._refusal(f'set data.timezone = "{bars.timezone}"', symbol)
         words = ADJUSTMENT_WORDS[imported.adjustment]

@@ -47,6 +47,7 @@ def _outside(traded: TradedBars) -> Iterator[Doubt]:
     if traded.is_in_range:
         return
     raw = traded.raw
+    # Again with a slack for rounding, which `is_in_range` does not have.
     outside = outside_range(raw)
     count = int(np.count_nonzero(outside))
     if not count:
@@ -62,17 +63,23 @@ def _outside(traded: TradedBars) -> Iterator[Doubt]:
 
 
 def _jumps(traded: TradedBars) -> Iterator[Doubt]:
+    # Markets without weekends, those of coins, move more.
     least = JUMP if traded.is_five_day else JUMP_EVERY_DAY
     lowest, highest = traded.ratio_range
+    # The extremes alone show that most symbols have no jump, before an array of logarithms is made.
     is_quiet = lowest >= math.exp(-least) and highest <= math.exp(least)
     if is_quiet and not traded.is_china:
         return
     jumps = np.zeros(len(traded), np.bool_)
     for bar in np.flatnonzero(_is_beyond(traded.ratio, least)).tolist():
+        # A change counts beside the usual one of its surroundings, so that wild symbols are not
+        # reported all the time.
         around = np.abs(np.log(traded.ratio[_around(bar)]))
         jumps[bar] = abs(math.log(traded.ratio[bar])) > JUMP_FACTOR * np.median(around)
     if traded.is_china:
         limited = traded.session >= CHINA_LIMITS
+        # New listings have no limits in their first sessions; the first bar here may be such a
+        # listing.
         limited[:CHINA_FIRST_SESSIONS] = False
         jumps |= limited & _is_beyond(traded.ratio, JUMP_CHINA)
     bars = np.flatnonzero(jumps).tolist()
@@ -97,6 +104,7 @@ def _around(bar: int) -> slice:
 
 def _jump_text(traded: TradedBars, bar: int) -> str:
     before, after = traded.raw.close[bar - 1], traded.raw.close[bar]
+    # A split of 2 for 1 halves the close, so the inverse is the number of new shares.
     ratio = 1 / traded.ratio[bar]
     near = _near_ratio(ratio)
     looks = f", like a split of {near}" if near else ""
@@ -109,6 +117,7 @@ def _jump_text(traded: TradedBars, bar: int) -> str:
 
 def _near_ratio(ratio: float) -> str:
     """The usual split, or reverse split, of about this ratio; empty if there is none."""
+    # Both directions: consolidations are splits the other way round.
     pairs = [*RATIOS, *((base, split) for split, base in RATIOS)]
     errors = [abs(math.log(ratio * base / split)) for split, base in pairs]
     nearest = min(range(len(pairs)), key=errors.__getitem__)
@@ -124,6 +133,7 @@ def _spikes(traded: TradedBars) -> Iterator[Doubt]:
     down = np.minimum(raw.open, raw.close) / raw.low
     size = np.maximum(up, down)
     for bar in np.flatnonzero(size > math.exp(SPIKE))[:MAX_REPORTED].tolist():
+        # At least 1: an open or close outside the range would give a negative logarithm.
         usual = float(np.median(np.log(np.maximum(size[_around(bar)], 1.0))))
         if math.log(size[bar]) > SPIKE_FACTOR * usual:
             name, price = ("high", raw.high) if up[bar] >= down[bar] else ("low", raw.low)
@@ -134,7 +144,9 @@ def _spikes(traded: TradedBars) -> Iterator[Doubt]:
 def _stale(traded: TradedBars) -> Iterator[Doubt]:
     minimum = MIN_STALE_BARS - 1
     if not traded.has_one_per_session and len(traded) > 1:
+        # A thousand bars show the usual distance; the median of a long file takes long.
         step = max(int(np.median(np.diff(traded.time[:1000]))), 1)
+        # An hour without a change is no surprise in minutes of a quiet symbol, but longer is.
         minimum = max(minimum, STALE_NS // step)
     close = traded.raw.close
     if np.count_nonzero(close[1:] == close[:-1]) < minimum:
@@ -144,6 +156,7 @@ def _stale(traded: TradedBars) -> Iterator[Doubt]:
     if runs is not None:
         bar, length = runs.longest()
         text = f"stale prices: {length + 1} bars in a row have the same open, high, low and close "
+        # The run begins at the bar before, to which the first one is equal.
         yield Doubt("stale", bar - 1, f"{text}from {traded.day(bar - 1)} on")
 
 
@@ -151,6 +164,7 @@ def _one_price(traded: TradedBars) -> Iterator[Doubt]:
     flat = traded.raw.high == traded.raw.low
     if np.count_nonzero(flat) < MIN_ONE_PRICE_BARS:
         return
+    # Repeated bars are reported as stale prices.
     flat &= ~traded.same_as_before
     if traded.is_china:
         flat &= traded.session >= CHINA_LIMITS
@@ -173,15 +187,20 @@ def _repeated_block(traded: TradedBars) -> Iterator[Doubt]:
     # A number per bar that is equal for equal prices, and from it one per block of bars.
     number = np.zeros(count, np.uint64)
     for column, weight in zip(columns, (3, 5, 7, 11), strict=True):
+        # The bits of the prices, as whole numbers that wrap around. Different odd weights keep an
+        # open and a close that are exchanged apart.
         number += column.view(np.uint64) * np.uint64(weight)
     blocks = _block_numbers(number)
     if not _repeats(blocks):
         return
     starts = len(blocks)
     rows = np.column_stack(columns)
+    # For each block, the position of the first block with the same number.
     _, first, inverse = np.unique(blocks, return_index=True, return_inverse=True)
     earlier = first[inverse]
     for bar in np.flatnonzero(earlier < np.arange(starts)):
+        # Numbers can be equal by chance, so the prices themselves are compared. A block of one
+        # constant bar is reported as stale, and not here.
         before, here = rows[earlier[bar] : earlier[bar] + MIN_BLOCK], rows[bar : bar + MIN_BLOCK]
         if np.array_equal(before, here) and not np.all(here == here[0]):
             text = f"repeated block: {MIN_BLOCK} or more bars from {traded.day(int(bar))} on have "
@@ -195,6 +214,7 @@ def _block_numbers(number: NDArray[np.uint64]) -> NDArray[np.uint64]:
     starts = len(number) - MIN_BLOCK + 1
     blocks = number[:starts].copy()
     for offset in range(1, MIN_BLOCK):
+        # A polynomial in the multiplier, as in a rolling hash: the order of the bars counts.
         blocks *= MULTIPLIER
         blocks += number[offset : starts + offset]
     return blocks
@@ -206,13 +226,16 @@ def _repeats(numbers: NDArray[np.uint64]) -> bool:
     Only numbers whose upper bits are those of another one are sorted: each writes its position into
     a table under these bits, and where it reads another position there, it is such a number.
     """
+    # The upper bits as an index, at most 2**15 - 1.
     slot = (numbers >> UPPER_BITS).view(np.int64)
     # 16 bits suffice, since MAX_BLOCK_BARS is below 2**15.
     position = np.arange(len(numbers), dtype=np.int16)
     table = np.empty(1 << TABLE_BITS, np.int16)
+    # If several positions have one slot, numpy keeps the last of them.
     table[slot] = position
     last = table[slot]
     is_suspect = last != position
+    # The last one of a slot finds itself, so it is marked through the others.
     is_suspect[last[is_suspect]] = True
     suspects = numbers[is_suspect]
     suspects.sort()

@@ -33,14 +33,18 @@ def resample(bars: Bars, span: str) -> Bars:
         As `backfleet.job.bar_spans.parse_span` reads it.
     """
     length = parse_span(span)
+    # Rows that were not traded repeat the last close and would make flat bars.
     rows = np.flatnonzero(bars.tradable)
     begins = _begins(bars, length)[rows]
+    # The first bar of each span, and the last one. The number put in front differs from the first
+    # begin, so that position 0 is always among them.
     first = np.flatnonzero(np.diff(begins, prepend=begins[:1] - 1))
     last = np.append(first[1:], len(rows)) - 1 if len(first) else first
     raw = _merged(bars.raw, rows, first, last)
     is_span = np.datetime_data(length.dtype)[0] == "ns"
     session = bars.session[rows][first] if is_span else begins[first].view("datetime64[D]")
     time = begins[first] if is_span else local_midnights(session, bars.timezone)
+    # Without bars after the warm-up, every longer bar belongs to it.
     began = bars.time[bars.warmup] if bars.warmup < len(bars) else np.iinfo(np.int64).max
     return replace(
         bars,
@@ -71,6 +75,7 @@ def _begins(bars: Bars, length: np.timedelta64) -> NDArray[np.int64]:
         inside = bars.time - (1 if bars.stamp == "close" else 0)
         midnight = local_midnights(days, bars.timezone)
         size = length.astype(np.int64)
+        # Counted from the midnight of the session, so that spans of seven hours start again daily.
         return np.asarray(midnight + (inside - midnight) // size * size)
     if unit == "D":
         begins = days
@@ -79,6 +84,8 @@ def _begins(bars: Bars, length: np.timedelta64) -> NDArray[np.int64]:
         begins = days - (days.astype(np.int64) + 3) % 7
     else:
         count = np.datetime_data(length.dtype)[1] * int(length.astype(np.int64))
+        # Months or years since 1970. Floor division groups them from 1970 on, which makes quarters
+        # those of the calendar.
         number = days.astype(f"datetime64[{unit}]").astype(np.int64)
         begins = (number // count * count).astype(f"datetime64[{unit}]").astype("datetime64[D]")
     return np.asarray(begins.astype(np.int64))
@@ -96,6 +103,7 @@ def _merged(prices: Prices, rows: Rows, first: Rows, last: Rows) -> Prices:
 def _summed(values: Floats, first: Rows) -> Floats:
     """The sums of the values from each of `first` to the next, added one after the other as
     backtrader does; numpy's own sums add pairs."""
+    # The span of each bar, for `bincount`, which adds its weights one after the other.
     spans = np.searchsorted(first, np.arange(len(values)), "right") - 1
     return np.asarray(np.bincount(spans, values, len(first)), np.float64)
 

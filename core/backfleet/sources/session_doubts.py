@@ -34,9 +34,12 @@ def longest_pause(traded: TradedBars) -> int:
 def _weekends(traded: TradedBars) -> Iterator[Doubt]:
     if not traded.is_daily or len(traded) < MIN_SESSIONS or not traded.weekend_share:
         return
+    # Element 0 is Monday, 5 and 6 are the weekend.
     share = np.bincount(traded.weekday, minlength=7) / len(traded)
     weekend = float(share[5:].sum())
     first = int(np.argmax(traded.weekday >= 5))
+    # Days that are one too early turn Mondays into Sundays and leave Fridays empty; one too late,
+    # the other way round.
     rare = [DAYS[day] for day in (0, 4) if share[day] < RARE_SHARE]
     if weekend >= SHIFTED_SHARE and rare:
         name = "Sunday" if share[6] >= share[5] else "Saturday"
@@ -56,8 +59,10 @@ def _midnights_elsewhere(traded: TradedBars) -> Iterator[Doubt]:
         return
     if not traded.is_daily:
         return
+    # Two times, an hour apart, are a midnight with and without summer time.
     clock = np.unique(traded.time % DAY_NS)
     hours = {int(value) // (DAY_NS // 24) for value in clock}
+    # Midnight in Asia is 14:00 to 16:00 in UTC on the day before, and in Europe 21:00 to 23:00.
     if len(clock) > 2 or np.any(clock % (DAY_NS // 24)) or not hours & {14, 15, 16, 21, 22, 23}:
         return
     text = f"all daily bars are at {min(hours):02}:00 in UTC, which is a midnight east of it: "
@@ -78,6 +83,7 @@ def _volumes(traded: TradedBars) -> Iterator[Doubt]:
         bar, count = int(np.argmax(missing)), int(np.count_nonzero(missing))
         text = f"the volume is missing in {count:,} bars, first on {traded.day(bar)}"
         yield Doubt("volume", bar, text, is_serious=False)
+    # A doubt, not a note: a number of shares cannot be negative.
     negative = volume < 0
     if negative.any():
         bar = int(np.argmax(negative))
@@ -88,6 +94,7 @@ def _volumes(traded: TradedBars) -> Iterator[Doubt]:
 def _idle(traded: TradedBars) -> Iterator[Doubt]:
     """Flat bars in a row without a volume: suspensions or closed hours that would trade."""
     volume = traded.volume
+    # Without any volume every flat bar would count, and `_volumes` has reported that already.
     if traded.has_volume or not volume.any() or np.isnan(volume).all():
         return
     no_volume = (volume == 0) | np.isnan(volume)
@@ -108,6 +115,7 @@ def _gaps(traded: TradedBars) -> Iterator[Doubt]:
     if not traded.is_daily or len(traded) < MIN_SESSIONS:
         return
     days = traded.pauses
+    # `longest_pause` is in days from one session to the next, as `pauses` is.
     if days.max() <= longest_pause(traded):
         return
     gaps = np.flatnonzero(days > longest_pause(traded))
@@ -124,6 +132,7 @@ def _missing_bars(traded: TradedBars) -> Iterator[Doubt]:
     if traded.has_one_per_session or not traded.is_every_day or len(traded) < MIN_SESSIONS:
         return
     steps = np.diff(traded.time)
+    # The length of a bar: most distances are no gaps.
     step = int(np.median(steps))
     gaps = np.flatnonzero(steps > step)
     if step <= 0 or not len(gaps):
@@ -142,7 +151,10 @@ def _volume_scale(traded: TradedBars) -> Iterator[Doubt]:
     count = len(traded) // VOLUME_BARS
     if not traded.is_daily or count < 2:
         return
+    # Rows of 60 bars, about three months each; the bars after the last full block are left out.
     blocks = traded.volume[: count * VOLUME_BARS].reshape(count, VOLUME_BARS)
+    # A block without volume divides by zero. Its ratio is infinite or NaN, and `known` leaves it
+    # out.
     with np.errstate(divide="ignore", invalid="ignore"):
         sums = np.add.reduce(blocks, axis=1)
         ratio = sums[1:] / sums[:-1]
@@ -150,6 +162,7 @@ def _volume_scale(traded: TradedBars) -> Iterator[Doubt]:
     if not np.any((ratio > VOLUME_RATIO / 5) | (ratio < 5 / VOLUME_RATIO)):
         return
     medians = np.median(blocks, axis=1)
+    # False for NaN, too: a block with a missing volume has no level.
     known = medians > 0
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = medians[1:] / medians[:-1]

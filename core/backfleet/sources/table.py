@@ -74,6 +74,7 @@ def first_failure(attempt: Callable[[Any], object], column: Any) -> int:
             return True
         return False
 
+    # Once a part from the beginning fails, all longer ones do, so some twenty casts find the row.
     return bisect_left(range(len(column)), True, key=fails)
 
 
@@ -87,9 +88,12 @@ def floats(table: Table, name: str) -> NDArray[np.float64]:
     """
 
     def convert(column: Any) -> Any:
+        # Not safe: large whole numbers and decimals are rounded to the nearest float, and not
+        # refused.
         return column.cast(FLOAT, safe=False)
 
     column = table.columns[name]
+    # The compiled reader of plain rows has made floats already.
     if isinstance(column, np.ndarray):
         return column
     if column.type == FLOAT:
@@ -140,10 +144,13 @@ def booleans(table: Table, name: str) -> NDArray[np.bool_]:
 
 
 def _with_missing(numbers: Any) -> NDArray[np.float64]:
+    # A view of Arrow's memory, read-only, instead of a copy by `to_numpy`. Buffers begin before a
+    # slice.
     validity, data = numbers.buffers()
     stop = numbers.offset + len(numbers)
     values = np.frombuffer(data, dtype=np.float64, count=stop)[numbers.offset :]
     if numbers.null_count == 0:
         return values
+    # Arrow leaves any bytes under a null, so they are replaced by NaN.
     bits = np.unpackbits(np.frombuffer(validity, dtype=np.uint8), count=stop, bitorder="little")
     return np.where(bits[numbers.offset :] == 1, values, np.nan)

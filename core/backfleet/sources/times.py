@@ -70,18 +70,24 @@ def read_times(
         table = _joined(table, columns)
     name = columns[0]
     stamps = _stamps(table, name, date_format)
+    # Arrow passes nulls through, and `_integers` would read whatever bytes lie under them.
     if stamps.null_count:
         raise table.bad_value(name, first_failure(_refuse_missing, stamps), "missing")
     if stamps.type.tz is None:
         local = stamps
         utc = _localize(table, name, stamps, timezone)
     else:
+        # Only the label of the zone changes with the cast; the moments stay, and `local` is their
+        # wall clock.
         local = pc.local_timestamp(stamps.cast(pa.timestamp("ns", timezone)))
         utc = stamps
+    # Floor division, so that times before 1970 belong to their own day. Nanoseconds // DAY_NS are
+    # the int64 days of datetime64[D], which a view reinterprets.
     return Times(_integers(utc), (_integers(local) // DAY_NS).view("datetime64[D]"))
 
 
 def _joined(table: Table, columns: tuple[str, ...]) -> Table:
+    # Offsets of 32 bits end at 2 GiB, which the joined texts of a large file can reach.
     parts = [as_text(table, name).cast(pa.large_string()) for name in columns]
     joined = pc.binary_join_element_wise(*parts, _SPACE, null_handling="skip")
     return Table(table.origin, {columns[0]: pc.utf8_trim_whitespace(joined)}, table.row_number)
@@ -95,6 +101,8 @@ def _stamps(table: Table, name: str, date_format: str | None) -> Any:
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         target = pa.timestamp("ns", getattr(kind, "tz", None))
         stamps = _cast(table, name, target, "outside the years 1678 to 2261")
+        # Dates, and timestamps of a coarser unit. Without an offset there is no other midnight to
+        # look for.
         if target.tz is None:
             return stamps
         return _days_or(pc.local_timestamp(stamps), stamps)
@@ -108,10 +116,13 @@ def _iso(table: Table, name: str) -> Any:
     text = as_text(table, name)
     parsed = Table(table.origin, {name: text}, table.row_number)
     try:
+        # The first row decides for all: Arrow reads texts with an offset only into a type with a
+        # zone, and texts without one only into a type without.
         text.slice(0, 1).cast(ZONED)
     except pa.ArrowInvalid:
         return _cast(parsed, name, NAIVE, reason)
     stamps = _cast(parsed, name, ZONED, "without the offset that the first row has")
+    # A few rows spare the intraday files a pass over all texts with a regular expression.
     local = _without_offset(text.slice(0, SAMPLE))
     if local is None or not _are_days(local):
         return stamps
@@ -166,11 +177,14 @@ def _formatted_one_by_one(table: Table, name: str, date_format: str) -> Any:
         if moment.year not in YEARS:
             raise table.bad_value(name, row, "outside the years 1678 to 2261")
         moments.append(moment)
+    # One format for all rows, so that all of them have an offset or none has.
     zoned = moments[0].tzinfo is not None
     if zoned and all(moment.time() == MIDNIGHT for moment in moments):
         moments = [moment.replace(tzinfo=None) for moment in moments]
         zoned = False
     epoch = datetime(1970, 1, 1, tzinfo=UTC if zoned else None)
+    # Whole numbers all the way: `datetime.timestamp` returns a float, and takes naive times for
+    # those of this machine's zone.
     microseconds = [(moment - epoch) // timedelta(microseconds=1) for moment in moments]
     nanoseconds = np.array(microseconds, dtype=np.int64) * 1000
     kind = ZONED if zoned else NAIVE
@@ -192,6 +206,7 @@ def _check_timezone(timezone: str) -> None:
 
 
 def _localize(table: Table, name: str, stamps: Any, timezone: str) -> Any:
+    # The int64 are the same with and without the zone.
     if timezone == "UTC":
         return stamps
     days = _are_days(stamps)
@@ -200,11 +215,13 @@ def _localize(table: Table, name: str, stamps: Any, timezone: str) -> Any:
         return pc.assume_timezone(column, timezone)
 
     if days:
+        # A day has a midnight even where the clock skips or repeats it, so nothing is refused.
         return pc.assume_timezone(stamps, timezone, ambiguous="earliest", nonexistent="latest")
     try:
         return strict(stamps)
     except pa.ArrowInvalid:
         row = first_failure(strict, stamps)
+        # Arrow's message names no row. The row and the kind of trouble are found by asking again.
         reason = f"a local time that {_trouble(stamps.slice(row, 1), timezone)} in {timezone}"
         raise table.bad_value(name, row, reason) from None
 

@@ -48,6 +48,8 @@ class TradedBars:
 
     @classmethod
     def of(cls, bars: Bars) -> TradedBars:
+        # A slice gives views. Nearly all symbols trade in all bars, and a mask would copy six
+        # columns.
         keep: Any = slice(None) if bars.all_tradable else bars.tradable
         session = bars.session[keep]
         return cls(
@@ -69,6 +71,8 @@ class TradedBars:
         """Whether these are days, and no weeks or months."""
         if not self.has_one_per_session:
             return False
+        # Weeks and months have pauses of 7 days and more. Days have one of 3 per week, longer ones
+        # only at holidays.
         return 2 * int(np.count_nonzero(self.pauses > 4)) <= len(self.pauses)
 
     @cached_property
@@ -84,11 +88,14 @@ class TradedBars:
     @cached_property
     def weekend_share(self) -> float:
         """Share of Saturdays and Sundays."""
+        # numpy's business days are Monday to Friday. It knows no holidays, which are of no interest
+        # here.
         return int(np.count_nonzero(~np.is_busday(self.session))) / len(self)
 
     @cached_property
     def weekday(self) -> NDArray[np.int64]:
         """0 is Monday."""
+        # 1970-01-01, day 0, was a Thursday.
         return (self.session.view(np.int64) + 3) % 7
 
     @cached_property
@@ -107,6 +114,7 @@ class TradedBars:
         """The least and the greatest `ratio`; NaN if one is NaN."""
         # A block needs the close after it, too.
         parts = [slice(part.start, part.stop + 1) for part in blocks(len(self) - 1)]
+        # The last elements stay 1, which is the ratio of the first bar.
         least, most = np.ones(len(parts) + 1), np.ones(len(parts) + 1)
         for at, part in enumerate(parts):
             steps = self._steps(part)
@@ -114,6 +122,7 @@ class TradedBars:
         return float(least.min()), float(most.max())
 
     def _steps(self, part: slice) -> Floats:
+        # Not divided by the last factor: it cancels out in the ratio.
         adjusted = self.raw.close[part] * self.factor[part]
         return adjusted[1:] / adjusted[:-1]
 
@@ -135,12 +144,14 @@ class TradedBars:
             raw = self.raw[part]
             top, bottom = np.maximum(raw.open, raw.close), np.minimum(raw.open, raw.close)
             is_in_range &= bool(np.all(top <= raw.high) and np.all(bottom >= raw.low))
+            # A NaN fails the comparison within `max`, so that it never becomes the largest.
             largest = max(largest, (raw.high / top).max(), (bottom / raw.low).max())
         return is_in_range, float(largest)
 
     @cached_property
     def has_volume(self) -> bool:
         """Whether every bar has a positive volume."""
+        # A NaN is the minimum of its array, and fails the comparison.
         return bool(self.volume.min() > 0)
 
     @cached_property
@@ -181,6 +192,8 @@ def runs_of(mask: NDArray[np.bool_], minimum: int) -> Runs | None:
     """Return the runs of true elements with at least `minimum` of them; None without any."""
     if np.count_nonzero(mask) < minimum:
         return None
+    # The positions at which the mask changes: a first one, the one after its last, and so on in
+    # turn. False beside both ends closes the runs there.
     edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
     first, after = edges[::2], edges[1::2]
     keep = after - first >= minimum
@@ -189,4 +202,5 @@ def runs_of(mask: NDArray[np.bool_], minimum: int) -> Runs | None:
 
 def _has_one_per_session(session: NDArray[np.datetime64]) -> bool:
     """Whether nearly all sessions have one bar."""
+    # One bar in a hundred may be a second one, as a row that a vendor wrote twice.
     return int(np.count_nonzero(session[1:] == session[:-1])) <= 0.01 * len(session)

@@ -62,6 +62,7 @@ class Store(ABC):
     url: str
     """The root as an absolute path or an `s3://` URL, without a slash at the end."""
 
+    # Listing a directory is free, so the default is no pause.
     seconds_per_key: float = 0.0
     """Seconds to pause after listing an object, so that a client that watches thousands of them
     neither costs much nor fills a line."""
@@ -77,14 +78,15 @@ class Store(ABC):
         """
 
     def read_head(self, key: str, size: int) -> Head:
-        """Return at least the first `size` bytes of an object, or all of it where that is as cheap.
+        """Return at least the first `size` bytes of an object, or all of it if that is as cheap.
 
         Raises as `read` does.
         """
+        # A local file is read as fast as its beginning; only S3 overrides this and `read_range`.
         return Head(self.read(key), is_whole=True)
 
     def read_range(self, key: str, start: int, length: int, version: str) -> bytes:
-        """Return bytes of an object. A store on S3 refuses if its version is another one.
+        """Return bytes of an object. A store on S3 raises StoreError if its version is another one.
 
         Raises as `read` does, StoreError.
         """
@@ -94,7 +96,7 @@ class Store(ABC):
     def put_if_absent(self, key: str, content: bytes) -> bool:
         """Write the object unless the key is taken, atomically and durably.
 
-        Returns False, having changed nothing, where the key is taken, also by an equal object.
+        Returns False, having changed nothing, if the key is taken, also by an equal object.
         Raises StoreFull, StoreError.
         """
 
@@ -108,11 +110,11 @@ class Store(ABC):
 
     @abstractmethod
     def list(self, prefix: str = "") -> Iterator[Entry]:
-        """Objects whose key begins with `prefix`, sorted by key. Empty where there are none."""
+        """Yield the objects whose key begins with `prefix`, sorted by key."""
 
     @abstractmethod
     def folders(self, prefix: str = "") -> Iterator[str]:
-        """Names of the folders directly below the folder `prefix`, sorted."""
+        """Yield the names of the folders directly below the folder `prefix`, sorted."""
 
     @abstractmethod
     def exists(self, key: str) -> bool:
@@ -131,11 +133,12 @@ class Store(ABC):
 
     @abstractmethod
     def at(self, folder: str) -> Store:
-        """The store whose root is a folder of this one."""
+        """Return the store whose root is a folder of this one."""
 
 
 def check_readable_size(name: str, size: int, max_bytes: int) -> None:
     """Raise CorruptObject if an object is larger than its reader accepts."""
+    # Readers call this with the size that the file system or S3 states, before they read a byte.
     if size > max_bytes:
         raise CorruptObject(
             f"{name} has {size:,} bytes; at most {max_bytes:,} are valid. Remove it or restore it"
@@ -144,6 +147,8 @@ def check_readable_size(name: str, size: int, max_bytes: int) -> None:
 
 def check_writable_size(name: str, content: bytes) -> None:
     """Raise StoreError for an object that no reader would accept."""
+    # Writing fails early, because an object that nobody reads would look like a damaged one
+    # forever.
     if len(content) > MAX_OBJECT_BYTES:
         raise StoreError(
             f"{name}: the object has {len(content):,} bytes; a store holds at most "

@@ -44,6 +44,8 @@ def put_content(store: Store, key: ContentKey, content: bytes) -> None:
     """Store the content, unless a sound copy is stored already. Raises StoreError."""
     for number in range(MAX_COPIES):
         copy = key.copy(number)
+        # If the key is taken, the stored bytes decide and not the name: they may be damaged or
+        # forged, and then the next copy takes their place.
         if store.put_if_absent(copy, content) or _has_hash(store, copy, key.sha256):
             return
     raise StoreError(
@@ -72,6 +74,7 @@ def read_content(store: Store, key: ContentKey) -> bytes:
                 continue
             break
         except CorruptObject as error:
+            # The first damage is the one to report, since the later copies exist because of it.
             damaged = damaged or str(error)
             continue
         actual = hashlib.sha256(content).hexdigest()
@@ -124,6 +127,8 @@ def is_sound_blob(store: Store, digest: str) -> bool:
 
 def _has_hash(store: Store, key: str, sha256: str) -> bool:
     try:
+        # Other errors of the store, such as a lost connection, pass: they say nothing about the
+        # copy.
         return hashlib.sha256(store.read(key)).hexdigest() == sha256
     except (CorruptObject, ObjectMissing):
         return False

@@ -33,11 +33,12 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+# FAT and some network and FUSE file systems answer with one of these.
 _CANNOT_LINK = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
 
 class DirectoryStore(Store):
-    """A directory; an object is a file. The directory is made when the first object is written.
+    """A directory; an object is a file. The directory is created when the first object is written.
 
     Parameters
     ----------
@@ -55,6 +56,7 @@ class DirectoryStore(Store):
         with read_errors(path):
             try:
                 return _read_file(path, max_bytes)
+            # A path through a file and a folder under the key are no object, as on S3.
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
                 self._refuse_file_as_root()
                 raise ObjectMissing(f"{path}: there is no such object") from error
@@ -67,8 +69,10 @@ class DirectoryStore(Store):
             # Only spares the writing: the link decides who is first.
             absent = not os.path.lexists(path)
             if absent:
-                with _temporary(path.parent, content) as made:
-                    absent = _link(made, path)
+                with _temporary(path.parent, content) as hidden:
+                    absent = _link(hidden, path)
+            # A folder can never become this object, so "somebody else has written it" would be
+            # wrong.
             if not absent and path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             # Also for the loser: it may tell others that the object is stored.
@@ -80,8 +84,10 @@ class DirectoryStore(Store):
         check_writable_size(str(path), content)
         with os_errors(path):
             _make_folder(path.parent)
-            with _temporary(path.parent, content) as made:
-                made.replace(path)
+            with _temporary(path.parent, content) as hidden:
+                # A rename replaces the object in one step, so a reader sees the old content or the
+                # new one.
+                hidden.replace(path)
             _sync_folder(path.parent)
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
@@ -92,6 +98,7 @@ class DirectoryStore(Store):
     def folders(self, prefix: str = "") -> Iterator[str]:
         check_prefix(prefix)
         parent = self._folder(prefix)
+        # By name, as S3 does it; the operating system lists in any order.
         children = sorted(self._children(parent), key=lambda child: child.name)
         return (child.name for child in children if self._is_listed(child))
 
@@ -115,6 +122,8 @@ class DirectoryStore(Store):
             except (NotADirectoryError, IsADirectoryError):
                 # A folder is no object.
                 return
+            # Deletions are made durable, too, so that a removed object does not come back after a
+            # power failure.
             if path.parent.is_dir():
                 _sync_folder(path.parent)
 
@@ -130,6 +139,7 @@ class DirectoryStore(Store):
     def at(self, folder: str) -> DirectoryStore:
         check_key(folder)
         # The top needs no resolving again, which takes longer than reading a small file.
+        # A copy keeps `_top`, up to which links are resolved. Below it no link is followed.
         store = copy(self)
         store.url = os.path.join(self.url, folder)
         return store
@@ -146,6 +156,8 @@ class DirectoryStore(Store):
         """Return the path of a folder. Raises CorruptObject if it is a link, or below one."""
         path = os.path.join(self.url, folder) if folder else self.url
         end = len(self._top.rstrip("/"))
+        # Each folder from the top down: a link in the middle of the path would otherwise be
+        # followed by the operating system.
         while end < len(path):
             end = path.find("/", end + 1)
             step = path if end < 0 else path[:end]
@@ -160,6 +172,8 @@ class DirectoryStore(Store):
 
     def _walk(self, folder: str, beginning: str = "") -> Iterator[Entry]:
         path = self._folder(folder)
+        # All entries at once, so that no directory stays open while the caller works on the
+        # listing.
         children = [child for child in self._children(path) if child.name.startswith(beginning)]
         # With its slash a folder's name sorts as the keys below it do: "a-b" < "a/b" < "a0".
         names = {child.name + "/" * _is_folder(child): child for child in children}
@@ -220,8 +234,11 @@ def _entry(key: str, child: os.DirEntry[str]) -> Entry | None:
     with read_errors(child.path):
         try:
             status = child.stat(follow_symlinks=False)
+        # The object was deleted since its folder was read, and a listing simply lacks it.
         except FileNotFoundError:
             return None
+    # With the inode, because a replaced file can have the same size and, on coarse clocks, the same
+    # time.
     version = f"{status.st_mtime_ns}-{status.st_size}-{status.st_ino}"
     return Entry(key, status.st_size, version, status.st_mtime)
 
@@ -229,6 +246,8 @@ def _entry(key: str, child: os.DirEntry[str]) -> Entry | None:
 def _read_file(path: str, max_bytes: int) -> bytes:
     """Return the content of a regular file. Raises OSError, CorruptObject."""
     # Opening a pipe would wait for a writer, and opening a device may do something.
+    # Two checks: this one avoids opening anything but a file, and `fstat` below is about the file
+    # that was really opened.
     mode = os.lstat(path).st_mode
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -237,7 +256,7 @@ def _read_file(path: str, max_bytes: int) -> bytes:
             f"{path} is {_KINDS.get(stat.S_IFMT(mode), 'no regular file')}; a store holds regular "
             "files only. Replace it by the file itself"
         )
-    # What lies there may have been exchanged since.
+    # The file may have been exchanged since.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     with os.fdopen(os.open(path, flags), "rb") as file:
         status = os.fstat(file.fileno())
@@ -253,6 +272,7 @@ def _temporary(folder: Path, content: bytes) -> Iterator[Path]:
     """A file of this content that is safe on disk under a hidden name; gone when the block ends."""
     # In the folder of the object, since a link cannot lead to another file system.
     path = folder / f".{os.urandom(8).hex()}.tmp"
+    # 0o666 leaves the permissions to the umask, so that a group can share a store.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -265,10 +285,12 @@ def _temporary(folder: Path, content: bytes) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _link(made: Path, path: Path) -> bool:
+def _link(hidden: Path, path: Path) -> bool:
     """Give the file its name, unless the name is taken."""
     try:
-        os.link(made, path)
+        # Unlike a rename, a link fails if the name is taken, which gives each key one winner.
+        # Unlike O_EXCL, it never shows a file that is half written.
+        os.link(hidden, path)
     except FileExistsError:
         return False
     except OSError as error:
@@ -285,6 +307,8 @@ def _make_folder(folder: Path) -> None:
     """Make the folder and those above it, durably; another process may do so at the same time."""
     if folder.is_dir():
         return
+    # From the top down, each one synced: after a power failure no synced object is in a lost
+    # folder.
     _make_folder(folder.parent)
     try:
         folder.mkdir()

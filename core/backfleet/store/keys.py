@@ -26,6 +26,7 @@ def check_key(key: str) -> None:
 
 def check_prefix(prefix: str) -> None:
     """Raise StoreError unless keys can begin with `prefix`; an empty one is fine."""
+    # The last part may be the beginning of a name, such as `run-` or nothing after a slash.
     folder, slash, beginning = prefix.rpartition("/")
     if (slash and not is_key(folder)) or (beginning and not is_key(beginning)):
         raise StoreError(_refusal("prefix", prefix))

@@ -1,4 +1,4 @@
-"""Errors of the operating system, told in the words of the store."""
+"""Translation of errors of the operating system into errors of the store."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ _FULL = {
     errno.EDQUOT: "the disk quota is used up",
 }
 _DENIED = (errno.EACCES, errno.EPERM)
+# EIO and EBADMSG come from damaged disks: one object is lost, and not the store.
 _UNREADABLE = (*_DENIED, errno.EIO, errno.EBADMSG)
 _FILE_IN_THE_WAY = "a file lies where the store needs a folder; move it or choose another store"
 _ADVICE = {
     errno.ENOTDIR: _FILE_IN_THE_WAY,
+    # `mkdir` answers so if a file has the folder's name.
     errno.EEXIST: _FILE_IN_THE_WAY,
     errno.EISDIR: "a folder lies where the store needs a file; move it or choose another store",
     errno.EROFS: "the file system is read-only; choose another store",
@@ -43,10 +45,9 @@ class os_errors:
 
 
 class read_errors(os_errors):
-    """As `os_errors`; but what may not or cannot be read is a CorruptObject.
+    """As `os_errors`, but a file or folder that cannot be read is a CorruptObject."""
 
-    One such file or folder must not hide the rest of a store.
-    """
+    # One such file or folder must not hide the rest of a store.
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError) and error.errno in _UNREADABLE:
@@ -58,6 +59,7 @@ class read_errors(os_errors):
 
 
 def _explain(error: OSError, path: Path | str) -> StoreError:
+    # Python raises some OSErrors itself, without a number.
     number = error.errno or 0
     if number in _FULL:
         return StoreFull(
@@ -66,8 +68,8 @@ def _explain(error: OSError, path: Path | str) -> StoreError:
         )
     if number in _DENIED:
         return StoreError(
-            f"{path}: user {os.geteuid()} may not do this ({error.strerror}); "
-            "change the permissions or choose another store"
+            f"{path} cannot be accessed by user {os.geteuid()} ({error.strerror}). "
+            "Change the permissions, or choose another store"
         )
     kind = NoSuchStore if _ADVICE.get(number) == _FILE_IN_THE_WAY else StoreError
     return kind(f"{path}: {_ADVICE.get(number) or error.strerror or error}")

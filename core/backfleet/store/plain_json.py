@@ -14,7 +14,7 @@ from backfleet.errors import CorruptObject
 __all__ = ["UNSTORED", "from_plain", "shown", "to_plain"]
 
 _Path = Union[str, "tuple[_Path, str | int]"]
-"""Where a value lies in a record: it becomes a text only in an error."""
+"""Position of a value in a record, which becomes a text only in an error."""
 
 _Converter = Callable[[Any, Any], Any]
 
@@ -25,6 +25,7 @@ def to_plain(value: Any) -> Any:
         names = (field.name for field in dataclasses.fields(value) if field.metadata != UNSTORED)
         return {name: to_plain(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
+        # JSON has text keys only; `from_plain` returns them as text.
         return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [to_plain(item) for item in value]
@@ -32,7 +33,7 @@ def to_plain(value: Any) -> Any:
 
 
 UNSTORED: Mapping[str, bool] = {"unstored": True}
-"""Metadata of a field that is known from where the record lies, and not stored in it."""
+"""Metadata of a field that follows from the key of the record, and is not stored in it."""
 
 
 def from_plain(kind: Any, value: Any, path: str = "") -> Any:
@@ -42,14 +43,17 @@ def from_plain(kind: Any, value: Any, path: str = "") -> Any:
 
     Raises CorruptObject if the JSON is of another type. An integer is a valid float.
     """
+    # The type is analyzed once per process, and each value then runs through plain closures.
     return _converter(kind)(value, path)
 
 
 @cache
 def _converter(kind: Any) -> _Converter:
-    """Return the function that converts JSON to a type: a listing reads thousands of records, and
-    looking at the type for each value would take most of the time."""
+    """Return the function that converts JSON to a type."""
+    # A listing reads thousands of records, and examining the type for each value would take most of
+    # the time.
     origin, args = get_origin(kind), get_args(kind)
+    # For content that another package defines, such as an executor's handle.
     if kind is Any:
         return lambda value, path: value
     if dataclasses.is_dataclass(kind):
@@ -63,6 +67,7 @@ def _converter(kind: Any) -> _Converter:
     if origin is Literal:
         choices = f"one of {', '.join(map(repr, args))}"
         return lambda value, path: _checked(value in args, value, choices, path)
+    # `tuple[int, str]` has a type for each position, `tuple[int, ...]` one for all.
     if origin is tuple and args[-1] is not Ellipsis:
         return _tuple_converter([_converter(arg) for arg in args])
     if origin in (tuple, list, Sequence):
@@ -76,6 +81,8 @@ def _tuple_converter(items: Sequence[_Converter]) -> _Converter:
     def convert(value: Any, path: _Path) -> Any:
         _checked(isinstance(value, list) and len(value) == len(items), value, "a list", path)
         pairs = zip(items, value, strict=True)
+        # The path is a chain of pairs, since making a text of it for each value would cost more
+        # than the conversion.
         return tuple([item(part, (path, i)) for i, (item, part) in enumerate(pairs)])
 
     return convert
@@ -103,6 +110,8 @@ def _dataclass_converter(kind: Any) -> _Converter:
 
     def convert(value: Any, path: _Path) -> Any:
         _checked(isinstance(value, dict), value, "an object", path)
+        # Unknown fields are errors and not ignored: a newer version may have put something decisive
+        # there.
         for name in value:
             if name not in fields:
                 raise CorruptObject(
@@ -141,6 +150,7 @@ def _scalar_converter(kind: Any) -> _Converter:
         return lambda value, path: kind(_checked(value in values, value, expected, path))
     if kind is float:
         return _float
+    # Any other type is a programming error and raises KeyError when the converter is built.
     expected = {str: "text", int: "an integer", bool: "a bool"}[kind]
     # To Python, a bool is an int too.
     return lambda value, path: _checked(type(value) is kind, value, expected, path)

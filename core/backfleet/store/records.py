@@ -45,6 +45,7 @@ MAX_DEPTH = 64
 MAX_VALUES_PER_MIB = 65_536
 """Maximum number of values per MiB of the limit: `[[],[],...` takes 20 times its size in memory."""
 
+# JSON can escape half of a pair, which Python's decoder accepts.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -68,7 +69,9 @@ def encode_record(record_format: str, record: object) -> bytes:
     from importlib.metadata import version
 
     head = {FORMAT: record_format, WRITER: f"backfleet {version('backfleet')}"}
+    # The format comes first, so that people and `head -c` see what the file is.
     content = head | to_plain(record)
+    # The checksum finds damage and edits by hand, not forgery: anybody can compute it.
     return json.dumps(content | {CHECKSUM: canonical_digest(content)}, indent=1).encode()
 
 
@@ -101,10 +104,13 @@ def decode_record(
     try:
         data = parse_json(content, max_bytes)
     except ValueError as error:
-        raise CorruptObject(f"the record cannot be read as JSON: {error}") from error
+        raise CorruptObject(
+            f"the record cannot be read as JSON: {error}. Restore it from a copy"
+        ) from error
     if not isinstance(data, dict):
         raise CorruptObject(f"the record is not a JSON object but {shown(data)}")
     actual_format, writer = data.get(FORMAT), data.get(WRITER)
+    # Before the checksum, because another format may compute it in another way.
     if actual_format != record_format:
         raise CorruptObject(
             f"the record has the format {shown(actual_format)}, written by {shown(writer)}. This "
@@ -126,6 +132,7 @@ def parse_json(content: bytes, max_bytes: int = MAX_RECORD_BYTES) -> Any:
     """
     if len(content) > max_bytes:
         raise ValueError(f"it has {len(content):,} bytes; at most {max_bytes:,} are valid")
+    # A cheap upper bound of the number of values, before any of them takes memory.
     count = content.count(b",") + content.count(b"[") + content.count(b"{")
     max_values = max_bytes * MAX_VALUES_PER_MIB // 2**20
     if count > max_values:
@@ -139,6 +146,8 @@ def parse_json(content: bytes, max_bytes: int = MAX_RECORD_BYTES) -> Any:
             parse_int=_integer,
             parse_float=_fraction,
         )
+    # Python's decoder recurses and gives up at the interpreter's limit, long before memory is
+    # short.
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
     # Exhausts the generator, which raises ValueError at a level that is too deep.
@@ -151,6 +160,7 @@ def parse_json(content: bytes, max_bytes: int = MAX_RECORD_BYTES) -> Any:
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     data = dict(pairs)
+    # Parsers differ in which of the two they take, so that two programs could read two records.
     if len(data) < len(pairs):
         raise ValueError("an object has two fields of the same name")
     return data
@@ -176,5 +186,7 @@ def _fraction(text: str) -> float:
 
 def canonical_digest(content: Any) -> str:
     """Return the SHA-256 over canonical JSON (sorted keys, no spaces), in hexadecimal."""
+    # Without `indent` and with sorted keys, so that the digest does not depend on how a record is
+    # written.
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -16,6 +16,7 @@ from backfleet.store.seals import NotAuthenticated, Seals
 __all__ = ["RunSeals", "put_sealed", "read_sealed", "read_sealed_head"]
 
 _SEAL = re.compile(rb"seal/1 ([0-9a-f]{64})\n")
+# The second size covers heads that list many undeclared files. Beyond it, the whole object is read.
 HEAD_SIZES = (1200, 65_536)
 """Bytes that are read of an object until its head is among them. A chunk's head has about 1,100."""
 
@@ -39,6 +40,7 @@ class RunSeals(Seals):
     def __init__(self, open_keys: Callable[[], Store], name: str) -> None:
         self._open_keys = open_keys
         self._name = name
+        # Readers of chunks run in threads, and the key must be read once and not once per thread.
         self._lock = threading.Lock()
         self._key: bytes | None = None
         self._is_read = self._is_drawn = self._is_denied = False
@@ -48,6 +50,8 @@ class RunSeals(Seals):
             if self._key is None:
                 self._key = self._read()
             if self._key is None:
+                # Drawn but not written: a submission that fails in its checks leaves nothing in the
+                # bucket.
                 self._key, self._is_drawn = secrets.token_hex(32).encode(), True
             self._is_read = True
             return self._is_drawn
@@ -63,6 +67,7 @@ class RunSeals(Seals):
 
     def use(self, key: str) -> None:
         with self._lock:
+            # A worker on a machine of the submitter gets no key and reads it itself.
             self._key = key.encode() or self._read()
             self._is_read = True
 
@@ -76,6 +81,8 @@ class RunSeals(Seals):
                     self._key = self._read()
                 except AccessDenied as error:
                     self._is_denied = True
+                    # A warning and no error: somebody who may only read results can still look at
+                    # them.
                     warnings.warn(
                         f"the results are not authenticated: their key cannot be read ({error})",
                         NotAuthenticated,
@@ -91,6 +98,7 @@ class RunSeals(Seals):
             key = keys.read(self._name)
         except ObjectMissing:
             return None
+        # An empty or short key would make seals easy to guess.
         if not _SECRET.fullmatch(key):
             raise CorruptObject(f"{keys.url}/{self._name} is no key of a run")
         return key
@@ -102,6 +110,7 @@ def put_sealed(store: Store, key: str, content: bytes, *, is_temporary: bool = F
     Raises StoreError.
     """
     if not store.seals.is_open():
+        # In front of the object, so that the first read of its head has it.
         content = b"seal/1 %b\n%b" % (_seal(store, key, content), content)
     return (store.put_temporary if is_temporary else store.put_if_absent)(key, content)
 
@@ -120,6 +129,7 @@ def read_sealed_head(store: Store, key: str) -> Head:
     `read_sealed` does."""
     for size in HEAD_SIZES:
         head = store.read_head(key, size)
+        # The lines that the seal covers must be complete, or the seal would not match.
         if head.is_whole or head.content.count(b"\n") >= MAX_HEAD_LINES:
             return Head(_unsealed(store, key, head.content), head.is_whole)
     return Head(read_sealed(store, key), is_whole=True)
@@ -127,9 +137,12 @@ def read_sealed_head(store: Store, key: str) -> Head:
 
 def _unsealed(store: Store, key: str, content: bytes) -> bytes:
     match = _SEAL.match(content)
+    # Also removed where nothing is checked: an object that was copied from S3 to a directory keeps
+    # its seal.
     content = content[match.end() :] if match else content
     if store.seals.is_open():
         return content
+    # In constant time, so that the time of a refusal tells nothing about the right seal.
     if match is None or not hmac.compare_digest(match[1], _seal(store, key, content)):
         raise CorruptObject(
             "its seal is not that of this run: it is damaged, or not written by the run's workers"

@@ -19,7 +19,14 @@ from backfleet.store.base import (
 from backfleet.store.keys import check_key, check_prefix, is_key
 from backfleet.store.run_seals import RunSeals
 from backfleet.store.s3_client import s3_client
-from backfleet.store.s3_errors import broke_off, cannot_tag, is_conflict, is_taken, s3_errors
+from backfleet.store.s3_errors import (
+    broke_off,
+    cannot_tag,
+    is_conflict,
+    is_out_of_range,
+    is_taken,
+    s3_errors,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
@@ -59,17 +66,21 @@ class S3Store(Store):
 
     def __init__(self, bucket: str, prefix: str = "") -> None:
         self._bucket = bucket
+        # With the slash: without it, the prefix `run` would also list `run2/...`.
         self._prefix = f"{prefix}/" if prefix else ""
         self.url = f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}"
         *folders, run = prefix.split("/")
         # The store of a stack's own part is `runs`, with other stores below, such as those of
         # `verify`. Its role may use the keys below `keys/all`.
         place = "/".join(["all", *folders[1:]] if folders[:1] == ["runs"] else folders) or "all"
+        # Nothing is read here. The last part of the prefix is the run's id if this is the store of
+        # a run, and in any other store the seals are not used.
         self.seals = RunSeals(lambda: S3Store(bucket, f"{KEYS}/{place}"), run)
 
     def read(self, key: str, max_bytes: int = MAX_OBJECT_BYTES) -> bytes:
         check_key(key)
         with s3_errors(f"{self.url}/{key}"):
+            # boto3 repeats requests that fail, but not bodies that end early while they are read.
             return retry(lambda: self._get(key, max_bytes), broke_off)
 
     def read_head(self, key: str, size: int) -> Head:
@@ -83,13 +94,16 @@ class S3Store(Store):
             return retry(lambda: self._get_range(key, start, length, version), broke_off)
 
     def put_if_absent(self, key: str, content: bytes) -> bool:
-        """As the interface says; where an answer was lost, also False for one's own object.
+        """As the interface says, and also False for the caller's own object if an answer was lost.
 
-        boto3 sends the write again and finds the key taken: compare what is stored.
+        The caller then has to compare the stored object with its own.
         """
+        # boto3 sends the write again and finds the key taken.
         check_key(key)
         check_writable_size(f"{self.url}/{key}", content)
         with s3_errors(f"{self.url}/{key}"):
+            # S3 answers 409 if two conditional writes of a key overlap; one of the repeated ones
+            # then wins.
             return retry(lambda: self._put_if_absent(key, content), is_conflict)
 
     def put_temporary(self, key: str, content: bytes) -> bool:
@@ -118,6 +132,7 @@ class S3Store(Store):
         check_key(key)
         # A HEAD request answers 404 for a missing bucket too, and could not tell the two apart.
         with s3_errors(f"{self.url}/{key}"):
+            # A key sorts before all longer keys that begin with it, so the first result decides.
             page = s3_client().list_objects_v2(
                 Bucket=self._bucket, Prefix=self._prefix + key, MaxKeys=1
             )
@@ -145,16 +160,26 @@ class S3Store(Store):
         )
         # Entering the body itself would give the raw stream, which checks nothing.
         with closing(answer["Body"]) as body:
+            # Before the body is fetched; closing it unread drops the connection.
             check_readable_size(f"{self.url}/{key}", answer["ContentLength"], max_bytes)
             return body.read()
 
     def _get_head(self, key: str, size: int) -> Head:
-        # No checksum: S3 has one of the whole object only.
-        answer = s3_client().get_object(
-            Bucket=self._bucket, Key=self._prefix + key, Range=f"bytes=0-{size - 1}"
-        )
+        from botocore.exceptions import ClientError
+
+        try:
+            # No checksum: S3 has one of the whole object only.
+            answer = s3_client().get_object(
+                Bucket=self._bucket, Key=self._prefix + key, Range=f"bytes=0-{size - 1}"
+            )
+        except ClientError as error:
+            if is_out_of_range(error):
+                # Only an empty object has no first byte.
+                return Head(b"", is_whole=True)
+            raise
         with closing(answer["Body"]) as body:
             content = body.read()
+        # `bytes 0-1199/5000`. Without the header, the answer is the whole object.
         total = answer.get("ContentRange", "").rpartition("/")[2]
         return Head(content, is_whole=total in ("", str(len(content))))
 
@@ -193,6 +218,8 @@ class S3Store(Store):
         except ClientError as error:
             if is_taken(error):
                 return False
+            # The object matters more than its removal after two weeks: without the right to tag, it
+            # stays.
             if tag and cannot_tag(error):
                 return self._put_if_absent(key, content)
             raise
@@ -206,6 +233,7 @@ class S3Store(Store):
         # S3 answers 200 also if it deleted none of them.
         for error in answer.get("Errors", ()):
             reason = f"{error.get('Code')}: {error.get('Message')}"
+            # The first error names the cause; the others are mostly the same one.
             raise StoreError(
                 f"s3://{self._bucket}/{error.get('Key')} cannot be deleted ({reason}). Deleting "
                 "needs s3:DeleteObject on the prefix"
@@ -214,6 +242,8 @@ class S3Store(Store):
     def _entries(self, prefix: str) -> Iterator[Entry]:
         for page in self._pages(prefix):
             for item in page.get("Contents", ()):
+                # Other programs may write into the bucket, and consoles create empty objects for
+                # folders.
                 key = item["Key"].removeprefix(self._prefix)
                 if is_key(key):
                     version, modified = item["ETag"].strip('"'), item["LastModified"].timestamp()

@@ -1,8 +1,8 @@
 """The S3 client: one for a process, its region and its credentials, made when it is first needed.
 
-The region is the one that the executor in use is set to, else that of the settings file, else that
-of the environment or the profile. A bucket of another partition (China, GovCloud) is out of reach
-of the endpoints of the default region.
+The region is the one that the executor in use is set to, otherwise that of the settings file,
+otherwise that of the environment or the profile. A bucket of another partition (China, GovCloud) is
+out of reach of the endpoints of the default region.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ SETTINGS_FILE = "backfleet.toml"
 DEFAULT_ATTEMPTS = 6
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
+# More than any pool of reading threads has, so that no thread waits for a connection.
 MAX_CONNECTIONS = 32
 
 _lock = threading.Lock()
@@ -35,23 +36,27 @@ _chosen_region: str | None = None
 
 
 def use_region(region: str | None) -> None:
-    """Have this process reach S3 in a region, whatever the settings file and the environment say.
+    """Set the region of S3 for this process, whatever the settings file and the environment say.
 
-    None takes this back.
+    None removes the setting.
     """
     global _chosen_region
     _chosen_region = region
 
 
 def s3_client() -> S3Client:
-    """The client for what the `AWS_` variables say now: threads share it, forks do not.
+    """Return the client for the current `AWS_` variables: threads share it, forks do not.
 
-    Raises StoreError where a variable has an impossible value, and botocore's error where a profile
-    is missing.
+    Raises StoreError if a variable has an impossible value, and botocore's error if a profile is
+    missing.
     """
+    # The variables are part of the cache's key, because tests and notebooks change them in a
+    # running process.
     settings = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
     # botocore itself reads AWS_DEFAULT_REGION only.
     region = _chosen_region or _region_of_settings() or os.environ.get("AWS_REGION")
+    # One thread creates the client, and the others get it from the cache: that takes 0.2 s, and
+    # sessions of boto3 are not thread-safe. Clients are.
     with _lock:
         return _connect(settings, region)
 
@@ -62,6 +67,7 @@ def _connect(settings: tuple[tuple[str, str], ...], region: str | None) -> S3Cli
     from boto3.session import Session
 
     try:
+        # An own session: the default one is shared with the user's code, which may change it.
         return Session(region_name=region).client("s3", config=_config())
     except ValueError as error:
         raise StoreError(
@@ -76,6 +82,7 @@ def _region_of_settings() -> str | None:
         # Absolute: the cache must not mix up folders.
         file = Path(SETTINGS_FILE).absolute()
         return _read_region(file, file.stat().st_mtime_ns)
+    # Most folders have no settings file.
     except OSError:
         return None
 
@@ -106,8 +113,10 @@ def _config() -> Config:
 
 
 def _forget() -> None:
-    """In a forked child: two processes on one connection would read each other's answers."""
+    """Drop the client in a forked child."""
+    # Two processes on one connection would read each other's answers.
     global _lock
+    # Another thread may have held the lock during the fork, and would never release it here.
     _lock = threading.Lock()
     _connect.cache_clear()
 

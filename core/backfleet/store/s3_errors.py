@@ -1,4 +1,4 @@
-"""Errors of S3 and of boto3, told in the words of the store, with what to do."""
+"""Translation of errors of S3 and of boto3 into errors of the store, with advice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from backfleet.errors import (
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
-__all__ = ["broke_off", "cannot_tag", "is_conflict", "is_taken", "s3_errors"]
+__all__ = ["broke_off", "cannot_tag", "is_conflict", "is_out_of_range", "is_taken", "s3_errors"]
 
 _CREDENTIALS = (
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or log in with `aws sso login`"
@@ -94,13 +94,21 @@ def s3_errors(url: str) -> Iterator[None]:
     except ClientError as error:
         raise _explain(error, url) from error
     except BotoCoreError as error:
+        # botocore's exceptions have subclasses for each case; the first base class with advice is
+        # used.
         names = (kind.__name__ for kind in type(error).__mro__)
         raise StoreError(_sentence(url, _advice(*names), error)) from error
 
 
 def is_taken(error: ClientError) -> bool:
     """The answer to a conditional write: the key is taken."""
+    # 412 is the answer to `IfNoneMatch` if there is an object.
     return _status(error) == 412
+
+
+def is_out_of_range(error: ClientError) -> bool:
+    """The answer to a read of a range that begins behind the end of the object."""
+    return _status(error) == 416
 
 
 def cannot_tag(error: ClientError) -> bool:
@@ -130,6 +138,7 @@ def broke_off(error: Exception) -> bool:
 
 def _explain(error: ClientError, url: str) -> StoreError:
     code = error.response["Error"]["Code"]
+    # Checked before the table, because a missing object is an ordinary answer for its caller.
     if code == "NoSuchKey":
         return ObjectMissing(f"{url}: there is no such object")
     if _status(error) == _INSUFFICIENT_STORAGE:

@@ -29,6 +29,7 @@ __all__ = [
     "synthetic_bars",
 ]
 
+# Public name to the module that defines it.
 _HOMES = {
     "ExecutorConformance": "backfleet.testing.executor",
     "MARKETS": "backfleet.testing.markets",

@@ -66,7 +66,7 @@ class ExecutorConformance:
         return str(tmp_path / "runs")
 
     def job(self, tmp_path: Path, strategy: str, params: Mapping[str, Any]) -> bf.Job:
-        """A job on the three symbols of the sample data."""
+        """Return a job on the three symbols of the sample data."""
         settings: dict[str, Any] = {
             "strategy": strategy,
             "params": dict(params),
@@ -89,8 +89,10 @@ class ExecutorConformance:
         for task in range(6):
             here = run_task(job, task)
             for name, value in here.row.items():
+                # pandas has NaN where a row has None.
                 there = rows[name][task]
                 assert there == value or (value is None and there != there), (task, name)
+        # The numbers of `backfleet demo`, which plain backtrader gives, too.
         golden = rows[rows["period"] == 15].set_index("symbol")["final_value"].round(2)
         assert dict(golden) == {"600519": 164109.44, "600559": 106285.36, "600560": 100000.0}
 
@@ -98,6 +100,7 @@ class ExecutorConformance:
         job = self.job(tmp_path, FAILS, {"k": [0, 1, 2]})
         run = bf.run(job, self.executor, self.options, progress=None)
         rows = run.results()
+        # Three points per symbol, of which the second one raises.
         assert rows["error"].notna().tolist() == [False, True, False] * 3
         assert rows["error"][1] == "ValueError: 1 is odd (probes.py, line 35, in targets)"
 
@@ -108,6 +111,7 @@ class ExecutorConformance:
 
     def test_the_handle_is_plain_json_and_tells_of_every_worker(self, tmp_path: Path) -> None:
         entry = self._submitted(tmp_path, {"k": [0, 1]}).run.latest_submission()
+        # Tuples or keys that are no texts would come back from the store as something else.
         assert json.loads(json.dumps(entry.handle)) == entry.handle
         executor = self._open()
         self._until(lambda: _have_ended(executor.poll(_handle(entry))))
@@ -117,6 +121,7 @@ class ExecutorConformance:
         assert not any(status.exit_code for status in states)
 
     def test_a_canceled_run_keeps_what_is_done_and_goes_on_from_there(self, tmp_path: Path) -> None:
+        # 15 tasks of 0.3 seconds, so that some are done and others are not when it is canceled.
         control = self._submitted(tmp_path, {"k": list(range(5)), "seconds": 0.3})
         run = control.run
         self._until(lambda: run.counts().done > 0)
@@ -126,8 +131,11 @@ class ExecutorConformance:
         done = run.counts().done
         assert 0 < done < 15
         assert run.state() == "canceled"
+        # Three tasks long: a worker that goes on would finish at least one more. There is no event
+        # to wait for, because nothing is to happen.
         time.sleep(1.0)
         assert run.counts().done == done, "a worker went on after it was stopped"
+        # From the store alone, as another process on another machine would go on.
         again = bf.RunControl(bf.open_run(run.url))
         again.resume(self.executor, self.options)
         assert again.wait().succeeded
@@ -150,6 +158,7 @@ class ExecutorConformance:
         if self._implements(Remote):
             remote = Remote.of(self._open())
             store = remote.results_store(self.store(tmp_path))
+            # What is in reach of the workers already stays where it is.
             assert remote.results_store(store) == store
             data = remote.stage_data(str(DATA), SYMBOLS)
             assert remote.stage_data(data, SYMBOLS) == data
@@ -164,11 +173,13 @@ class ExecutorConformance:
             priced = Priced.of(self._open())
             costs = [priced.cost(_workload(seconds), shards=10) for seconds in (1e3, 1e6)]
             amounts = [cost.amount for cost in costs if cost is not None]
+            # Not strictly: a machine of one's own costs nothing.
             assert amounts == sorted(amounts)
             assert all(cost.currency and cost.basis for cost in costs if cost is not None)
 
     def test_workers_are_found_without_their_handle(self, tmp_path: Path) -> None:
         if self._implements(Recoverable):
+            # Long enough that the workers are still there when they are looked for.
             control = self._submitted(tmp_path, {"k": list(range(4)), "seconds": 1.0})
             executor = self._open()
 
@@ -177,6 +188,7 @@ class ExecutorConformance:
                 return [handle["number"] for handle in orphans]
 
             try:
+                # The number of the submission: the first of a run is 1.
                 self._until(lambda: numbers() == [1])
                 (handle,) = Recoverable.of(executor).find_orphans(control.run.id)
                 assert any(status.state.is_active for status in executor.poll(handle))
@@ -188,6 +200,7 @@ class ExecutorConformance:
     ) -> None:
         if self._implements(Recoverable):
             handle = self._handle_of_complete_run(tmp_path)
+            # Without the options of the test: everything must follow from the handle.
             executor = open_executor(self.executor)
             adopt_settings(executor, handle)
             self._until(lambda: _have_ended(executor.poll(handle)))
@@ -209,6 +222,7 @@ class ExecutorConformance:
 
     def test_a_prewarmed_worker_that_nothing_uses_ends(self) -> None:
         if self._implements(Prewarmed):
+            # Processes of other tests do not count.
             before = set(psutil.Process().children())
             executor = Prewarmed.of(self._open())
             for _ in range(2):
@@ -221,6 +235,8 @@ class ExecutorConformance:
         executor = self._open()
         if isinstance(executor, group):
             return True
+        # A method without the rest of its group would never be called, and its author would not
+        # know.
         assert [name for name in vars(group) if hasattr(executor, name) and name[0] != "_"] == []
         return False
 
@@ -238,6 +254,7 @@ class ExecutorConformance:
         return bf.submit(self.job(tmp_path, WAITS, params), self.executor, self.options)
 
     def _until(self, holds: Callable[[], bool]) -> None:
+        # A bound for what never happens; a condition that holds ends the wait at once.
         end = time.monotonic() + self.patience
         while not holds():
             assert time.monotonic() < end, "it took too long"
@@ -255,7 +272,9 @@ def _have_ended(statuses: Iterable[ShardStatus]) -> bool:
 
 def _running(processes: Iterable[psutil.Process]) -> bool:
     return any(
-        process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes
+        # A zombie has ended and waits for its parent to read the exit code.
+        process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        for process in processes
     )
 
 

@@ -43,6 +43,7 @@ class _Swings(VectorStrategy):
     """Buys after rises and sells short after falls, so that every rule meets orders."""
 
     def targets(self, bars: Bars) -> NDArray[np.float64]:
+        # The first change is 0, so that there is one per bar.
         change = np.diff(bars.close, prepend=bars.close[:1])
         return np.sign(change + np.roll(change, 1)).astype(np.float64)
 
@@ -70,6 +71,7 @@ class MarketConformance:
 
     def facts(self) -> SymbolFacts:
         """Return the facts about the symbol; a subclass may know more of them."""
+        # On the third day, so that the first sessions after a listing are among the bars.
         first = np.datetime64(self.first, "D")
         return SymbolFacts(self.symbol, listed=(first + np.timedelta64(2, "D")).item())
 
@@ -79,10 +81,12 @@ class MarketConformance:
 
     def test_the_names_of_its_rules_can_be_written_in_a_job(self) -> None:
         names = (self.market.name, *self.market.rules)
+        # Other names would have to be quoted in a job file or behind --set.
         assert all(name and not set(name) & set(' \t\n"\\,') for name in names), names
         assert len(set(self.market.rules)) == len(self.market.rules), self.market.rules
 
     def test_every_rule_can_be_switched_off_alone(self) -> None:
+        # The names of rules do not depend on the bars.
         bars = next(self.bars())
         for rule in self.market.rules:
             terms = self.market().apply(bars, self.facts(), MarketSettings(off=frozenset({rule})))
@@ -90,6 +94,7 @@ class MarketConformance:
 
     def test_terms_follow_from_bars_and_facts_alone(self) -> None:
         for bars in self.bars():
+            # All options on, so that every rule takes part.
             first, again = (self._rules(bars, SETTINGS[1]) for _ in range(2))
             _assert_equal(first, again, len(bars), "two calls give different terms")
 
@@ -103,6 +108,7 @@ class MarketConformance:
             for settings in SETTINGS:
                 whole = self._rules(bars, settings)
                 for cut in CUTS:
+                    # Both: a rule may look at a later bar, or only count the bars that there are.
                     for kind, others in (
                         ("missing", bars[:cut]),
                         ("others", _with_other_prices(bars, cut)),
@@ -116,12 +122,15 @@ class MarketConformance:
             for cut in CUTS:
                 others = _with_other_prices(bars, cut, keeps_open=True)
                 message = f"{bars.symbol}: terms of bar {cut} change with its high, low or close"
+                # The bar of the cut counts, too: its open is the same, and only that is known at
+                # the open.
                 _assert_equal(self._rules(others, SETTINGS[0]), whole, cut + 1, message)
 
     def test_without_any_rule_the_account_is_that_of_no_market(self) -> None:
         off = MarketSettings(off=frozenset(self.market.rules))
         for bars in self.bars():
             free = self.market().follow(bars, self.facts(), off)
+            # In a market, orders are in traded prices, which are the raw ones.
             plain = replace(bars, prices=bars.raw)
             assert _run(free) == _run(plain), "something applies although all rules are off"
 
@@ -129,6 +138,7 @@ class MarketConformance:
         for settings in SETTINGS:
             subjects = [
                 CheckCase(_Swings, (followed.window(BarsWindow()),))
+                # Halts, limit days and splits, at which engines can differ the most.
                 for bars in list(self.bars())[-3:]
                 for followed in [self.market().follow(bars, self.facts(), settings)]
             ]
@@ -138,10 +148,12 @@ class MarketConformance:
     def test_every_step_of_a_table_can_be_shown(self) -> None:
         for table in self.market().tables(self.facts()):
             for step in table.steps:
+                # A step is found by its own first day.
                 assert table.step(step.first) is step, table.rule
                 is_sourced = step.source or step.certainty is not Certainty.OFFICIAL
                 assert is_sourced, f"{table.rule}: {step.first} is official and names no source"
             ends = [table.until(step.first) for step in table.steps]
+            # Every step ends where the next one begins, and the last one is open.
             expected: Sequence[date | None] = [*(step.first for step in table.steps[1:]), None]
             assert ends == list(expected), table.rule
 
@@ -162,12 +174,14 @@ def _assert_equal(left: _Rules, right: _Rules, bars: int, message: str) -> None:
     assert left.keys() == right.keys(), message
     for name in left:
         ours, theirs = left[name][:bars], right[name][:bars]
+        # NaN stands for "no limit" and equals itself here.
         differs = (ours != theirs) & ~(np.isnan(ours) & np.isnan(theirs))
         assert not differs.any(), f"{message}: {name}, first at bar {int(np.argmax(differs))}"
 
 
 def _from_day(bars: Bars, first: str) -> Bars:
     """Return the bars whole weeks later or earlier, so that they begin on a day or just after."""
+    # Rounded up, by the minus signs. Whole weeks keep every bar on its weekday.
     weeks = -((bars.session[0] - np.datetime64(first, "D")) // WEEK)
     session = bars.session + weeks * WEEK
     return replace(bars, session=session, time=session.astype("M8[ns]").view(np.int64))

@@ -25,7 +25,7 @@ __all__ = [
 
 @pytest.fixture(scope="session")
 def synthetic_bars() -> Callable[..., Bars]:
-    """Makes bars: `synthetic_bars("rising", bars=100)`; see `backfleet.testing.synthetic_bars`."""
+    """A function that makes bars; see `backfleet.testing.synthetic_bars`."""
     # Imported by the tests that need it: this module is imported by every pytest.
     from backfleet.testing.markets import synthetic_bars
 
@@ -38,6 +38,7 @@ def _market(name: str, description: str) -> Any:
     def bars(synthetic_bars: Callable[..., Bars]) -> Bars:
         return synthetic_bars(name)
 
+    # pytest shows it in its list of fixtures.
     bars.__doc__ = description
     return pytest.fixture(scope="session")(bars)
 

@@ -29,6 +29,8 @@ def equal_weight(totals: Floats, counts: NDArray[np.int64]) -> Floats:
         int64 of shape (dates,): number of symbols that have a return.
     """
     has_any = counts > 0
+    # One divisor per date, of shape (dates, 1, ...), so that it divides the sums of any number of
+    # points.
     divisors = counts[has_any].reshape(-1, *[1] * (totals.ndim - 1))
     return totals[has_any] / divisors
 
@@ -46,4 +48,5 @@ def stitch(windows: Sequence[Floats], start: float = 1.0) -> Floats:
     windows."""
     if not windows:
         return np.empty(0)
+    # One product after the other, as an account grows session by session.
     return start * np.multiply.accumulate(1.0 + np.concatenate(windows))

@@ -29,6 +29,7 @@ __all__ = [
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+# 50 resamples lie beyond each bound of the interval.
 DRAWS = 2_000
 LEVEL = 0.95
 MIN_SESSIONS = 60
@@ -80,6 +81,8 @@ def block_length(series: Floats) -> BlockLength | Missing:
     n = len(series)
     if n < MIN_SESSIONS:
         return TooLittle("sessions", n, MIN_SESSIONS)
+    # A series that stands still has no autocorrelation. Rounding of a constant series counts as
+    # moving here, and `moments_of` finds it.
     off = series - series.mean()
     if not (off * off).any():
         return Undefined("the returns do not vary")
@@ -88,16 +91,20 @@ def block_length(series: Floats) -> BlockLength | Missing:
     run = max(5, int(math.log10(n)))
     longest_lag = math.ceil(math.sqrt(n)) + run
     last_lag = _last_lag(off, run, longest_lag)
+    # Twice the last correlated lag, because the weights fall to 0 from the middle of the band on.
     bandwidth = min(2 * last_lag, longest_lag)
     covariances = [float((off[lag:] * off[: n - lag]).sum()) / n for lag in range(bandwidth + 1)]
     weighted, variance = 0.0, covariances[0]
     for lag in range(1, bandwidth + 1):
+        # The flat-top kernel of Politis and Romano: 1 in the first half of the band, then falling
+        # to 0.
         weight = min(1.0, 2 * (1 - lag / bandwidth))
         weighted += 2 * weight * lag * covariances[lag]
         variance += 2 * weight * covariances[lag]
     if variance == 0.0:
         return Undefined("the long-run variance of the returns is 0")
     longest = math.ceil(min(3 * math.sqrt(n), n / 3))
+    # The two bootstraps differ by the factor of the variance of their estimates.
     circular, stationary = (
         min((2 * weighted**2 / (factor * variance**2)) ** (1 / 3) * n ** (1 / 3), longest)
         for factor in (4 / 3, 2.0)
@@ -128,10 +135,13 @@ def stationary_draws(
     for _ in range(draws):
         # Only `random` is drawn from: numpy may change the streams of other methods.
         uniform = generator.random((2, sessions))
+        # A new block begins with the probability 1 / mean_block, so its length is geometric.
         begins = uniform[0] * max(mean_block, 1.0) < 1.0
         begins[0] = True
+        # The position in the resample at which the present block has begun.
         first = np.maximum.accumulate(np.where(begins, at, 0))
         starts = (uniform[1] * sessions).astype(np.int64)
+        # Blocks wrap around the end of the series, so that every session is drawn equally often.
         yield (starts[first] + at - first) % sessions
 
 
@@ -139,6 +149,7 @@ def segment_draws(generator: np.random.Generator, segments: int, draws: int = DR
     """Return how often each segment is in each resample, of shape (draws, segments)."""
     chosen = (generator.random((draws, segments)) * segments).astype(np.int64)
     times = np.zeros((draws, segments), np.int64)
+    # `times[...] += 1` would count a segment that is drawn twice only once.
     np.add.at(times, (np.arange(draws)[:, None], chosen), 1)
     return times
 
@@ -159,6 +170,7 @@ def sharpe_interval(
     if not isinstance(center, _Estimate):
         return center
     resamples = stationary_draws(generator, len(returns), length.stationary, draws)
+    # One resample is in memory at a time.
     estimates = [_estimate(returns.take(sessions)) for sessions in resamples]
     deviations = [
         (estimate.sharpe - center.sharpe) / estimate.error
@@ -167,6 +179,8 @@ def sharpe_interval(
     ]
     if len(deviations) < draws / 2:
         return Undefined("most resamples have no Sharpe ratio")
+    # If resamples tend to lie above the ratio of the data, that one tends to lie above the true
+    # ratio. So the high quantile gives the low bound.
     low, high = np.quantile(deviations, [(1 - level) / 2, (1 + level) / 2])
     return Interval(
         center.sharpe - float(high) * center.error,
@@ -191,10 +205,12 @@ def segment_interval(
     generator, level, draws
         Source of randomness, coverage and number of resamples.
     """
+    # Empty segments, as in a month without sessions, would only shorten the resamples.
     has_any = sums.counts > 0
     segments = int(has_any.sum())
     if segments < MIN_SEGMENTS:
         return TooLittle("segments", segments, MIN_SEGMENTS)
+    # A sum over a resample is a sum of products, so no resample is ever put together.
     times = segment_draws(generator, segments, draws).T
     resamples = SegmentSums(
         times * sums.counts[has_any, None],

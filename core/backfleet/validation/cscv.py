@@ -39,6 +39,7 @@ MIN_BLOCK_SESSIONS = 20
 MIN_POINTS = 10
 """With fewer points the ranks take too few values."""
 
+# Of the scores of both halves that one thread computes at a time.
 BATCH_BYTES = 32 << 20
 
 
@@ -67,6 +68,8 @@ class Cscv:
     @property
     def logits(self) -> Floats:
         """`ln(rank / (1 - rank))`, in the order of `itertools.combinations` of the blocks."""
+        # Ranks are between 0 and 1, both excluded, because they are divided by the number of points
+        # plus 1.
         return np.log(self.ranks / (1.0 - self.ranks))
 
     @property
@@ -103,6 +106,7 @@ def overfitting_probability(sums: SegmentSums, threads: int = 1) -> Cscv | TooLi
     threads
         Number of threads.
     """
+    # With several symbols, the one with the most sessions says how long a segment is.
     counts = sums.counts if sums.counts.ndim == 1 else sums.counts.max(axis=1)
     borders = choose_borders(counts, sums.totals.shape[-1])
     return borders if isinstance(borders, TooLittle) else cscv(sums.grouped(borders), threads)
@@ -123,6 +127,7 @@ def choose_borders(counts: Ints, points: int) -> list[int] | TooLittle:
     for blocks in BLOCKS:
         if len(counts) >= blocks:
             borders = block_borders(counts, blocks)
+            # The sum of sessions of each block.
             if np.add.reduceat(counts, borders[:-1]).min() >= MIN_BLOCK_SESSIONS:
                 return borders
     return TooLittle("sessions", int(counts.sum()), BLOCKS[-1] * MIN_BLOCK_SESSIONS)
@@ -141,6 +146,7 @@ def block_borders(counts: Ints, blocks: int) -> list[int]:
     ends = np.cumsum(counts)
     borders = [0]
     for block in range(1, blocks):
+        # The border of segments that is closest to an equal part of all sessions.
         border = int(np.abs(ends - ends[-1] * (block / blocks)).argmin()) + 1
         # Every block keeps at least one segment.
         borders.append(min(max(border, borders[-1] + 1), len(counts) - blocks + block))
@@ -161,14 +167,18 @@ def cscv(sums: SegmentSums, threads: int = 1) -> Cscv:
     threads
         Number of threads; the result does not depend on it.
     """
+    # One symbol is the case of several symbols with a single one.
     if sums.totals.ndim == 2:
         sums = SegmentSums(sums.counts[:, None], sums.totals[:, None], sums.squares[:, None])
     splits = _splits(len(sums.counts))
     points = sums.totals.shape[-1]
+    # Two scores of 8 bytes per split and point: one for each half.
     size = max(1, BATCH_BYTES // (2 * points * 8))
     batches = [splits[first : first + size] for first in range(0, len(splits), size)]
     symbols = _Symbols(sums)
     with ThreadPoolExecutor(threads) as pool:
+        # Compiled code releases the interpreter, so threads run at the same time. `map` keeps the
+        # order of the batches.
         results = list(pool.map(lambda batch: _winners(symbols, batch, points), batches))
     columns = [np.concatenate(column, axis=1) for column in zip(*results, strict=True)]
     # Complements of the first half of all combinations come last, in reverse order.
@@ -183,6 +193,7 @@ class _Symbols:
 
     def __init__(self, sums: SegmentSums) -> None:
         self.sums = sums
+        # The tables of many symbols are computed again for each batch instead.
         self.kept = [self._table(0)] if sums.counts.shape[1] == 1 else None
 
     def __iter__(self) -> Iterator[tuple[Ints, Floats, Floats]]:
@@ -199,6 +210,7 @@ class _Symbols:
 
 def _splits(blocks: int) -> Ints:
     """Return the halves that contain the first block, as bit masks."""
+    # `combinations` gives all halves with block 0 first. The others are their complements.
     masks = [sum(1 << block for block in half) for half in combinations(range(blocks), blocks // 2)]
     return np.array(masks[: len(masks) // 2])
 
@@ -221,6 +233,7 @@ def _winners(symbols: _Symbols, splits: Ints, points: int) -> tuple[Ints, Floats
     scores, scored = np.zeros((2, len(splits), points)), np.zeros((2, len(splits)))
     for counts, totals, squares in symbols:
         _add_scores(splits, counts, totals, squares, scores, scored)
+    # Several symbols were added up, so the score is their mean. A single one is left as it is.
     if scored.max() > 1.0:
         scores /= np.maximum(scored, 1.0)[:, :, None]
     winners = np.empty((2, len(splits)), np.int64)
@@ -234,16 +247,20 @@ def _add_scores(
     splits: Ints, counts: Ints, totals: Floats, squares: Floats, scores: Floats, scored: Floats
 ) -> None:
     """Add the Sharpe ratios of one symbol to `scores`, of shape (2, splits, points)."""
+    # A mask with all bits of half of the blocks.
     every = counts.shape[1] - 1
     half = 0
     while 1 << half <= every:
         half += 1
     for split in range(len(splits)):
+        # The subsets of the earlier and of the later blocks that a split contains.
         low, high = splits[split] & every, splits[split] >> half
         for side in range(2):
             if side == 1:
+                # The other half of the split: all bits that the first one lacks.
                 low, high = every - low, every - high
             count = counts[0, low] + counts[1, high]
+            # A deviation needs two returns. The symbol does not take part in this half.
             if count < 2:
                 continue
             scored[side, split] += 1.0
@@ -267,6 +284,7 @@ def _add_ratios(
     scores: Floats,
 ) -> None:
     for point in range(len(scores)):
+        # The formulas are those of `moments.means_and_deviations`.
         total = first[point] + second[point]
         square = first_squares[point] + second_squares[point]
         variance = (square - total * total / count) / (count - 1.0)
@@ -285,6 +303,7 @@ def _rank_winners(
             ours, others = scores[side, split], scores[1 - side, split]
             best = 0
             for point in range(1, points):
+                # Above and not equal: the first of equals wins.
                 if ours[point] > ours[best]:
                     best = point
             reached = others[best]
@@ -294,4 +313,5 @@ def _rank_winners(
                 equal += others[point] == reached
             winners[side, split] = best
             inside[side, split], outside[side, split] = ours[best], reached
+            # Equal scores share the mean of their ranks.
             ranks[side, split] = (less + (equal + 1) / 2) / (points + 1)

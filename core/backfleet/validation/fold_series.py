@@ -77,6 +77,8 @@ class RunningSeries:
 
     def window(self, parts: Sequence[range]) -> WindowReturns:
         """Return the slices of the accounts."""
+        # Parts are numbered by sessions of the union of all symbols, some of which this symbol
+        # lacks.
         days = np.concatenate([self.windows.days[part.start : part.stop] for part in parts])
         at = np.flatnonzero(np.isin(self.daily.days, days))
         trades, fees = (None if one is None else one[at] for one in (self.trades, self.fees))
@@ -103,5 +105,6 @@ class FlatSeries:
 
     def window(self, parts: Sequence[range]) -> WindowReturns:
         """Return the accounts of a window. Raises KeyError if the run has no such window."""
+        # Only windows of groups have several parts, and a job's groups cannot begin flat.
         (part,) = parts
         return self.by_span[self.windows.span(part)]

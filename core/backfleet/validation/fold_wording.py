@@ -36,6 +36,7 @@ def describe_rule(rule: Validation, folds: int) -> str:
 
 def describe_folds(folds: Folds) -> list[str]:
     """Return what the folds say, a sentence per line; the folds were read with their costs."""
+    # They were asked for, so without them the run does not store them.
     lacks_costs = folds.account is not None and folds.account.trades is None
     return [
         f"{describe_rule(folds.rule, len(folds.windows.folds))}.",
@@ -162,6 +163,7 @@ def _holdout(folds: Folds) -> Iterator[str]:
     since, runs = folds.rule.holdout, count_of(folds.looks, "run")
     yield f"The holdout from {since} on was seen by {runs} of this strategy's family in the store."
     scores = [choice for choice in folds.holdout if choice.test_score is not None]
+    # With a choice for each symbol there are too many for sentences; the JSON has all of them.
     if len(scores) == 1 and scores[0].symbol is None:
         (choice,) = scores
         rank = "" if choice.rank is None else f", at {choice.rank:.2f} among all points"

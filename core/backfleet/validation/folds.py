@@ -30,6 +30,7 @@ Floats = NDArray[np.float64]
 MIN_SESSIONS = 20
 """A symbol with fewer sessions in a window is left out of the fold."""
 
+# Drawdowns are negative numbers, so their highest value is the best one.
 LOWEST_IS_BEST = frozenset({"volatility"})
 
 
@@ -116,6 +117,7 @@ def choose_points(
     chooser = _Chooser(windows, series, rule, basis, neighbors)
     numbered = list(enumerate(windows.folds, start=1))
     if windows.holdout is not None:
+        # The holdout is chosen and tested like a fold. Its number 0 keeps it apart from the folds.
         numbered.append((0, windows.holdout))
     choices = (chooser.choice(number, fold) for number, fold in numbered)
     return [choice for choice in choices if choice is not None]
@@ -130,6 +132,7 @@ def choose_in_hindsight(
 ) -> int | None:
     """Return the point that the rule chooses if it may see all sessions before the holdout."""
     holdout = windows.holdout
+    # Not even hindsight may look into the holdout.
     end = len(windows.days) if holdout is None else holdout.test[0].start
     chooser = _Chooser(windows, series, rule, basis, neighbors)
     return chooser.point(series.window([range(end)]))
@@ -146,6 +149,8 @@ class _Chooser:
     def choice(self, number: int, fold: Fold) -> FoldChoice | None:
         """Return the choice of a fold; None for a symbol that has too few sessions."""
         train, test = self.series.window(fold.train), self.series.window(fold.test)
+        # The union over all symbols has every session of the window. A single symbol may be listed
+        # late.
         is_little = min(len(train.days), len(test.days)) < MIN_SESSIONS
         if self.series.symbol is not None and is_little:
             return None
@@ -163,6 +168,8 @@ class _Chooser:
     def point(self, train: WindowReturns) -> int | None:
         """Return the point that a training window chooses."""
         scores = self._metric(self.rule.select, train)
+        # Points with the best scores win, and the plateau is a mean of scores, so the sign is
+        # turned first.
         direction = -1.0 if self.rule.select in LOWEST_IS_BEST else 1.0
         return choose_point(direction * scores, self._are_allowed(train), self.neighbors)
 
@@ -171,6 +178,8 @@ class _Chooser:
     ) -> FoldChoice:
         tested = self._metric(self.rule.select, test)
         direction = -1.0 if self.rule.select in LOWEST_IS_BEST else 1.0
+        # Scores are NaN for two reasons: a task failed, or the metric of an account without trades
+        # is undefined. The former have no rank.
         has_returns = ~np.isnan(test.returns).any(axis=0)
         # An account that stood still earned 0, which has its place among the others.
         ranked = np.where(has_returns & np.isnan(tested), 0.0, direction * tested)
@@ -186,6 +195,7 @@ class _Chooser:
             train_sharpe=_number(self._metric("sharpe", train)[point]),
             rank=rank_among(ranked, point),
             test_median=_number(np.median(known)) if len(known) else None,
+            # Turned for the maximum, and turned back to be shown.
             test_best=_number(direction * (direction * known).max()) if len(known) else None,
             trades=None if trades is None else int(trades),
             fees=fees,
@@ -206,6 +216,7 @@ class _Chooser:
     def _column(self, name: str, train: WindowReturns) -> Floats:
         if name != TRADES:
             return self._metric(name, train)
+        # The reader of the run reads trades if the condition names them (`runs.folds`).
         assert train.trades is not None
         counts: Floats = train.trades.sum(axis=0)
         return counts

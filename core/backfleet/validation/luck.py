@@ -50,6 +50,7 @@ def luck_of(trials: float, spread: float) -> Luck:
 def expected_maximum(trials: float) -> float:
     """Return the expected maximum of `trials` standard normals, at least 1, by Bailey and López de
     Prado's approximation."""
+    # The approximation has no value for a single trial, whose expected maximum is its mean, 0.
     if trials <= 1:
         return 0.0
     # -Φ⁻¹(x) instead of Φ⁻¹(1 - x): the upper tail loses all digits of 1 - x.
@@ -60,10 +61,11 @@ def expected_maximum(trials: float) -> float:
 def maximum_mark(trials: float, share: float = MARK) -> float:
     """Return the value below which the maximum of `trials` standard normals lies with probability
     `share`."""
-    # 1 - share ** (1 / trials), to the last digit where it is close to 0.
+    # 1 - share ** (1 / trials), to the last digit if it is close to 0.
     return -NORMAL.inv_cdf(-math.expm1(math.log(share) / trials))
 
 
 def normal_cdf(z: float) -> float:
     """Return the normal distribution function, with all digits in the lower tail."""
+    # `NormalDist.cdf` adds 1 to erf, which loses the digits of small p-values.
     return 0.5 * math.erfc(-z / math.sqrt(2))

@@ -44,6 +44,7 @@ class SharedSegments:
     @classmethod
     def of(cls, blocks: Sequence[SymbolSums]) -> SharedSegments:
         """Return the segments that hold those of one or more blocks."""
+        # The longest segments hold those of every other symbol completely.
         months = max(block.months for block in blocks)
         numbers = np.concatenate([_months(block) // months for block in blocks])
         return cls(int(numbers.min()), int(numbers.max()), months)
@@ -56,6 +57,7 @@ class SharedSegments:
         """Return the number of returns, of shape (segments, blocks)."""
         counts = np.zeros((self.last - self.first + 1, len(blocks)), np.int64)
         for column, block in enumerate(blocks):
+            # Several short segments of a symbol can lie in one shared segment.
             np.add.at(counts[:, column], self.places(block), block.sums.segments.counts)
         return counts
 
@@ -73,6 +75,7 @@ def choice_by_mean(data: RunData, blocks: Sequence[SymbolSums]) -> Cscv | Missin
         Sums of any one task of each symbol that traded, for the segments of the symbol.
     """
     scores = data.scores
+    # A point that lacks a symbol has a mean over other symbols than its competitors.
     is_complete = ~(scores.failed | scores.missing).any(axis=0) & ~scores.idle.all(axis=0)
     points = np.flatnonzero(is_complete)
     if not blocks:
@@ -82,6 +85,7 @@ def choice_by_mean(data: RunData, blocks: Sequence[SymbolSums]) -> Cscv | Missin
     if isinstance(borders, TooLittle):
         return borders
     sums = _read_block_sums(data, points, shared, np.array(borders))
+    # An account that lost everything has infinite or undefined returns, and no rank.
     is_finite = np.isfinite(sums.squares).all(axis=(0, 1))
     if is_finite.sum() < MIN_POINTS:
         return TooLittle("points without a lost account", int(is_finite.sum()), MIN_POINTS)
@@ -100,6 +104,7 @@ def _read_block_sums(
     manifest = data.manifest
     symbols = np.flatnonzero(~np.isnan(data.scores.sharpe).all(axis=1))
     rows = {symbol: row for row, symbol in enumerate(symbols.tolist())}
+    # The column of each point in the tables; -1 for points that do not take part.
     columns = np.full(len(manifest.points), -1)
     columns[points] = np.arange(len(points))
     shape = (len(borders) - 1, len(symbols), len(points))
@@ -111,10 +116,13 @@ def _read_block_sums(
         task = manifest.task(int(block.tasks[0]))
         periods = manifest.periods_per_year or task.symbols[0].sessions_per_year
         segments = data.excess(block.sums, periods).segments
+        # The block of sessions that holds each segment.
         places = np.searchsorted(borders, shared.places(block), side="right") - 1
         counts[:, row] = np.bincount(places, segments.counts, len(counts))
         own = columns[block.points]
         kept, own = own >= 0, own[own >= 0]
+        # One segment after the other: a fancy index would add only one of several segments of a
+        # block.
         for segment, place in enumerate(places.tolist()):
             totals[place, row, own] += segments.totals[segment, kept]
             squares[place, row, own] += segments.squares[segment, kept]

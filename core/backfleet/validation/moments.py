@@ -62,15 +62,20 @@ def moments_of(sums: ReturnSums) -> Moments | Missing:
     n = int(segments.counts.sum())
     if n < MIN_SESSIONS:
         return TooLittle("sessions", n, MIN_SESSIONS)
+    # `fsum` is exact, so the result does not depend on how the sessions are cut into segments.
     total, square = math.fsum(segments.totals), math.fsum(segments.squares)
     mean, mean_square = total / n, square / n
     m2 = mean_square - mean * mean
     variance = m2 * n / (n - 1)
+    # Infinite or NaN sums come from returns over a value of 0. This is asked before the comparison
+    # with `FLAT`, which is false for NaN.
     if not math.isfinite(square + float(sums.fourths)):
         return Undefined("the account lost all its value")
     if variance <= FLAT * mean_square:
         return Undefined("the returns do not vary")
     cube, fourth = float(sums.cubes) / n, float(sums.fourths) / n
+    # Central moments from raw ones, by the binomial theorem. Means of daily returns are small
+    # against their deviation, so few digits cancel.
     m3 = cube - 3 * mean * mean_square + 2 * mean**3
     m4 = fourth - 4 * mean * cube + 6 * mean**2 * mean_square - 3 * mean**4
     deviation = math.sqrt(variance)
@@ -81,6 +86,8 @@ def moments_of(sums: ReturnSums) -> Moments | Missing:
         sharpe=mean / deviation,
         skew=m3 / m2 / math.sqrt(m2),
         kurtosis=m4 / m2 / m2,
+        # The mean of all returns stands for those of the earlier and of the later ones: sums have
+        # no others.
         autocorrelation=(float(sums.lagged) - (n - 1) * mean * mean) / (n * m2),
     )
 
@@ -94,6 +101,7 @@ def sharpe_ratios(sums: SegmentSums) -> NDArray[np.float64]:
         At least two returns in all, of one symbol.
     """
     mean, deviation = means_and_deviations(sums)
+    # A divisor of 1 in place of 0 avoids a warning, and its quotient is dropped.
     is_flat = deviation == 0.0
     return np.where(is_flat, 0.0, mean / np.where(is_flat, 1.0, deviation))
 

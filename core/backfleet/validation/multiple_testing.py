@@ -51,7 +51,9 @@ def holm(p_values: Floats) -> Floats:
     """Return p-values adjusted so that none of those below alpha is luck, with probability
     1 - alpha, whatever the dependence of the tests."""
     order = np.argsort(p_values, kind="stable")
+    # The smallest p-value counts as often as there are tests, the next one once less.
     factors = len(p_values) - np.arange(len(p_values))
+    # A test is never adjusted below one with a smaller p-value.
     return _restored(np.maximum.accumulate(p_values[order] * factors), order)
 
 
@@ -72,6 +74,7 @@ def _step_up(p_values: Floats, factor: float) -> Floats:
     order = np.argsort(p_values, kind="stable")
     count = len(p_values)
     scaled = p_values[order] * count / np.arange(1, count + 1) * factor
+    # From the largest p-value down: each test gets the best that it or a test behind it reaches.
     return _restored(np.minimum.accumulate(scaled[::-1])[::-1], order)
 
 

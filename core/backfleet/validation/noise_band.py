@@ -32,5 +32,6 @@ class NoiseBand:
 
 def noise_band(points: int) -> NoiseBand:
     """Return the band of PBO for a number of independent points, at least 10."""
+    # The bounds change with the logarithm of the number. Beyond 1,000 points, those of 1,000 hold.
     at, known = math.log(points), [math.log(number) for number in POINTS]
     return NoiseBand(float(np.interp(at, known, LOW)), float(np.interp(at, known, HIGH)))

@@ -62,6 +62,7 @@ def stitched_returns(
     parts = [
         _tested(windows.folds[choice.fold - 1].test, series, choice.point) for choice in choices
     ]
+    # Choices come in the order of the folds, and test windows ascend.
     days = np.concatenate([days for days, _ in parts])
     return days, np.concatenate([returns for _, returns in parts])
 
@@ -82,6 +83,8 @@ def path_returns(
     for choice in choices:
         fold: Fold = windows.folds[choice.fold - 1]
         for part, path in zip(fold.test, paths[choice.fold - 1].tolist(), strict=True):
+            # Each group is tested in several folds. `group_paths` says which path takes it from
+            # this one.
             parts[path, part.start] = _tested((part,), series, choice.point)[1]
     return [
         np.concatenate([parts[key] for key in sorted(parts) if key[0] == path])
@@ -95,11 +98,15 @@ def measure_stitched(
     """Return the account of the returns of ascending days."""
     values = np.concatenate([[1.0], stitch([returns])])
     before = int(np.searchsorted(windows.days, days[0])) - 1
+    # The account begins with the session before the first tested one, as a run's account has a
+    # value before its first return.
     start = windows.days[before] if before >= 0 else days[0] - np.timedelta64(1, "D")
     sessions = np.array(
         (np.arange(len(values)), np.concatenate([[start], days]).astype(np.int64)), dtype=np.int64
     )
     borders = np.array([0, len(returns)], dtype=np.int64)
+    # Exposure and turnover are not known of the account: they get zeros and NaN, and are dropped.
+    # The last array holds two sums of the one segment and three powers.
     columns = measure_account(
         values,
         np.zeros(len(values)),
@@ -113,6 +120,7 @@ def measure_stitched(
     )
     metrics = {
         name: None if math.isnan(value) else float(value)
+        # The columns behind `calmar` are those of the bars.
         for name, value in zip(METRICS, columns, strict=False)
     }
     del metrics["final_value"]
@@ -126,5 +134,6 @@ def _tested(test: Sequence[range], series: FoldSeries, point: int | None) -> tup
     """Return the sessions of a series in a test window, and a point's return on each of them."""
     window = series.window(test)
     if point is None:
+        # Cash earns nothing, but its sessions count.
         return window.days, np.zeros(len(window.days))
     return window.days, window.returns[:, point]

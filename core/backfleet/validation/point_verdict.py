@@ -15,6 +15,7 @@ from backfleet.operating_system import usable_cpus
 from backfleet.results.point_sums import PointSums
 from backfleet.sources.bar_cache import sessions_per_year
 from backfleet.validation.accounts import series_of
+from backfleet.validation.best_trial import choose_best
 from backfleet.validation.cscv import Cscv, overfitting_probability
 from backfleet.validation.missing import Missing, Undefined
 from backfleet.validation.moments import MIN_SESSIONS, sharpe_ratios
@@ -38,11 +39,12 @@ THREADS = usable_cpus()
 
 
 def point_verdict(data: RunData, points: PointSums, overfitting: Overfitting | Missing) -> Verdict:
-    """Return the verdict on the point whose series has the highest Sharpe ratio."""
+    """Return the verdict on the point that leads by the Sharpe ratio of its series."""
     scores = data.scores
     periods = _periods(data, points)
     sharpe = point_sharpe_ratios(data, points)
     evidence = Evidence(
+        # Points that never traded were no attempt. Those that failed have no series, and count.
         trials=len(data.manifest.points) - int(np.isnan(sharpe).sum()),
         noun=POINT,
         spread=spread_of(sharpe, periods),
@@ -59,10 +61,9 @@ def point_verdict(data: RunData, points: PointSums, overfitting: Overfitting | M
     )
     if np.isnan(sharpe).all():
         return reach_verdict(evidence)
-    # The first of equals, which is the lowest point.
-    place = int(np.nanargmax(sharpe))
-    point = int(points.points[place])
-    series = _series(data, points, place)
+    best = choose_best(sharpe, scores.trades[:, points.points].mean(axis=0))
+    point = int(points.points[best.place])
+    series = _series(data, points, best.place)
     return reach_verdict(
         replace(
             evidence,
@@ -70,6 +71,7 @@ def point_verdict(data: RunData, points: PointSums, overfitting: Overfitting | M
             dates=series.dates,
             trades=int(scores.trades[:, point].sum()),
             best=Trial(point, data.varying_params(point)),
+            min_trades=best.min_trades,
             interval=series.interval(data.manifest.run_id),
         )
     )
@@ -78,10 +80,12 @@ def point_verdict(data: RunData, points: PointSums, overfitting: Overfitting | M
 def point_sharpe_ratios(data: RunData, points: PointSums) -> NDArray[np.float64]:
     """Return the annual Sharpe ratio of each point that has a series, NaN if it never traded."""
     segments = points.sums.segments
+    # `sharpe_ratios` needs two returns, and a verdict three.
     if segments.counts.sum() < MIN_SESSIONS:
         return np.full(len(points.points), np.nan)
     periods = _periods(data, points)
     annual = sharpe_ratios(data.excess(points.sums, periods).segments) * annualize(1.0, periods)
+    # An account that stood still has a ratio of 0 there, which would beat every loss.
     return np.where(_is_idle(points), np.nan, annual)
 
 
@@ -95,6 +99,7 @@ def choice_by_series(data: RunData, points: PointSums) -> Cscv | Missing:
 
 def _is_idle(points: PointSums) -> NDArray[np.bool_]:
     """Return which points never traded: their accounts stood still."""
+    # A sum of squares is 0 only if every return is 0.
     is_idle: NDArray[np.bool_] = (points.sums.segments.squares == 0.0).all(axis=0)
     return is_idle
 

@@ -59,6 +59,7 @@ class RunData:
         """
         missing = set(tasks)
         for sums in read_task_sums(self.store, self.manifest, self.chunk_index, missing):
+            # Each object holds the sums of one task here.
             missing.discard(int(sums.tasks[0]))
             yield sums
         if missing:

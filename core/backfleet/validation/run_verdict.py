@@ -46,9 +46,9 @@ class RunVerdict:
     run_id
         The run.
     best_task
-        On the task with the highest Sharpe ratio; its trials are all tasks.
+        On the task that leads by its Sharpe ratio; its trials are all tasks.
     best_point
-        On the point with the highest Sharpe ratio of its mean return over the symbols; its trials
+        On the point that leads by the Sharpe ratio of its mean return over the symbols; its trials
         are the points. With one symbol or a portfolio it is `best_task`.
     symbols
         On the best point of each symbol; None for one symbol or a portfolio.
@@ -116,10 +116,13 @@ def reach_run_verdict(data: RunData, max_compared: int = MAX_TASKS) -> RunVerdic
     """
     best_task = best_task_verdict(data)
     points = read_point_sums(data.store, data.manifest, data.chunk_index)
+    # With one symbol, its best point is the best task.
     symbols = symbol_verdicts(data) if data.symbols > 1 else None
     choice: Cscv | Missing
     if data.manifest.tasks > max_compared or len(data.manifest.points) > MAX_POINTS:
         choice = Undefined(f"{data.manifest.tasks:,} tasks are too many to compare here")
+    # The series of the points weigh symbols equally on each day, which is what an account would
+    # earn. The mean of the symbols' ratios is the substitute if the run has no series.
     elif not isinstance(points, NoPointSums):
         choice = choice_by_series(data, points)
     elif symbols is not None:
@@ -130,6 +133,7 @@ def reach_run_verdict(data: RunData, max_compared: int = MAX_TASKS) -> RunVerdic
     best_point: Verdict | NoPointSums
     sharpe = data.scores.sharpe
     if symbols is None:
+        # The verdict does not depend on PBO, which is shown beside it: the level stays.
         evidence = replace(best_task.evidence, overfitting=overfitting)
         best_task = best_point = reach_verdict(evidence)
     elif isinstance(points, NoPointSums):

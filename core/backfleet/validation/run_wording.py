@@ -32,6 +32,7 @@ def describe_run(
     overfitting: Overfitting | Missing,
 ) -> list[VerdictParagraphs]:
     """Return the verdicts on a run in words; the arguments are the fields of `RunVerdict`."""
+    # One symbol or a portfolio: the tasks are the points, so there is one kind of trial.
     if symbols is None:
         return [VerdictParagraphs("Best point", describe_verdict(best_task), best_task.level)]
     count = count_of(best_task.evidence.symbols, "symbol")
@@ -74,6 +75,7 @@ def _symbols(symbols: SymbolVerdicts) -> Iterator[str]:
             f"discovery rate of {rate}; about {discoveries.expected_false:.1f} of these are "
             "expected to be luck."
         )
+    # Symbols without any Sharpe ratio have no verdict, and are not counted here either.
     left_out = len(symbols.verdicts) - discoveries.tests
     if left_out:
         yield (

@@ -40,9 +40,12 @@ class Neighbors:
 
     def mean_with(self, scores: Floats) -> Floats:
         """Return the mean over each point and its neighbors that have a score."""
+        # Neighbors without a score are left out of the mean, not counted as 0. A point without a
+        # score gets none from its neighbors.
         has_score = ~np.isnan(scores)
         filled = np.where(has_score, scores, 0.0)
         totals, counts = filled.copy(), has_score.astype(np.float64)
+        # `totals[points] += ...` would add only one of the neighbors of a point.
         np.add.at(totals, self.points, filled[self.others])
         np.add.at(counts, self.points, has_score[self.others])
         return np.where(has_score, totals / np.maximum(counts, 1.0), np.nan)
@@ -62,6 +65,8 @@ def choose_point(scores: Floats, is_allowed: Bools, neighbors: Neighbors | None)
     """
     if neighbors is not None:
         scores = neighbors.mean_with(scores)
+    # `argmax` takes the first of equals. The mean with neighbors comes before the condition, so
+    # that points that are not allowed still say how their neighbors do.
     ranked = np.where(is_allowed & ~np.isnan(scores), scores, -np.inf)
     best = int(np.argmax(ranked))
     return best if np.isfinite(ranked[best]) else None
@@ -76,6 +81,7 @@ def rank_among(scores: Floats, point: int) -> float | None:
     if np.isnan(scores[point]) or len(known) < 2:
         return None
     below = int((known < scores[point]).sum())
+    # The point itself is among those with its score.
     equal = int((known == scores[point]).sum()) - 1
     return (below + equal / 2) / (len(known) - 1)
 
@@ -96,6 +102,7 @@ def pair_neighbors(codes: Ints, is_numeric: Bools) -> Neighbors:
     is_numeric
         bool of shape (parameters,): along which parameters points are neighbors.
     """
+    # Points of a sample, or with a condition, leave holes in the grid, so neighbors are looked up.
     places = {tuple(code): point for point, code in enumerate(codes.tolist())}
     pairs = []
     for parameter in np.flatnonzero(is_numeric).tolist():
@@ -104,6 +111,7 @@ def pair_neighbors(codes: Ints, is_numeric: Bools) -> Neighbors:
         for point, code in enumerate((codes + step).tolist()):
             other = places.get(tuple(code))
             if other is not None:
+                # Only steps up are looked for, and each pair is added in both directions.
                 pairs += [(point, other), (other, point)]
     table = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     return Neighbors(table[:, 0], table[:, 1])
@@ -124,8 +132,11 @@ def _codes(points: Points) -> tuple[Ints, Bools]:
     columns, are_numeric = [], []
     for name in points.names:
         positions, values = points.coded(name)
+        # Not `isinstance`, because True is an int, too. None among numbers makes a parameter a
+        # text.
         is_numeric = all(type(value) in (int, float) for value in values)
         are_numeric.append(is_numeric)
+        # Lists, booleans and None cannot be sorted with texts, but their JSON can.
         comparable = values if is_numeric else [json.dumps(value) for value in values]
         _, ranks = np.unique(np.array(comparable), return_inverse=True)
         columns.append(ranks.reshape(-1)[positions])

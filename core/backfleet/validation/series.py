@@ -57,4 +57,6 @@ def spread_of(annual: NDArray[np.float64], periods: float) -> float | None:
     NaN stands for a trial without a Sharpe ratio.
     """
     defined = annual[~np.isnan(annual)]
+    # Stored ratios are annual, and all statistics per session. Trials of other symbols, whose years
+    # have other numbers of sessions, are converted with those of the best one.
     return float(defined.std(ddof=1)) / annualize(1.0, periods) if len(defined) > 1 else None

@@ -47,6 +47,8 @@ class Deflated:
 
 def standard_error(moments: Moments) -> float | Missing:
     """Return the standard error of the Sharpe ratio (Mertens 2002)."""
+    # A negative variance is possible: the formula is an expansion, and breaks down for a large
+    # skew.
     scale = _scale(moments.sharpe, moments.skew, moments.kurtosis)
     return math.sqrt(scale / (moments.n - 1)) if scale > 0 else NO_ERROR
 
@@ -55,6 +57,7 @@ def sharpe_variance(moments: Moments) -> float | Missing:
     """Return the variance of the Sharpe ratio of AR(1) returns (López de Prado, Lipton, Zoonekynd
     2025), with the autocorrelation of the moments."""
     rho, sharpe = moments.autocorrelation, moments.sharpe
+    # The negation also excludes NaN.
     if not abs(rho) < 1:
         return Undefined("consecutive returns are perfectly correlated")
     square = rho * rho / (1 - rho * rho)
@@ -108,6 +111,7 @@ def deflated_sharpe(
     autocorrelated
         As for `probabilistic_sharpe`.
     """
+    # Luck counts in the benchmark, and the error stays that of the best trial's own returns.
     luck = luck_of(trials, spread)
     probability = probabilistic_sharpe(moments, luck.mean, autocorrelated=autocorrelated)
     return Deflated(probability, luck) if isinstance(probability, float) else probability
@@ -123,10 +127,12 @@ def minimum_sessions(
     scale = _scale(sharpe, skew, kurtosis)
     if not scale > 0:
         return NO_ERROR
+    # More data would only show more clearly that the ratio is not above the benchmark.
     if sharpe <= benchmark:
         return math.inf
+    # Negative, but only its square counts.
     z = NormalDist().inv_cdf(alpha) / (sharpe - benchmark)
-    # Not z**2, which raises OverflowError where the product is infinite.
+    # Not z**2, which raises OverflowError if the result is infinite.
     return 1 + scale * z * z
 
 
@@ -144,4 +150,5 @@ def annualize(number: float, periods: float) -> float:
 
 def _scale(sharpe: float, skew: float, kurtosis: float) -> float:
     """Return the variance of the Sharpe ratio times n - 1."""
+    # With normal returns, a skew of 0 and a kurtosis of 3, this is 1 + sharpe ** 2 / 2 (Lo 2002).
     return 1 - skew * sharpe + (kurtosis - 1) / 4 * sharpe**2

@@ -101,6 +101,8 @@ def superior_ability_of_segments(sums: SegmentSums, times: Ints) -> SuperiorAbil
     means = sums.totals.sum(axis=0) / sessions
     draws = (times @ sums.totals) / (times @ sums.counts)[:, None]
     off = sums.totals - sums.counts[:, None] * means
+    # Segments take the place of blocks: their sums carry the correlation within a segment, so that
+    # no kernel is needed.
     deviations = np.sqrt((off * off).sum(axis=0) / sessions)
     return _test(_Resampled(sessions, means, draws), deviations, studentized=True)
 
@@ -110,9 +112,11 @@ def long_run_deviations(returns: Floats, mean_block: float) -> Floats:
     sessions = len(returns)
     off = returns - returns.mean(axis=0)
     variances = (off * off).sum(axis=0) / sessions
+    # The probability that a block goes on for another session.
     stays = 1.0 - 1.0 / max(mean_block, 1.0)
     for lag in range(1, sessions):
         share = lag / sessions
+        # Two sessions are in one block going forward, or around the end of the series.
         weight = (1 - share) * stays**lag + share * stays ** (sessions - lag)
         variances += 2 * weight * (off[:-lag] * off[lag:]).sum(axis=0) / sessions
     deviations: Floats = np.sqrt(variances)
@@ -129,10 +133,15 @@ def _test(resampled: _Resampled, deviations: Floats, *, studentized: bool) -> Su
     scale = (deviations if studentized else np.ones_like(deviations)) / math.sqrt(n)
     statistic = max(0.0, float((means / scale).max()))
     # A trial that is clearly worse than the benchmark does not add to the maximum.
+    # The threshold follows from the law of the iterated logarithm (Hansen 2005).
     is_relevant = means >= -deviations * math.sqrt(2 * math.log(math.log(n)) / n)
+    # Resamples are shifted to what they would be if no trial had an edge. The three p-values differ
+    # in what they assume of bad trials: as bad as they look, as bad if that is certain, and none is
+    # bad.
     centers = (np.maximum(means, 0.0), np.where(is_relevant, means, 0.0), means)
     shares = [
         float((((resampled.draws - center) / scale).max(axis=1) > statistic).mean())
         for center in centers
     ]
+    # In the order of the fields: lower, consistent, upper.
     return SuperiorAbility(statistic, *shares)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from backfleet.results.scores import TaskScores
 from backfleet.results.sums import SymbolSums
 from backfleet.validation.accounts import series_of
+from backfleet.validation.best_trial import choose_best
 from backfleet.validation.missing import Missing, TooLittle, Undefined
 from backfleet.validation.moments import moments_of
 from backfleet.validation.multiple_testing import Discoveries, benjamini_hochberg, discoveries
@@ -59,11 +60,12 @@ class SymbolVerdicts:
 
 
 def best_task_verdict(data: RunData) -> Verdict:
-    """Return the verdict on the task with the highest Sharpe ratio per year.
+    """Return the verdict on the task that leads by its Sharpe ratio per year.
 
     Its trials are all tasks that may have traded. Raises CorruptObject, StoreError.
     """
     scores = data.scores
+    # Without any ratio, the verdict is reached from this alone.
     evidence = Evidence(
         trials=int((~scores.idle).sum()),
         noun=TASK if data.symbols > 1 else POINT,
@@ -80,10 +82,11 @@ def best_task_verdict(data: RunData) -> Verdict:
     )
     if np.isnan(scores.sharpe).all():
         return reach_verdict(evidence)
-    # The first of equals, which is the lowest task.
-    task = int(np.nanargmax(scores.sharpe))
-    series = _series_of_task(data, next(data.task_sums([task])))
-    measured = _with_series(data, evidence, task, series, scores.sharpe)
+    # Raveled, a place is the number of the task: symbols come one after the other.
+    best = choose_best(scores.sharpe.ravel(), scores.trades.ravel())
+    series = _series_of_task(data, next(data.task_sums([best.place])))
+    evidence = replace(evidence, min_trades=best.min_trades)
+    measured = _with_series(data, evidence, best.place, series, scores.sharpe)
     return reach_verdict(replace(measured, interval=series.interval(data.manifest.run_id)))
 
 
@@ -91,12 +94,16 @@ def symbol_verdicts(data: RunData) -> SymbolVerdicts:
     """Return the verdicts on the best point of each symbol. Raises CorruptObject, StoreError."""
     sharpe, points = data.scores.sharpe, len(data.manifest.points)
     scored = np.flatnonzero(~np.isnan(sharpe).all(axis=1))
-    best = np.nanargmax(sharpe[scored], axis=1)
+    trades = data.scores.trades
+    best = [choose_best(sharpe[symbol], trades[symbol]).place for symbol in scored]
     blocks = list(data.task_sums((scored * points + best).tolist()))
+    # Blocks come in the order of the tasks, and so of the symbols.
     verdicts = [_symbol_verdict(data, block) for block in blocks]
     p_values = np.array([_p_value(verdict) for verdict in verdicts])
     is_test = ~np.isnan(p_values)
     adjusted = np.full(len(p_values), np.nan)
+    # A symbol that cannot be tested must not count among the tests: it would make all others
+    # harder.
     adjusted[is_test] = benjamini_hochberg(p_values[is_test])
     return SymbolVerdicts(verdicts, blocks, adjusted, discoveries(p_values[is_test]))
 
@@ -112,6 +119,7 @@ def _symbol_verdict(data: RunData, block: SymbolSums) -> Verdict:
         moments=series.moments,
         dates=series.dates,
         periods=series.periods,
+        # `_with_series` fills this in, and the rest of what follows from the task.
         trades=0,
         ledger=data.ledger,
         failed=int(scores.failed[symbol].sum()),

@@ -69,11 +69,14 @@ def track_record(
     if not isinstance(needed, float):
         return needed
     start, last = dates[0].astype(date), dates[-1].astype(date)
+    # Both days count.
     available = ((last - start).days + 1) / DAYS_PER_YEAR
     if needed <= len(dates):
+        # The session that completes the length. Within the data, its date is known.
         end = dates[math.ceil(needed) - 1].astype(date)
         years = min(((end - start).days + 1) / DAYS_PER_YEAR, available)
         return TrackRecord(needed, start, end, years, available)
+    # Beyond the data, sessions are assumed to come as often as until now.
     years = available * needed / len(dates)
     return TrackRecord(needed, start, _later(start, years), years, available)
 
@@ -81,5 +84,6 @@ def track_record(
 def _later(start: date, years: float) -> date | None:
     try:
         return start + timedelta(days=math.ceil(years * DAYS_PER_YEAR))
+    # Python's dates end with the year 9999.
     except OverflowError:
         return None

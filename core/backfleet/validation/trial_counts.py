@@ -39,9 +39,11 @@ __all__ = [
     "read_family",
 ]
 
+# Whole keys are compared: anybody who can write to the store can put other objects there.
 _ENTRY = re.compile(rf"{TRIALS}/[A-Za-z0-9-]+/[0-9a-f]{{16}}\.json")
 _DECLARED = re.compile(rf"{TRIALS}/[A-Za-z0-9-]+/declared/[0-9a-f]{{64}}\.json")
 
+# Requests to S3 wait for the network and not for a processor, so more of them than cores help.
 READERS = 16
 
 Record = TrialEntry | DeclaredTrials
@@ -69,6 +71,7 @@ class Family:
     @property
     def declared(self) -> int:
         """The largest number that was declared: nothing lowers it."""
+        # Not the sum, so that declaring the same trials again changes nothing.
         return max((declared.trials for declared in self.declarations), default=0)
 
     @property
@@ -80,6 +83,7 @@ class Family:
     @property
     def present(self) -> Sequence[TrialEntry]:
         """The runs under the code of the newest one."""
+        # The entries are sorted by their time.
         return [entry for entry in self.entries if entry.logic == self.entries[-1].logic]
 
 
@@ -123,6 +127,7 @@ def count_trials_of_run(root: Store, manifest: Manifest, on_damage: OnDamage = _
 
     The run counts also if the ledger lacks it, as in a folder that was copied. Raises StoreError.
     """
+    # From the manifest and not from the ledger, which a copied folder lacks.
     own = entry_of(manifest)
     families = _families_of(root, own, on_damage)
     points = count_points([own], on_damage)
@@ -136,6 +141,8 @@ def count_trials_of_run(root: Store, manifest: Manifest, on_damage: OnDamage = _
         )
         for family in families
     ]
+    # The name decides between equal numbers, so that the result does not depend on the order of a
+    # set.
     return max(behind, key=lambda trials: (trials.total, trials.family))
 
 
@@ -147,6 +154,7 @@ def count_looks(root: Store, manifest: Manifest, holdout: date, on_damage: OnDam
     own = entry_of(manifest)
     families = _families_of(root, own, on_damage)
     entries = [own, *(entry for family in families for entry in family.entries)]
+    # ISO dates compare like dates.
     return len({entry.run_id for entry in entries if entry.last >= holdout.isoformat()})
 
 
@@ -160,6 +168,7 @@ def read_families(root: Store, on_damage: OnDamage = _warn) -> list[Family]:
 
 def read_family(root: Store, name: str, on_damage: OnDamage = _warn) -> Family:
     """Return one family of a store; it may have no records. Raises StoreError."""
+    # Two families have two folders, so a folder holds one at most.
     families = list(_read(root, family_folder(name), on_damage))
     return families[0] if families else Family(name)
 
@@ -167,6 +176,7 @@ def read_family(root: Store, name: str, on_damage: OnDamage = _warn) -> Family:
 def _families_of(root: Store, own: TrialEntry, on_damage: OnDamage) -> list[Family]:
     """Return the families of the ledger that a run belongs to; at least one, maybe without runs."""
     keys = (entry.key for entry in root.list(f"{TRIALS}/"))
+    # The same run may have been submitted under another family, by a job that names it differently.
     suffix = f"/{own.run_id}.json"
     folders = {
         family_folder(own.family),
@@ -183,6 +193,7 @@ def count_points(entries: Iterable[TrialEntry], on_damage: OnDamage = _warn) -> 
     """
     groups: dict[tuple[str, str], dict[str, TrialEntry]] = {}
     for entry in entries:
+        # Runs of the same sweep over other dates have the same points, and are expanded once.
         sweep = canonical_digest([entry.count, entry.points, entry.hashes])
         groups.setdefault((entry.logic, entry.universe), {})[sweep] = entry
     return sum(_count_group(list(group.values()), on_damage) for group in groups.values())
@@ -197,6 +208,7 @@ def _count_group(entries: Sequence[TrialEntry], on_damage: OnDamage) -> int:
             try:
                 hashes = entry.point_hashes()
             except CorruptObject as error:
+                # One damaged entry must not hide the number of all others.
                 on_damage(CorruptObject(f"{entry.key}: {error}"))
                 continue
             if hashes is None:
@@ -230,6 +242,7 @@ def _records(root: Store, folder: str, on_damage: OnDamage) -> Iterator[Record]:
     """Yield the records below a folder of the ledger, in the order of their keys."""
     keys = [entry.key for entry in root.list(f"{folder}/")]
     # Every run ends with its verdict, and a store on S3 can hold thousands of runs.
+    # `map` keeps the order of the keys, however the answers arrive.
     with ThreadPoolExecutor(READERS) as readers:
         for record in readers.map(partial(_record, root), keys):
             if isinstance(record, CorruptObject):
@@ -244,5 +257,6 @@ def _record(root: Store, key: str) -> Record | CorruptObject | None:
         if _ENTRY.fullmatch(key):
             return read_entry(root, key)
         return read_declaration(root, key) if _DECLARED.fullmatch(key) else None
+    # Returned and not raised, because an error would end `map` and hide the records behind it.
     except CorruptObject as error:
         return error

@@ -25,6 +25,7 @@ def mean_correlation(returns: Floats) -> float:
         segment give an approximation.
     """
     sessions, trials = returns.shape
+    # The variance of a sum is the sum over all pairs, so one sum over the trials gives their mean.
     across = _standardized(returns).sum(axis=1)
     return float(((across * across).sum() / sessions - trials) / (trials * (trials - 1)))
 
@@ -38,6 +39,7 @@ def effective_ranks(returns: Floats) -> tuple[float, float]:
     """Return the effective rank of the correlation matrix by entropy, and by participation."""
     standardized = _standardized(returns)
     values = np.linalg.eigvalsh(standardized.T @ standardized / len(returns))
+    # Eigenvalues of a singular matrix can be slightly below 0.
     shares = values[values > 0.0] / values[values > 0.0].sum()
     entropy = -float((shares * np.log(shares)).sum())
     return math.exp(entropy), 1 / float((shares * shares).sum())

@@ -36,7 +36,9 @@ __all__ = [
     "reach_verdict",
 ]
 
+# The usual level of a one-sided test at 5 %.
 BAR = 0.95
+# A rule of thumb: below it, a few trades decide the ratio, which its error does not show.
 MIN_TRADES = 30
 
 SHOWN_PARAMS = 4
@@ -93,8 +95,9 @@ class FoldEvidence:
         Mean of the chosen points in training, and the ratio of the stitched test windows.
     test_interval
         Interval of `test_sharpe`, per year.
-    changes
-        How often the chosen point differs from that of the fold before.
+    changes, steps
+        How often the chosen point differs from that of the fold before, and how often the two were
+        compared: for each symbol, if points are chosen for each.
     """
 
     folds: int
@@ -102,6 +105,7 @@ class FoldEvidence:
     test_sharpe: float
     test_interval: Interval | Missing
     changes: int
+    steps: int
 
 
 @dataclass(frozen=True)
@@ -151,8 +155,10 @@ class Evidence:
         Sessions per year.
     trades
         Closed trades of the best trial.
+    min_trades
+        Trades per task that the best trial had to have; None if no trial with fewer is better.
     overfitting, interval, folds
-        Further statistics; None if they were not asked for. The interval is per year.
+        Additional statistics; None if they were not asked for. The interval is per year.
     ledger
         The points that were ever run in the store; None if it is unknown.
     failed, missing
@@ -168,6 +174,7 @@ class Evidence:
     trades: int
     symbols: int = 1
     best: Trial | None = None
+    min_trades: int | None = None
     overfitting: Overfitting | Missing | None = None
     interval: Interval | Missing | None = None
     folds: FoldEvidence | None = None
@@ -208,12 +215,14 @@ def reach_verdict(evidence: Evidence) -> Verdict:
     moments = evidence.moments
     if not isinstance(moments, Moments):
         return Verdict(Level.TOO_LITTLE_DATA, moments, evidence, moments, moments, moments, moments)
-    # Without a spread across trials, that of one trial's estimate; luck is overstated then.
+    # Without a spread across trials, that of one trial's estimate. Luck is overstated then, which
+    # errs on the safe side; with one trial it does not count.
     spread = 1 / math.sqrt(moments.n) if evidence.spread is None else evidence.spread
     deflated, counted = (
         deflated_sharpe(moments, spread, trials, autocorrelated=moments.is_autocorrelated)
         for trials in (evidence.trials, counted_trials(evidence))
     )
+    # The length needed if it had been the only trial, and then against the best of luck.
     record = track_record(moments, evidence.dates)
     luck_record = (
         track_record(moments, evidence.dates, deflated.luck.mean)
@@ -232,6 +241,8 @@ def counted_trials(evidence: Evidence) -> int:
     """
     ledger = evidence.ledger
     per_point = evidence.symbols if evidence.noun == TASK else 1
+    # What the ledger knows beyond this run is added, since the run counts tasks and the ledger
+    # points.
     return evidence.trials + (ledger.beyond * per_point if ledger else 0)
 
 
@@ -256,6 +267,7 @@ def _too_little(
 
 def _level(evidence: Evidence, counted: Deflated | Missing) -> Level:
     beats_luck = isinstance(counted, Deflated) and counted.probability >= BAR
+    # Folds can only lower the level: what the sweep itself shows must hold in the tests, too.
     if evidence.folds is not None:
         interval = evidence.folds.test_interval
         beats_luck = beats_luck and isinstance(interval, Interval) and interval.low > 0

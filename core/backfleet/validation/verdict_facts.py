@@ -22,6 +22,8 @@ def verdict_facts(verdict: Verdict) -> Mapping[str, str]:
     bounds = NONE
     if isinstance(interval, Interval):
         bounds = f"{interval.low:z.2f} to {interval.high:z.2f}"
+    # A label that one of two runs lacks has the text "-", so that the rows of both stay side by
+    # side.
     return {
         "Verdict": str(verdict.level),
         "Best": str(evidence.best or NONE),
@@ -49,6 +51,8 @@ def _luck(verdict: Verdict) -> Mapping[str, str]:
     mean, mark, probability = NONE, NONE, NONE
     if isinstance(counted, Deflated):
         probability = probability_text(counted.probability)
+        # With a single trial there is no best of several, and luck's ratio would be a 0 without a
+        # meaning.
         if counted.luck.trials > 1:
             mean = f"{annualize(counted.luck.mean, periods):z.2f}"
             mark = f"{annualize(counted.luck.mark, periods):z.2f}"

@@ -35,7 +35,9 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         "ledger": None if ledger is None else asdict(ledger),
         "symbols": evidence.symbols,
         "best": None if evidence.best is None else to_plain(evidence.best),
+        "min_trades": evidence.min_trades,
         "sharpe": _sharpe(evidence),
+        # Statistics that are missing keep their key: a number is replaced by the reason as a text.
         "sessions": moments.n if isinstance(moments, Moments) else 0,
         "sessions_per_year": evidence.periods,
         "trades": evidence.trades,
@@ -63,6 +65,7 @@ def symbols_json(symbols: SymbolVerdicts) -> dict[str, Any]:
                 "sharpe": _sharpe(verdict.evidence),
                 "trades": verdict.evidence.trades,
                 "deflated_sharpe": _deflated(verdict.counted, verdict.evidence),
+                # JSON has neither NaN nor infinity.
                 "adjusted_p": None if math.isnan(adjusted) else adjusted,
             }
             for verdict, adjusted in zip(symbols.verdicts, symbols.adjusted.tolist(), strict=True)
@@ -96,6 +99,7 @@ def _interval(interval: Interval | Missing | None) -> Any:
 def _record(record: TrackRecord | Missing) -> Any:
     if not isinstance(record, TrackRecord):
         return str(record)
+    # No length of data suffices if it is infinite.
     is_finite = math.isfinite(record.years)
     return {
         "years": record.years if is_finite else None,

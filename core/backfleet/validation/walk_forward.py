@@ -24,6 +24,7 @@ from backfleet.validation.sharpe import annualize
 from backfleet.validation.verdict import FoldEvidence
 from backfleet.validation.window_scores import AnnualBasis
 
+# pandas takes longer to import than folds to compute, and only `to_frame` needs it.
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -64,6 +65,8 @@ class Folds:
         without sessions in the holdout.
     looks
         How many runs of the strategy's family in the store include the holdout; None without one.
+    symbols
+        Number of symbols for which points are chosen; 1 for all together.
     """
 
     run_id: str
@@ -77,6 +80,7 @@ class Folds:
     basis: AnnualBasis
     holdout: tuple[FoldChoice, ...] = ()
     looks: int | None = None
+    symbols: int = 1
 
     @property
     def chosen(self) -> Sequence[FoldChoice]:
@@ -111,6 +115,7 @@ class Folds:
         groups, whose tests overlap."""
         if self.rule.windows == "groups":
             return None
+        # A rank that is drawn at random is uniform from 0 to 1, which has the variance 1 / 12.
         ranks = sum(choice.rank is not None for choice in self.chosen)
         return 1 / math.sqrt(12 * ranks) if ranks else None
 
@@ -119,6 +124,8 @@ class Folds:
         """Choices of consecutive folds, of the same symbol. Groups have no order."""
         if self.rule.windows == "groups":
             return []
+        # Choices come symbol by symbol, and in the order of the folds. A fold that holds cash is
+        # passed over: the next choice is compared with the last one before it.
         pairs = pairwise(self.chosen)
         return [(one, next_) for one, next_ in pairs if one.symbol == next_.symbol]
 
@@ -130,8 +137,7 @@ class Folds:
     @property
     def left_out(self) -> int:
         """The number of times that a symbol was left out of a fold with too few of its sessions."""
-        symbols = len({choice.symbol for choice in self.choices})
-        return symbols * len(self.windows.folds) - len(self.choices)
+        return self.symbols * len(self.windows.folds) - len(self.choices)
 
     @property
     def cash_folds(self) -> Sequence[int]:
@@ -144,6 +150,7 @@ class Folds:
         """Interval of the stitched account's Sharpe ratio per year; None without an account."""
         if self.account is None:
             return None
+        # The numbers are drawn from the run's id, so that the interval is the same at each look.
         generator = generator_of(self.run_id, "folds")
         interval = sharpe_interval(self.basis.excess(self.account.returns), generator)
         if not isinstance(interval, Interval):
@@ -155,6 +162,8 @@ class Folds:
 
     def evidence(self) -> FoldEvidence | None:
         """Return what the verdict reads of the folds; None if there is no stitched account."""
+        # Without any choice, or with an account that stood still, there is nothing to say about the
+        # strategy.
         train = _mean([choice.train_sharpe for choice in self.chosen])
         if self.account is None or self.interval is None or train is None:
             return None
@@ -162,7 +171,8 @@ class Folds:
         if sharpe is None:
             return None
         folds = len(self.windows.folds)
-        return FoldEvidence(folds, train, sharpe, self.interval, self.changes)
+        steps = len(self.consecutive)
+        return FoldEvidence(folds, train, sharpe, self.interval, self.changes, steps)
 
     def steps(self, one: FoldChoice, next_: FoldChoice) -> int:
         """Return how many steps on the grid lie between two choices."""
@@ -174,6 +184,7 @@ class Folds:
         """Return quantiles of the paths' Sharpe ratios; None without paths."""
         if self.paths is None:
             return None
+        # A path that held cash in all its tests has no Sharpe ratio.
         known = self.paths[~np.isnan(self.paths)]
         if not len(known):
             return None
@@ -188,6 +199,7 @@ class Folds:
         """Return the columns of `rows` of the parameters that are the same in all of them."""
         rows = self.rows()
         names = (f"param_{name}" for name in self.points.names)
+        # `repr` also serves values without a hash, such as lists, and tells 1 and True apart.
         return [name for name in names if len({repr(row[name]) for row in rows}) < 2]
 
     def to_frame(self) -> pd.DataFrame:
@@ -204,6 +216,7 @@ class Folds:
         interval = self.interval
         return {
             "run_id": self.run_id,
+            # Only the keys that the job sets, as it could have written them.
             "rule": self.rule.model_dump(mode="json", exclude_defaults=True),
             "folds": self.rows(),
             "train_score": self.train_score,
@@ -261,4 +274,5 @@ def _spans(spans: Sequence[Span]) -> str:
 
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
+    # `fsum` does not depend on the order of the symbols.
     return math.fsum(known) / len(known) if known else None

@@ -53,6 +53,7 @@ def window_metric(name: str, returns: Floats, basis: AnnualBasis) -> Floats:
     basis
         Of the run.
     """
+    # Accounts that stood still divide by 0, which is NaN below.
     with np.errstate(all="ignore"):
         values = _METRICS[name](returns, basis)
     return np.where(np.isfinite(values), values, np.nan)
@@ -88,12 +89,14 @@ def _total_return(returns: Floats, basis: AnnualBasis) -> Floats:
 
 def _cagr(returns: Floats, basis: AnnualBasis) -> Floats:
     years = len(returns) / basis.periods
+    # A power may differ in its last bit between processors. These scores are not stored.
     rate: Floats = (1.0 + _total_return(returns, basis)) ** (1 / years) - 1.0
     return rate
 
 
 def _max_drawdown(returns: Floats, basis: AnnualBasis) -> Floats:
     values = np.multiply.accumulate(1.0 + returns, axis=0)
+    # The account begins with 1, which is its first peak.
     peaks = np.maximum(np.maximum.accumulate(values, axis=0), 1.0)
     depth: Floats = (values / peaks - 1.0).min(axis=0)
     return np.minimum(depth, 0.0)

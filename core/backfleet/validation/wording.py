@@ -55,12 +55,14 @@ def level_sentence(verdict: Verdict) -> str:
         return f"Too little data: {reason.counted}, {reason.needed:,} are needed."
     if isinstance(reason, Undefined) or not isinstance(deflated, Deflated):
         return f"Too little data: the Sharpe ratio is {reason}."
+    # With one trial the benchmark is 0, and DSR is PSR.
     name = "deflated" if deflated.luck.trials > 1 else "probabilistic"
     probability = probability_text(deflated.probability)
     text = (
         f"{verdict.level.capitalize()} ({name} Sharpe ratio {probability}; {BAR} is the usual bar"
     )
     folds = verdict.evidence.folds
+    # The number alone would say the opposite of the level, so the reason is named.
     if verdict.level is Level.NOT_DISTINGUISHABLE and folds and deflated.probability >= BAR:
         return f"{text}, but the test windows do not show it)."
     return f"{text})."
@@ -85,6 +87,7 @@ def _best(verdict: Verdict) -> Iterator[str]:
     sharpe = _annual(verdict, moments.sharpe)
     years = _years(moments.n / evidence.periods)
     yield f"{_subject(evidence)} has a Sharpe ratio of {sharpe} per year over {years}."
+    # The luck of this run; `_ledger` adds that of all trials that are known.
     if evidence.trials > 1 and isinstance(deflated, Deflated):
         yield (
             f"Luck alone, with no skill in any {evidence.noun}, would give "
@@ -99,12 +102,18 @@ def _subject(evidence: Evidence) -> str:
     else:
         subject = f"The only {evidence.noun}"
     if evidence.noun != TASK and evidence.symbols > 1:
+        # A task is of one symbol, whatever the number of symbols that were tried.
         subject += f" over {evidence.symbols:,} symbols with equal weight"
+    if evidence.min_trades is not None:
+        per = " per symbol" if evidence.noun != TASK and evidence.symbols > 1 else ""
+        those = f"Among those with at least {evidence.min_trades} trades{per}"
+        subject = f"{those}, {subject[:1].lower()}{subject[1:]}"
     return f"{subject} ({evidence.best})" if evidence.best and evidence.trials > 1 else subject
 
 
 def _ledger(verdict: Verdict) -> Iterator[str]:
     ledger, counted = verdict.evidence.ledger, verdict.counted
+    # The ledger adds nothing to what the sentence before has said.
     if ledger is None or not ledger.beyond:
         return
     if ledger.counted > ledger.points:
@@ -142,6 +151,8 @@ def choice_sentences(overfitting: Overfitting | Missing, level: Level | None) ->
         f"other half in {overfitting.pbo:.0%} of {overfitting.splits:,} splits; on noise that "
         f"is {band.low:.0%} to {band.high:.0%} in 9 of 10 sweeps."
     )
+    # A PBO within the band is what noise gives. It says nothing against an edge of all points
+    # alike.
     if overfitting.pbo < band.low:
         yield "The choice among the points carries over more often than on noise."
     elif level is Level.STANDS_OUT:
@@ -156,6 +167,7 @@ def _length(verdict: Verdict) -> Iterator[str]:
         return
     sharpe = _annual(verdict, moments.sharpe)
     condition = "Had it been the only one, " if verdict.evidence.trials > 1 else ""
+    # The ratio is not above 0, so no length of data tells it from 0.
     if math.isinf(record.sessions):
         return
     if record.is_enough:
@@ -169,6 +181,7 @@ def _length(verdict: Verdict) -> Iterator[str]:
             f"telling {sharpe} from 0 ({BAR:.0%}) would take {_years(record.years)}{until}; "
             f"the data have {record.available_years:.1f}."
         )
+    # The text begins a sentence or goes on with one.
     sentence = condition + text
     yield sentence[0].upper() + sentence[1:]
     yield from _length_against_luck(verdict)
@@ -201,8 +214,9 @@ def _folds(verdict: Verdict) -> Iterator[str]:
             f"The {interval.level:.0%} interval of the latter is {interval.low:z.2f} to "
             f"{interval.high:z.2f}."
         )
-    if folds.folds > 1:
-        yield f"The chosen point changed in {folds.changes:,} of {folds.folds - 1:,} steps."
+    if folds.steps:
+        steps = count_of(folds.steps, "step")
+        yield f"The chosen point changed in {folds.changes:,} of {steps}."
 
 
 def _tasks(verdict: Verdict) -> Iterator[str]:

@@ -178,7 +178,9 @@ class TaskRunner:
         result = self._result(ran.key, self.summary(ran), ran.seconds, ran.outcome.fallback)
         if not self.manifest.keeps_detail:
             return result
-        trades = detailed_trades(ran.outcome.trades, ran.outcome.fills, ran.bars.bars)
+        bars, broker = ran.bars.bars, self.manifest.broker
+        multipliers = [broker.multiplier_of(symbol.symbol) for symbol in bars]
+        trades = detailed_trades(ran.outcome.trades, ran.outcome.fills, bars, multipliers)
         outcome = with_one_nan(replace(ran.outcome, strategy=None, trades=trades))
         return replace(result, digest=outcome_digest(outcome), outcome=outcome)
 

@@ -154,7 +154,7 @@ class BarsLoader:
 
     @cached_property
     def _feeds(self) -> Mapping[str, Bars]:
-        """The further feeds that are read, the same for every symbol."""
+        """The auxiliary feeds that are read, the same for every symbol."""
         feeds = {}
         for name, data in self._manifest.identity.data.auxiliary.items():
             with naming_feed(name):

@@ -30,6 +30,6 @@ def compare_code(image: Image) -> Finding:
 
 
 def _differing(held: Mapping[str, str]) -> list[str]:
-    """Of what cannot travel to workers: backfleet, and the libraries that compute."""
+    """Of what cannot be shipped to workers: backfleet, and the libraries that compute."""
     here = distribution_hashes(["backfleet", *DECISIVE])
     return [name for name, content in here.items() if held.get(name) != content]

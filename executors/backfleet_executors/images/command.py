@@ -38,7 +38,7 @@ def image() -> None:
 def build(extra: tuple[str, ...], tag: str, base: str | None, platform: str | None) -> None:
     """Build an image of backfleet and strategy packages.
 
-    It holds them as they are installed here. A strategy that is edited travels to workers by
+    It holds them as they are installed here. A strategy that is edited is shipped to workers by
     itself. An image is for what cannot: packages with compiled parts, or with dependencies of their
     own.
     """

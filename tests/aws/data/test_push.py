@@ -214,7 +214,7 @@ def test_hidden_files_and_folders_stay_at_home(folder: Path, url: str) -> None:
 
 
 def test_a_missing_directory_is_refused(url: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no such directory"):
+    with pytest.raises(DataError, match="there is no directory"):
         push(str(tmp_path / "nowhere"), url)
 
 

@@ -46,9 +46,9 @@ def tushare(previous: list[float]) -> str:
     return table(reversed(rows), TUSHARE)
 
 
-def adj_factor() -> str:
-    rows = [[CODE, f"{d:%Y%m%d}", 3.0 if i < CUT else 6.0] for i, d in enumerate(DAYS)]
-    return table(reversed(rows), "ts_code,trade_date,adj_factor")
+def adj_factor(days: slice = slice(None), doubled: float = 1.0) -> str:
+    rows = [[CODE, f"{d:%Y%m%d}", 3.0 * doubled if i < CUT else 6.0] for i, d in enumerate(DAYS)]
+    return table(reversed(rows[days]), "ts_code,trade_date,adj_factor")
 
 
 def events(header: str) -> str:
@@ -75,6 +75,8 @@ HALVED: dict[str, tuple[Files, dict[str, Any]]] = {
         {"A.csv": with_column("preclose", precloses())}, {"adjust": "preclose"}),
     "dividends and splits": ({"A.csv": events("dividend,split")}, {}),
     "a table of factors": ({"daily.csv": tushare(precloses()), "adj.csv": adj_factor()}, {}),
+    "a table of factors for each day": ({"daily.csv": tushare(precloses())} | {
+        f"adj/{day}.csv": adj_factor(slice(i, i + 1)) for i, day in enumerate(DAYS)}, {}),
 }  # fmt: skip
 
 
@@ -87,6 +89,14 @@ def test_rule_halves_the_prices_before_a_split(importing: Import, name: str) -> 
     ratio = bars.factor / bars.factor[-1]
     assert list(ratio.round(12)) == [0.5 if i < CUT else 1.0 for i in range(len(DAYS))]
     assert list(bars.raw.close) == [b[3] for b in raw()]
+
+
+def test_two_factors_of_one_day_are_refused(importing: Import) -> None:
+    tables = {"a.csv": adj_factor(), "b.csv": adj_factor(slice(3, 5), doubled=2.0)}
+    with pytest.raises(
+        DataError, match=r"b\.csv: row 3: the factor of 600000\.SH on 2021-05-20 is"
+    ):
+        importing({"daily.csv": tushare(precloses()), **tables})
 
 
 def test_divided_prices_become_raw_and_volume_too(importing: Import) -> None:

@@ -7,8 +7,10 @@ import io
 import json
 import sqlite3
 import zipfile
+from collections.abc import Sequence
 
 import duckdb
+import numpy as np
 import openpyxl
 import pyarrow as pa
 import pytest
@@ -134,3 +136,27 @@ def test_damaged_and_foreign_containers_are_refused(
 ) -> None:
     with pytest.raises(DataError, match=rf"{file}: .*{message}"):
         importing({file: content})
+
+
+@pytest.mark.parametrize("late", [0, 1])
+def test_store_of_qlib_is_read_if_its_fields_cover_the_same_days(
+    importing: Import, late: int
+) -> None:
+    def field(first: int, values: Sequence[float]) -> bytes:
+        return np.array([first, *values], "<f4").tobytes()
+
+    columns = zip(*BARS, strict=True)
+    files = {
+        f"features/abc/{name}.day.bin": field(1, values)
+        for name, values in zip(("open", "high", "low", "close", "volume"), columns, strict=True)
+    }
+    files["features/abc/factor.day.bin"] = field(1 + late, [1.0] * len(BARS))
+    days = ["2021-05-14", *map(str, DAYS), "2021-12-31"]
+    store = {"calendars/day.txt": "\n".join(days), **files}
+    if late:
+        with pytest.raises(DataError, match="abc: its fields do not cover the same days"):
+            importing(store, adjust="factor")
+    else:
+        rows = importing.rows(importing(store, adjust="factor"))
+        assert [row[0] for row in rows] == [row[0] for row in EXPECTED]
+        assert [row[4] for row in rows] == [float(np.float32(row[4])) for row in EXPECTED]

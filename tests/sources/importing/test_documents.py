@@ -63,3 +63,9 @@ def test_the_only_table_of_a_document_is_read(importing: Import) -> None:
     two = {"left": table, "right": table}
     with pytest.raises(DataError, match="no table of bars"):
         importing({"ABC.json": json.dumps(two)})
+
+
+def test_whole_numbers_beyond_64_bits_are_read(importing: Import) -> None:
+    rows = [[stamp, *bar[:4], bar[4] * 10**25] for stamp, bar in zip(STAMPS, BARS, strict=True)]
+    outcome = importing({"ABC.json": json.dumps(rows)}, yes=False)
+    assert [row[5] for row in importing.rows(outcome)] == [float(bar[4] * 10**25) for bar in BARS]

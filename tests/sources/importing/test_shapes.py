@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from backfleet.errors import DataError
+from backfleet.sources.importing.importer import MAX_SAMPLED
 from sources.importing.conftest import Files, Import
 from sources.importing.layouts import BARS, DAYS, EXPECTED, table
 
@@ -38,12 +39,14 @@ def test_pieces_of_one_symbol_are_joined(importing: Import, name: str) -> None:
     assert importing.rows(outcome)[: len(EXPECTED)] == EXPECTED
 
 
-def test_futures_contracts_stay_apart(importing: Import) -> None:
+@pytest.mark.parametrize("others", [0, MAX_SAMPLED])
+def test_futures_contracts_stay_apart(importing: Import, others: int) -> None:
     files = {
-        "RB2105.csv": FIRST, "RB2110.csv": REST, "ES_202106.csv": WHOLE, "ES_202109.csv": REST,
+        "RB2105.csv": FIRST, "RB2110.csv": REST, "ES_202106.csv": FIRST, "ES_202109.csv": REST,
     }  # fmt: skip
-    outcome = importing(files)
-    assert sorted(outcome.record.symbols) == ["ES_202106", "ES_202109", "RB2105", "RB2110"]
+    before = {f"A{number:02}.csv": WHOLE for number in range(others)}
+    symbols = list(importing(before | files).record.symbols)
+    assert sorted(symbols)[others:] == ["ES_202106", "ES_202109", "RB2105", "RB2110"]
 
 
 def test_spliced_contracts_are_two_symbols(importing: Import) -> None:

@@ -44,6 +44,8 @@ def alone(feeds: Sequence[Any], rows: Sequence[Rows | None]) -> Iterator[None]:
     filled: list[tuple[Any, Any]] = []
     try:
         for feed, of_file in zip(feeds, rows, strict=True):
+            # Three kinds of feeds: preloaded ones move by one number; those with a resampler become
+            # rows; any other loads bar by bar as backtrader does.
             if feed.buflen():
                 filled.append((feed, type(feed)))
                 _bind_filled(feed, bindings)
@@ -51,6 +53,7 @@ def alone(feeds: Sequence[Any], rows: Sequence[Rows | None]) -> Iterator[None]:
                 resampled.append(_Resampled(feed, of_file))
         yield
     finally:
+        # Restored in any case: the script may catch an error and look at its feeds.
         for feed_of_rows in resampled:
             feed_of_rows.restore()
         for feed, cls in filled:
@@ -78,6 +81,7 @@ class FilledFeed:
             return False
         cursor.bar += 1
         if datamaster is not None and self.lines.datetime[0] > datamaster.lines.datetime[0]:
+            # Its bar is later than the master's, and stays for a later step.
             cursor.bar -= 1
             return False
         return True
@@ -106,6 +110,7 @@ class RowLine:
 
     def __getitem__(self, ago: int) -> Any:
         feed = self._fast_feed
+        # `_fast_length` bars are delivered, and a list may hold one more that was taken back.
         return feed._fast_rows[feed._fast_length - 1 + ago][self._fast_at]
 
     def __len__(self) -> int:
@@ -150,6 +155,7 @@ class RowFeed:
         return datetime_of(number, tz or self._tz, naive)
 
     def next(self, datamaster: Any = None, ticks: bool = True) -> bool:
+        # `rewind` took a bar back that was too early. It is delivered before another one is loaded.
         if self._fast_length < len(self._fast_rows):
             self._fast_length += 1
             if self._clone:
@@ -166,15 +172,23 @@ class RowFeed:
         rows = self._fast_rows
         resampler, arguments, options = self._filters[0]
         while True:
+            # The resampler has put a finished bar here when a bar of the next period came.
             if self._barstack:
                 return self._fromstack(forward=True)
+            # The stash has bars that a filter has put back to be read again.
             row = self._barstash.popleft() if self._barstash else self._fast_source()
-            if row is None or row[TIME] > self.todate >= self.fromdate:
+            if row is None:
                 return False
+            # In this order, as in `AbstractDataBase.load`: a feed whose span ends before it begins
+            # has no bar.
             if row[TIME] < self.fromdate:
                 continue
+            if row[TIME] > self.todate:
+                return False
             rows.append(row)
             self._fast_length += 1
+            # A resampler takes each bar away with `backwards`, so the loop goes on until it has put
+            # one on the stack.
             resampler(self, *arguments, **options)
 
     def _fromstack(self, forward: bool = False, stash: bool = False) -> bool:
@@ -191,6 +205,7 @@ class QuickBar:
     __slots__ = BAR
 
     def __init__(self, bar: Any) -> None:
+        # `_Bar` is a dictionary whose attributes are looked up in several steps.
         for name in BAR:
             setattr(self, name, bar[name])
 
@@ -210,6 +225,7 @@ class QuickBar:
             data._fast_rows[data._fast_length - 1], len(BAR)
         )
         self.datetime = time
+        # backtrader's order of arguments, which decides what comes out beside a NaN
         self.high, self.low, self.close = max(self.high, high), min(self.low, low), close
         self.volume += volume
         self.openinterest = interest
@@ -246,6 +262,8 @@ class _Resampled:
             self._bar[name] = getattr(quick, name)
         self._resampler.bar = self._bar
         feed.__class__ = self._classes[0]
+        # A resampler's bars have the first seven lines. The others are NaN, as backtrader's
+        # `forward` leaves them.
         rows, length = feed.__dict__.pop("_fast_rows"), feed.__dict__.pop("_fast_length")
         del feed.__dict__["_fast_source"]
         for at, (line, cls) in enumerate(zip(self._lines, self._classes[1:], strict=True)):
@@ -261,6 +279,7 @@ def _rows_of_original(clone: Any) -> Callable[[], Any]:
     lines = original.lines.lines[: len(clone.lines.lines)]
 
     def row() -> tuple[float, ...] | None:
+        # `_dlen` counts the original's bars that the clone has had, as `DataClone._load` does.
         if len(original) <= clone._dlen:
             return None
         clone._dlen += 1

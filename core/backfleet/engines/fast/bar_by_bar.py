@@ -68,6 +68,8 @@ def can_be_played(cerebro: Any, strategies: Sequence[Any]) -> bool:
     """Whether all that the feeds do is known, and nothing looks at it on the way."""
     settings, broker = cerebro.p, cerebro._broker
     return not (
+        # Each of these lets a script act between the steps of the feeds, or makes lines that a
+        # cursor cannot serve.
         settings.quicknotify
         or settings.objcache
         or settings.lookahead
@@ -113,18 +115,23 @@ def _is_known_strategy(strategy: Any) -> bool:
 
 def run_bar_by_bar(cerebro: Any, strategies: list[Any]) -> None:
     """Take the strategies through the bars as `Cerebro._runnext` does."""
+    # First the feeds go through all of their bars, which no strategy influences.
     feeds = in_order(cerebro.datas)
     loaded = [bool(feed.buflen()) for feed in feeds]
     pairs = zip(feeds, loaded, strict=True)
     rows = [None if is_loaded else read_for_steps(feed) for feed, is_loaded in pairs]
     steps, error = take_alone(feeds, rows)
+    # The positions before the first bar, for the second way through
     for feed in feeds:
         feed.home()
     steady = [feed for at, feed in enumerate(feeds) if _is_steady(at, steps)]
+    # While all bars are in the lines, the indicators are computed. `PlayedFeed` then empties the
+    # lines.
     columns = [Columns(strategy, steady) for strategy in strategies]
     bindings, broker = CursorBindings(), cerebro._broker
     finite = are_finite(feeds)
     players = [PlayedFeed(*pair) for pair in zip(feeds, loaded, strict=True)]
+    # An indicator that is computed grows with the cursor of its feed.
     cursors = {id(player.feed): player.cursor for player in players}
     try:
         for player in players:
@@ -134,6 +141,8 @@ def run_bar_by_bar(cerebro: Any, strategies: list[Any]) -> None:
         runs = [SteppedRun(strategy, bindings) for strategy in strategies]
         with quick_lines(strategies):
             go_through(cerebro, runs, play(players, steps, broker, finite))
+        # Raised at the step at which backtrader would meet it. A script that stopped before never
+        # would.
         if error is not None and not cerebro._event_stop:
             raise error
     finally:
@@ -149,14 +158,17 @@ def run_bar_by_bar(cerebro: Any, strategies: list[Any]) -> None:
 
 def run_as_stock(cerebro: Any, strategies: list[Any], run: Callable[[list[Any]], None]) -> None:
     """Run backtrader's own loop on quick lines, with all else sooner that is understood."""
+    # Lines that save memory are deques of a few values, which cannot be on a cursor.
     if cerebro._exactbars:
         with quick_lines(strategies):
             run(strategies)
         return
     bindings = CursorBindings()
+    # With `quicknotify`, `_addnotification` calls `_notify` at once. A run's `step` does not.
     known = [] if cerebro.p.quicknotify else filter(_is_known_strategy, strategies)
     runs = [SteppedRun(strategy, bindings) for strategy in known]
     for of_strategy in runs:
+        # `Strategy._next` has no argument, and this `step` does not use its moment.
         of_strategy.strategy.__dict__["_next"] = partial(of_strategy.step, math.nan)
     try:
         with load_rows_of_columns(cerebro.datas), quick_lines(strategies):
@@ -198,12 +210,15 @@ class SteppedRun(StrategyRun):
     def step(self, moment: float) -> None:
         strategy, feeds = self.strategy, self.strategy.datas
         lengths = [len(feed) for feed in feeds]
+        # As `Strategy._clk_update`: a strategy has a new bar only if one of its feeds has.
+        # Otherwise `next` is called again on the same bar.
         if lengths != self._lengths:
             self._lengths = lengths
             self._cursor.bar += 1
             self._add_time(math.nan)
             for append in self._add_gap:
                 append(math.nan)
+        # On every step, as by `_clk_update`
         strategy.lines.datetime.array[self._cursor.bar] = max(
             feed.lines.datetime[0] for feed, length in zip(feeds, lengths, strict=True) if length
         )

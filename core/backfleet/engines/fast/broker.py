@@ -55,6 +55,8 @@ def replace_plain(broker: Any) -> None:
     """
     if type(broker) is not BackBroker:
         return
+    # `vars` of the object: an attribute that hides a method of the class is a method of the
+    # script's own.
     fields = vars(broker)
     schemes = fields["comminfo"]
     has_own_methods = any(
@@ -64,6 +66,7 @@ def replace_plain(broker: Any) -> None:
     if has_own_methods or sys.getrefcount(schemes) > OWN_REFERENCES + 1:
         return
     broker.__class__ = FastBroker
+    # `comminfo` is a property of the fast broker, which keeps the schemes under this name.
     broker._schemes = fields.pop("comminfo")
 
 
@@ -72,6 +75,8 @@ class FastBroker(ValuingBroker):
 
     def init(self) -> None:
         super().init()
+        # Whether orders can be filled by the short way, and market orders at the open. `next` sets
+        # both before it works on orders.
         self._short = self._at_open = False
 
     def notify(self, order: Any) -> None:
@@ -84,6 +89,7 @@ class FastBroker(ValuingBroker):
 
     def _submit_alone(self, order: Any) -> Any:
         """`submit` of an order without a parent and a group, which waits for no other."""
+        # As `transmit` with `checksubmit`. The status is `Submitted` from the beginning.
         self.submitted.append(order)
         self.orders.append(order)
         self.notifs.append(first_copy_of(order))
@@ -93,6 +99,8 @@ class FastBroker(ValuingBroker):
         if isinstance(order, PlainOrder):
             order.p.accepted = True
         else:
+            # `submit_accept` sets `pannotated`, and `order.submit` the broker. A plain order has
+            # both in its class.
             order.pannotated = order.broker = None
         order.plen, order.status = len(order.data), Order.Accepted
         self.pending.append(order)
@@ -102,9 +110,12 @@ class FastBroker(ValuingBroker):
 
     def next(self) -> None:
         terms = self.p
+        # None after every change of a scheme or of the dictionary of schemes
         if self._plain is None:
             self._plain = all(map(is_plain, self.comminfo.values()))
             self._free = all(map(is_free, self.comminfo.values()))
+        # A script that wrote to a position, or replaced the dictionary, expects that backtrader's
+        # code reads it.
         poked = self._poked or self.positions is not self._own_positions
         plain = self._plain and terms.shortcash and not poked
         working = self.submitted or self.pending or self._toactivate
@@ -115,6 +126,8 @@ class FastBroker(ValuingBroker):
         if special or not plain:
             self._poked = poked
             self._held = self.exposure = self._flat_with = None
+            # With orders or odd settings, backtrader's own `next`. Without, `_rest` values
+            # positions with schemes of any kind, such as futures.
             if special or working or poked or not (self._free and terms.shortcash):
                 self._as_stock(super().next)
             else:
@@ -125,14 +138,19 @@ class FastBroker(ValuingBroker):
         else:
             self.cash -= 0.0  # the interest, which makes a float of an int
         held = self._held
+        # A fill, a scheme or the feeds have changed, so the positions are looked up again.
         if held is None:
             held = self._holdings()
+            # Kept only if closes are read from arrays, and if flat positions are left out.
             self._held = held if self.by_the_bar and self.finite else None
+        # Without positions, the value changes only with the cash.
         if held or self.cash != self._flat_with:
             self._revalue(held)
 
     def _as_stock(self, method: Any, *args: Any, **kwargs: Any) -> Any:
         """Call a method of `BackBroker`, which writes to positions as a script would."""
+        # The methods write through `HeldPosition.__setattr__`, which would report a change by the
+        # script.
         poked = self._poked
         try:
             return method(*args, **kwargs)
@@ -149,6 +167,7 @@ class FastBroker(ValuingBroker):
                 super().check_submitted()
                 return
         cash = self.cash
+        # Positions as if all orders until here had been filled, without touching the real ones
         pretended: dict[Any, tuple[float, float]] = {}
         while submitted:
             order = submitted.popleft()
@@ -156,14 +175,18 @@ class FastBroker(ValuingBroker):
                 continue
             data = order.data
             terms = self._terms.get(data) or self._terms_of(data)
+            # The lookup makes an entry, as backtrader's does: the order of entries is the order of
+            # the sums.
             position, price = self.positions[data], order.created.price
             held, entry = pretended.get(data) or (position.size, position.price)
             held, entry, opened, closed = changed(held, entry, order.executed.remsize, price)
             pretended[data] = (held, entry)
             if closed:
+                # backtrader takes the order's price for the entry price here, too, and no profit.
                 cash = terms.after_closing(cash, closed, price, price, 0)[0]
             if opened:
                 cash = terms.after_opening(cash, opened, price)[0]
+            # A NaN is refused, as by backtrader's comparison.
             if cash >= 0.0:
                 self.submit_accept(order)
             else:
@@ -173,6 +196,7 @@ class FastBroker(ValuingBroker):
         """The cash does not suffice."""
         order.margin()
         self.notifs.append(copy_of(order))
+        # An order that came alone has no company to be canceled with it.
         if order.ref in self._ocos:
             self._ococheck(order)
             self._bracketize(order, cancel=True)
@@ -181,6 +205,8 @@ class FastBroker(ValuingBroker):
         """Check what was submitted and try to fill what is pending, once each."""
         while self._toactivate:
             self._toactivate.popleft().activate()
+        # In this order: children are activated, orders are checked, interest is charged, orders are
+        # tried.
         if self.p.checksubmit:
             self.check_submitted()
         self.cash -= 0.0  # the interest, which makes a float of an int
@@ -194,6 +220,7 @@ class FastBroker(ValuingBroker):
                 self.notify(order)
                 self._ococheck(order)
                 self._bracketize(order, cancel=True)
+            # A child of a bracket waits until its parent is filled.
             elif not order._active:
                 pending.append(order)
             else:
@@ -213,6 +240,8 @@ class FastBroker(ValuingBroker):
         if kind in PRICED:
             if self._is_reached(order, kind):
                 super()._try_exec(order)
+            # A stop moves with the close even if it was not reached, until a stop-limit has been
+            # triggered.
             elif kind in TRAILING and not (kind == Order.StopTrailLimit and order.triggered):
                 order.trailadjust(self._now(order.data, "close"))
             return
@@ -221,6 +250,8 @@ class FastBroker(ValuingBroker):
             return
         data, terms = order.data, self.p
         moment = data.datetime[0]
+        # An order is never filled on the bar that created it, also if its feed has had no new bar
+        # since.
         if moment <= order.created.dt:
             return
         price = self._now(data, "open")
@@ -229,6 +260,8 @@ class FastBroker(ValuingBroker):
                 price = self._slip_up(self._now(data, "high"), price, doslip=terms.slip_open)
             else:
                 price = self._slip_down(self._now(data, "low"), price, doslip=terms.slip_open)
+        # `slip_match` off gives None if the price would leave the bar. `_execute` then does
+        # nothing.
         if price is None or not self._short or data._compensate is not None:
             self._execute(order, ago=0, price=price)
         else:
@@ -261,6 +294,7 @@ class FastBroker(ValuingBroker):
         position: Any = None,
         dtcoc: Any = None,
     ) -> Any:
+        # Without `ago`, backtrader only asks what an order would cost.
         if ago is None or not self._short or order.data._compensate is not None:
             self._held = None
             terms = {"ago": ago, "price": price, "cash": cash, "position": position}
@@ -273,6 +307,7 @@ class FastBroker(ValuingBroker):
         """Fill an order at a price, the part that opens a position only if the cash suffices."""
         data, size = order.data, order.executed.remsize
         terms, position = self._terms.get(data) or self._terms_of(data), self.positions[data]
+        # The sums of `BackBroker._execute`, in its order
         entry = position.price
         held, mean, opened, closed = changed(position.size, entry, size, price)
         pnl = -closed * (price - entry) * terms.params.mult
@@ -281,12 +316,16 @@ class FastBroker(ValuingBroker):
             self.cash, closed_value, closed_fee = terms.after_closing(
                 self.cash, closed, entry, price, pnl
             )
+        # Whether a part was to be opened, kept because `opened` becomes 0 if the cash does not
+        # suffice
         needed = opened
         if opened:
+            # Closing always happens. Opening happens only if the cash suffices after it.
             cash, opened_value, opened_fee = terms.after_opening(self.cash, opened, price)
             if cash < 0.0:
                 opened, opened_value, opened_fee = 0, 0.0, 0.0
             else:
+                # Past `__setattr__`, as the broker's own writing
                 position.fields["adjbase"] = price
                 self.cash = cash
         if filled := closed + opened:
@@ -312,5 +351,7 @@ class FastBroker(ValuingBroker):
             self.notifs.append(copy_of(order))
             if order.ref in self._ocos:
                 self._ococheck(order)
+        # As at the end of `_execute`: the part that was closed is kept, and the order ends as
+        # `Margin`.
         if needed and not opened:
             self._refuse(order)

@@ -49,16 +49,21 @@ class Cerebro(bt.Cerebro):
     fallback: str | None = None
 
     def __init__(self) -> None:
+        # backtrader's metaclass passes the parameters, so that none are arguments here.
         super().__init__()
         self._broker = FastBroker()
+        # As the setter of `Cerebro.broker` does
         self._broker.cerebro = self
 
     def run(self, **kwargs: Any) -> Any:
+        # A `Cerebro` can run several times.
         self.fallback = None
         if not self.fast:
             self.fallback = "switched off"
             return super().run(**kwargs)
+        # `cerebro.broker = bt.brokers.BackBroker()` is a common line of scripts.
         replace_plain(self._broker)
+        # backtrader reads preloaded feeds within `run`, before it chooses a way through the bars.
         with heap_exempted_once(), read_by_the_column(self.datas):
             return super().run(**kwargs)
 
@@ -73,6 +78,7 @@ class Cerebro(bt.Cerebro):
         run_as_stock(self, runstrats, super()._runnext)
 
     def _runonce_old(self, runstrats: list[Any]) -> None:
+        # The old way is for scripts of old versions. It is left as it is.
         self.fallback = self.fallback or "oldsync"
         super()._runonce_old(runstrats)
 
@@ -80,7 +86,11 @@ class Cerebro(bt.Cerebro):
         if not self.fast:
             super()._runonce(runstrats)
             return
+        # Asked after `start` of all strategies, since only now their lines, observers and methods
+        # are complete.
         self.fallback = _reason_against(self, runstrats)
+        # backtrader's `_runonce` begins with `_once` and `reset`, too. `_once` calls the twins,
+        # which the lean way takes off before the first bar.
         with by_the_column(runstrats):
             if self.fallback is not None:
                 super()._runonce(runstrats)

@@ -34,6 +34,7 @@ CSV_CLASSES = (GenericCSVData, YahooFinanceCSVData, BacktraderCSVData)
 @contextmanager
 def read_by_the_column(feeds: Sequence[Any]) -> Iterator[None]:
     """Read the plain feeds among these by the column."""
+    # On the object, so that backtrader's own `run` calls it at its own time.
     changed = [feed for feed in feeds if is_plain(feed)]
     for feed in changed:
         feed.__dict__["preload"] = partial(_preload, feed)
@@ -58,6 +59,7 @@ def _has_methods_of(feed: Any, base: Any, names: Sequence[str]) -> bool:
     cls, own = type(feed), feed.__dict__
     return all(
         getattr(cls, name) is getattr(base, name)
+        # The `preload` that `read_by_the_column` has set is no method of the script's.
         and (name not in own or getattr(own[name], "func", None) is _preload)
         for name in names
     )
@@ -67,6 +69,7 @@ def _preload(feed: Any) -> None:
     if _is_disturbed(feed) or not _fill(feed, reads_on=False):
         type(feed).preload(feed)
         return
+    # As at the end of backtrader's `preload`
     feed._last()
     feed.home()
     if isinstance(feed, CSVDataBase):
@@ -79,6 +82,7 @@ def read_for_steps(feed: Any) -> Rows | None:
 
     The lines of a feed without filters are filled. One with filters is given as rows.
     """
+    # A resampler must see one bar after the other.
     if feed._filters:
         return _rows_of(feed)
     if _is_readable(feed):
@@ -107,6 +111,7 @@ def _rows_of(feed: Any) -> Rows | None:
     if not _is_readable(feed) or not _fill(feed, reads_on=True):
         return None
     lines = feed.lines.lines
+    # The iterator keeps the arrays. `reset` gives each line a new one.
     rows = zip(*(line.array for line in lines), strict=True)
     for line in lines:
         line.reset()
@@ -123,6 +128,7 @@ def _load(lines: Sequence[Any], rows: Rows) -> bool:
 
 
 def _is_readable(feed: Any) -> bool:
+    # A clone reads the bars of its original, and an input zone changes each time after it is read.
     own_times = feed._clone or feed._tzinput
     return not own_times and not any(_is_unusual(line) for line in feed.lines)
 
@@ -142,10 +148,13 @@ def _copy(feed: Any) -> bool:
     """Copy the lines of the loaded feed whose clone this is; false if it is not loaded."""
     original = feed.data
     times = original.lines.datetime
+    # Only a preloaded original that stands before its first bar has all bars in its lines. One that
+    # is added later than its clone is not loaded yet.
     if isinstance(original, DataClone) or times.mode != LineBuffer.UnBounded or times.extension:
         return False
     if not times.array or len(original):
         return False
+    # A clone has the standard lines only, and they come first in the original.
     for line, own in zip(feed.lines, original.lines, strict=False):
         line.array = own.array[:]
     # backtrader goes through the original's bars for this.

@@ -77,7 +77,10 @@ class Columns:
         """Compute an indicator by the column, or else those below it."""
         feed, tree = feeds[id(indicator)], list(_tree(indicator))
         lines = [line for owner in tree for line in _lines_of(owner)]
+        # Outermost first: if all that an indicator is computed from can be computed, one `_once`
+        # does it.
         if feed is not None and _is_closed(lines) and _once(indicator, lines):
+            # The lines begin empty, and get a value on each bar, as they do without columns.
             values = [line.array for line in lines]
             for line in lines:
                 line.array = array("d")
@@ -92,6 +95,8 @@ class Columns:
             return None
         feeds = {}
         for indicator in tree:
+            # The feed of each input must be the same. An input whose feed is unknown gives None,
+            # which counts as another.
             inputs = [indicator._clock, *_inputs(indicator)]
             for clock in inputs:
                 feed = self._clock_of(clock)
@@ -101,11 +106,14 @@ class Columns:
     def _clock_of(self, clock: Any) -> Any:
         """The feed with which a clock moves; None if it is not known."""
         while clock is not None:
+            # backtrader wraps a single line that is passed as data.
             if isinstance(clock, LineSeriesStub):
                 clock = clock.lines[0]
             for feeds in (self._steady, self._owner_of_line):
                 if id(clock) in feeds:
                     return feeds[id(clock)]
+            # A feed that is not steady. The strategy moves with all of its feeds, and so with none
+            # in particular.
             if isinstance(clock, AbstractDataBase) or clock is self._strategy:
                 return None
             higher = getattr(clock, "_clock", None)
@@ -121,6 +129,7 @@ class Columns:
                     bindings.line(owner, cursor)
                 else:
                     bindings.series(owner, cursor)
+            # One row of values per bar of the feed
             rows = zip(*values, strict=True)
             appends = [line.array.append for line in lines]
             indicator.__dict__["_next"] = _growth(cursor, cursors[id(feed)], appends, rows)
@@ -135,6 +144,7 @@ def _growth(
     cursor: BarCursor, clock: BarCursor, appends: list[Any], rows: Iterator[tuple[float, ...]]
 ) -> Callable[[], None]:
     def grow() -> None:
+        # Several owners call `_next` of an indicator on one bar. It grows with the first call.
         if cursor.bar != clock.bar:
             cursor.bar += 1
             for append, value in zip(appends, next(rows), strict=True):
@@ -166,8 +176,10 @@ def _inputs(indicator: Any) -> list[Any]:
 def _has_equal_values(indicator: Any) -> bool:
     """Whether an indicator is backtrader's own, with the same values from `next` and `once`."""
     cls = type(indicator)
+    # `_nextforce` says that an indicator must be computed by `next`.
     if isinstance(indicator, DIFFERENT) or getattr(cls, "_nextforce", False):
         return False
+    # A method that a script has set on the object
     if set(METHODS) & set(indicator.__dict__):
         return False
     base = LineActions if isinstance(indicator, LineActions) else LineIterator
@@ -176,10 +188,12 @@ def _has_equal_values(indicator: Any) -> bool:
     methods = [getattr(cls, name, None) for name in METHODS]
     if not all(m is None or m.__module__.startswith("backtrader.") for m in methods):
         return False
+    # With only one of the two, the other one is the empty one of the base class.
     if (cls.next is base.next) is not (cls.once is base.once):
         return False
     params = getattr(indicator, "params", None)
     values = [] if params is None else params._getvalues()
+    # A script's function may look at anything when it is called, also at what comes later.
     return not any(isinstance(v, FunctionType) for v in (*values, getattr(indicator, "func", None)))
 
 
@@ -188,6 +202,7 @@ def _is_closed(lines: Sequence[Any]) -> bool:
     own = {id(line) for line in lines}
     check = CursorBindings()
     return all(
+        # Lines of others that take the values would have to be written on every bar.
         check.can_bind(line) and not line.array and all(id(b) in own for b in line.bindings)
         for line in lines
     )
@@ -197,6 +212,7 @@ def _once(indicator: Any, lines: Sequence[Any]) -> bool:
     """Compute an indicator; false, with nothing changed, if that raises: it will at its own bar."""
     try:
         indicator._once()
+    # Bar by bar, `next` raises it at the bar that causes it, after the orders of earlier bars.
     except Exception:
         for line in lines:
             line.reset()

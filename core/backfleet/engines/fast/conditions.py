@@ -26,11 +26,13 @@ FEED_METHODS = ("advance", "advance_peek", "_tick_fill", "_tick_nullify", "__len
 def reason_against_feed(feed: Any) -> str | None:
     """Return why a feed cannot be put on a cursor; None if it can."""
     is_late = LATE_MOMENTS in feed.__dict__
+    # A late feed is one of backfleet's own. The loop knows its moments without asking for them.
     names = tuple(name for name in FEED_METHODS if not (is_late and name == "advance_peek"))
     own = own_methods(feed, DataClone if feed._clone else AbstractDataBase, names)
     if own:
         return f"the feed {type(feed).__name__} has its own {own}"
     lines = feed.lines.lines
+    # `lookahead` adds values behind the last bar, which `buflen` does not count.
     if any(line.extension for line in lines):
         return "feeds with room to look ahead"
     if not CursorBindings().can_bind_series(feed) or not hasattr(feed.lines, "close"):
@@ -50,6 +52,7 @@ def reason_against_strategy(strategy: Any, methods: tuple[str, ...]) -> str | No
     moving = moving_method(cls)
     if moving:
         return f"the strategy {cls.__name__} calls {moving}, which moves lines"
+    # The cursor of the observers begins before the first bar.
     if any(len(observer) for observer in strategy._lineiterators[LineIterator.ObsType]):
         return "observers that have started already"
     return None
@@ -58,6 +61,7 @@ def reason_against_strategy(strategy: Any, methods: tuple[str, ...]) -> str | No
 def own_methods(owner: Any, base: Any, names: tuple[str, ...]) -> str | None:
     """The first of the methods that an object does not have from `base`."""
     for name in names:
+        # A method of a subclass, or a function set on the object
         if getattr(type(owner), name) is not getattr(base, name) or name in owner.__dict__:
             return name
     return None

@@ -54,11 +54,13 @@ class Odd(Exception):
 
 def parsed(texts: Sequence[str], date_format: str) -> tuple[list[int], list[tuple[Any, ...]]]:
     """Return the ordinal and the parts of the time of day, as fractions of a day, of each text."""
+    # The form of most files, which Python reads in C
     if date_format == "%Y-%m-%d" and (days := _iso_days(texts)):
         return days, [()] * len(days)
     pattern, order = _pattern(date_format)
     if pattern is None:
         return _one_by_one(texts, date_format)
+    # One search through all texts. A text that does not match is missing from the rows.
     rows = pattern.findall("\n".join(texts))
     if len(rows) != len(texts):
         raise Odd
@@ -72,6 +74,8 @@ def parsed(texts: Sequence[str], date_format: str) -> tuple[list[int], list[tupl
 def at_time(days: Iterable[int], fractions: Iterable[tuple[Any, ...]]) -> Floats:
     """Return the numbers of days with their times of day."""
     return [
+        # As `date2num`: the exact sum of day and fractions, rounded once. Without a time it is the
+        # day.
         math.fsum((day, *parts)) if parts else float(day)
         for day, parts in zip(days, fractions, strict=True)
     ]
@@ -84,6 +88,8 @@ def days_at(days: Sequence[int], moment: time) -> Floats:
     hour, minute, second = HOURS[moment.hour], MINUTES[moment.minute], SECONDS[moment.second]
     parts = hour, minute, second, moment.microsecond / MICROSECONDS_A_DAY
     fraction = math.fsum(parts)
+    # One fraction for all days is added with a plain sum if that rounds alike, which is decided
+    # once.
     if days and min(days) >= FIRST_DAY and max(days) <= LAST_DAY and _adds_as_its_parts(fraction):
         return [day + fraction for day in days]
     return [math.fsum((day, *parts)) for day in days]
@@ -100,6 +106,7 @@ def _adds_as_its_parts(fraction: float) -> bool:
 
 def sliced_days(texts: Sequence[str]) -> list[int]:
     """Return the ordinals of texts with the year, month and day at the places of YYYY-MM-DD."""
+    # As they are, then without what follows the date, then with other marks between its parts
     days = _iso_days(texts) or _iso_days([text[:ISO_LENGTH] for text in texts])
     return days or _ordinals(*_slices(texts, ((0, 4), (5, 7), (8, 10))))
 
@@ -114,6 +121,7 @@ def _slices(texts: Sequence[str], places: Sequence[tuple[int, int]]) -> list[lis
     """Pieces of all texts, digits only: `int` would also take spaces and other scripts' digits."""
     pieces = [[text[first:stop] for text in texts] for first, stop in places]
     for column, (first, stop) in zip(pieces, places, strict=True):
+        # One look at all digits of a column is faster than one at each text.
         joined = "".join(column)
         whole = len(joined) == (stop - first) * len(texts)
         if not (whole and joined.isascii() and joined.isdigit()):
@@ -151,15 +159,19 @@ def _fractions(columns: dict[str, Any], count: int) -> list[tuple[Any, ...]]:
 def _pattern(date_format: str) -> tuple[re.Pattern[str] | None, str]:
     """A pattern for each line of a text, and what its groups are; None for an unusual format."""
     pieces = re.findall(DIRECTIVE, date_format)
+    # A single % at the end is no piece. `strptime` raises for it.
     if "".join(f"%{part}" if part else literal for part, literal in pieces) != date_format:
         return None, ""
     order = "".join(part for part, _ in pieces)
     unusual = [part for part, _ in pieces if part and part not in LONG]
+    # `strptime` has rules of its own for a part that is missing or comes twice.
     if unusual or len(set(order)) < len(order) or not {"Y", "m", "d"} <= set(order):
         return None, ""
     text = ""
     for position, (part, literal) in enumerate(pieces):
         if not part:
+            # For `strptime`, white space in a format stands for any white space. Here a blank is
+            # itself, and a text with more of it does not match, which is odd.
             if literal.isspace() and literal != " ":
                 return None, ""
             text += re.escape(literal)

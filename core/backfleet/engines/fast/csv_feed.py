@@ -44,6 +44,7 @@ def fill(feed: Any, *, reads_on: bool) -> bool:
     `reads_on` says whether backtrader asks the feed for bars again after it came to its end.
     """
     file = feed.f
+    # `seek` must be able to bring the file back if its content is odd.
     if type(file) not in (io.TextIOWrapper, io.StringIO) or file.closed or not file.seekable():
         return False
     try:
@@ -55,6 +56,7 @@ def fill(feed: Any, *, reads_on: bool) -> bool:
     except Exception:  # Whatever it is, backtrader meets it at its own row.
         file.seek(position)
         return False
+    # Lines without a column are NaN, as `forward` leaves them.
     count = len(lines["datetime"])
     for alias in feed.getlinealiases():
         values = lines[alias] if alias in lines else array("d", [nan]) * count
@@ -84,10 +86,14 @@ class _Rows:
     @classmethod
     def read(cls, text: str, separator: Any, reads_on: bool) -> _Rows:
         """Raises Odd if the rows do not have one width, or there are none."""
+        # Opening a file translates the line ends of other systems. A StringIO may still have them.
         if not text or "\r" in text or type(separator) is not str or len(separator) != 1:
             raise Odd
         # A longer separator could also begin at the end of a row.
+        # The line feed of the last row. Another one is an empty row, which is odd.
         rows = text.removesuffix("\n").split("\n")
+        # With one width, all values of the file can be split at once, and a column is every
+        # `width`-th.
         widths = set(map(str.count, rows, repeat(separator)))
         if len(widths) != 1 or "" in rows:
             raise Odd
@@ -100,11 +106,14 @@ class _Rows:
         """A column's first `stop` values. Raises Odd if there is no such column."""
         if type(position) is not int or not 0 <= position < self.width:
             raise Odd
+        # backtrader never parses the rows behind the one that ends the file, so they may hold
+        # anything.
         last = None if stop is None else stop * self.width
         return self.tokens[position : last : self.width]
 
     def without(self, word: str) -> _Rows:
         """The rows that do not have a word in any column but the first."""
+        # Hardly any file has it, and this search is done in C.
         if word not in self.tokens:
             return self
         width = self.width
@@ -130,8 +139,11 @@ class _Span:
     def of(cls, feed: Any, times: Numbers, reads_on: bool) -> _Span:
         """Raises Odd if backtrader reads on beyond `todate`, where a later row would be kept."""
         first, last = feed.fromdate, feed.todate
+        # backtrader compares with `fromdate` first: a row before it is passed over, whatever
+        # `todate` is.
         beyond = (i for i, t in enumerate(times) if t > last and not t < first)
         stop = next(beyond, None) if last < float("inf") else None
+        # Bar by bar, backtrader asks again after the end of the file and gets the next row.
         if stop is not None and reads_on and any(first <= t <= last for t in times[stop:]):
             raise Odd
         if stop is None and first == float("-inf"):
@@ -157,9 +169,10 @@ def _lines_of(feed: Any, rows: _Rows) -> dict[str, array[float]]:
 
 def _generic(feed: Any, rows: _Rows) -> dict[str, array[float]]:
     times = _generic_times(feed, rows)
+    # Times first, since they say how many rows of the other columns are read at all.
     span = _Span.of(feed, times, rows.reads_on)
     lines = {"datetime": span.pick(times)}
-    missing = float(float(feed.p.nullvalue))
+    missing = float(feed.p.nullvalue)
     for alias in feed.getlinealiases():
         if alias == "datetime":
             continue
@@ -173,6 +186,8 @@ def _generic(feed: Any, rows: _Rows) -> dict[str, array[float]]:
 
 def _generic_times(feed: Any, rows: _Rows) -> Numbers:
     days, fractions = _generic_moments(feed, rows)
+    # Intraday rows have their own time. Daily ones have the end of the session, unless their own is
+    # later.
     if feed.p.timeframe < TimeFrame.Days:
         return at_time(days, fractions)
     # The session's end is a local time of `tz`, and the row's own time is not.
@@ -197,6 +212,7 @@ def _generic_moments(feed: Any, rows: _Rows) -> tuple[list[int], list[tuple[Any,
 
 
 def _floats(texts: Sequence[str], missing: float) -> Numbers:
+    # The test and the map are both done in C; few files have empty values.
     if "" in texts:
         return [float(text) if text else missing for text in texts]
     return list(map(float, texts))
@@ -206,14 +222,17 @@ def _floats(texts: Sequence[str], missing: float) -> Numbers:
 
 
 def _yahoo(feed: Any, rows: _Rows) -> dict[str, array[float]]:
+    # Yahoo's files have rows of "null", which backtrader skips.
     rows = rows.without("null")
     times = days_at(sliced_days(rows.column(0)), feed.p.sessionend)
     span = _Span.of(feed, times, rows.reads_on)
     p = feed.p
     columns: list[Numbers] = [list(map(float, rows.column(i, span.read))) for i in range(1, 6)]
+    # Before the factors, as in backtrader's `_loadline`
     if p.swapcloses:
         columns[3], columns[4] = columns[4], columns[3]
     factors = [c / a for c, a in zip(columns[3], columns[4], strict=True)]
+    # backtrader raises ZeroDivisionError at the row that it divides by.
     if p.adjclose and not all(factors):
         raise Odd
     # Rounding takes longest. To an integer it can fail, also in rows that are not kept.
@@ -279,6 +298,7 @@ def _numbers_or_zeros(texts: Sequence[str]) -> Iterator[float]:
 
 def _backtraders(feed: Any, rows: _Rows) -> dict[str, array[float]]:
     days = sliced_days(rows.column(0))
+    # backtrader's own format has a time in its second column if there are eight.
     has_time = rows.width == 8
     if has_time:
         times = at_time(days, sliced_times(rows.column(1)))

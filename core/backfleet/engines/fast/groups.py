@@ -30,6 +30,7 @@ class GroupingBroker(BackBroker):
 
     def _ocoize(self, order: Any, oco: Any) -> None:
         if oco is not None:
+            # The order that is named may have come alone, without an entry.
             self._enter(oco.ref)
         super()._ocoize(order, oco)
 
@@ -39,6 +40,7 @@ class GroupingBroker(BackBroker):
         return super()._take_children(order)
 
     def _ococheck(self, order: Any) -> None:
+        # Without an entry there is nothing to cancel, and backtrader's defaultdict would make one.
         if order.ref in self._ocos:
             super()._ococheck(order)
 
@@ -51,14 +53,18 @@ class GroupingBroker(BackBroker):
         if ref in self._ocos:
             return
         # A strategy may name an order by a copy, whose status is an old one.
+        # From the newest: a script names orders that it has just placed.
         order = next((order for order in reversed(self.orders) if order.ref == ref), None)
         if order is None:
             return
         self._ocos[ref] = ref
         order.broker = None  # as in every order that is not copied as a plain one
+        # With a first fill or its end, an order leaves its group: `_ococheck` takes the group out.
         if order.status in NOT_FILLED:
             self._ocol[ref] = [ref]
         if order.status in ALIVE:
+            # Its own entry, which is the parent itself until it is filled
             self._pchildren[ref].append(order)
+        # `_bracketize` of a filled parent leaves an empty queue; of a canceled one, none.
         elif order.status == Order.Completed:
             self._pchildren[ref].clear()

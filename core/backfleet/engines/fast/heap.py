@@ -23,6 +23,7 @@ def heap_exempted_once() -> Iterator[None]:
     that the script, or a worker, has frozen itself.
     """
     global _runs_began
+    # `unfreeze` has no memory: it would also thaw the objects that a worker froze on purpose.
     exempts = not _runs_began and not gc.get_freeze_count()
     _runs_began = True
     if exempts:

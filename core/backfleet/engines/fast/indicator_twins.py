@@ -17,6 +17,7 @@ from backfleet.engines.fast.rolling_sums import rolling_sums
 __all__ = ["twin_of"]
 
 Floats = NDArray[np.float64]
+# Whole numbers up to here are exact as doubles.
 EXACT_INT = 2**53
 
 UFUNCS: dict[Any, Any] = {
@@ -36,6 +37,8 @@ UFUNCS: dict[Any, Any] = {
 def twin_of(indicator: Any) -> Twin | None:
     """Return the twin of an indicator, in numpy or without; None if it has none."""
     cls: Any = type(indicator)
+    # By class where `once` calls a function of the class, which a subclass may replace; by method
+    # where all is in `once`.
     return BY_CLASS.get(cls) or BY_METHOD.get(cls.once) or plain_twin_of(indicator)
 
 
@@ -44,6 +47,7 @@ def _values(line: Any, end: int) -> Floats | None:
     values = line.array
     if not isinstance(values, array) or len(values) < end:
         return None
+    # A view. It must not outlive the twin: an array with a view cannot grow.
     return np.frombuffer(values, np.float64)
 
 
@@ -51,12 +55,14 @@ def _window(indicator: Any, start: int, end: int) -> Floats | None:
     """Return the values in the windows of the bars [start, end); None if a window is short."""
     values = _values(indicator.data, end)
     first = start - indicator.p.period + 1
+    # A window that begins before the first bar is what Python's slices make of it.
     return None if values is None or first < 0 else values[first:end]
 
 
 def _write(line: Any, start: int, end: int, values: Floats | None) -> bool:
     if values is None:
         return False
+    # Into the array itself, which other lines and bindings may hold.
     np.frombuffer(line.array, np.float64)[start:end] = values
     return True
 
@@ -64,6 +70,7 @@ def _write(line: Any, start: int, end: int, values: Floats | None) -> bool:
 def _average(indicator: Any, start: int, end: int) -> bool:
     period = indicator.p.period
     window = _window(indicator, start, end)
+    # A period of another type may have a meaning in Python's slices and none here.
     if type(period) is not int or window is None:
         return False
     sums = rolling_sums(window, period)
@@ -84,6 +91,7 @@ def _extreme(reduce: Any) -> Twin:
         # Among zeros of both signs, and beside NaN, the order of comparing decides.
         if window is None or np.isnan(window).any() or not window.all():
             return False
+        # A view of shape (end - start, period); nothing is copied.
         windows = np.lib.stride_tricks.sliding_window_view(window, indicator.p.period)
         return _write(indicator.line, start, end, reduce(windows, axis=1))
 
@@ -92,14 +100,17 @@ def _extreme(reduce: Any) -> Twin:
 
 def _operation(line: Any, start: int, end: int) -> bool:
     ufunc = UFUNCS.get(line.operation)
+    # `btime`: the right operand is a time of day, with which the line's times are compared.
     if ufunc is None or line.btime:
         return False
+    # `r` says that a number is on the left, and `bline` that both operands are lines.
     left = _operand(line.a, line.bline or not line.r, start, end)
     right = _operand(line.b, line.bline or line.r, start, end)
     if left is None or right is None:
         return False
     if ufunc is np.true_divide and not np.all(right):
         return False  # Python raises ZeroDivisionError
+    # Infinite and undefined values are as in Python, without numpy's warnings.
     with np.errstate(all="ignore"):
         return _write(line, start, end, ufunc(left, right))
 

@@ -39,6 +39,7 @@ def by_the_column(strategies: list[Any]) -> Iterator[None]:
     replaced: list[tuple[Any, str]] = []
     observers = [observer for strategy in strategies for observer in strategy.getobservers()]
     for owner in (*strategies, *indicators, *observers):
+        # backtrader makes room in all lines before it computes: `forward` with the number of bars.
         for line in owner.lines:
             if type(line).forward is LineBuffer.forward and "forward" not in line.__dict__:
                 line.__dict__["forward"] = partial(_forward, line)
@@ -46,6 +47,7 @@ def by_the_column(strategies: list[Any]) -> Iterator[None]:
     twin_of = _twins(strategies, indicators)
     for indicator in indicators:
         twin = twin_of(indicator)
+        # An `once` on the object is a script's own.
         if twin is not None and "once" not in indicator.__dict__:
             indicator.__dict__["once"] = _once(indicator, twin)
             replaced.append((indicator, "once"))
@@ -61,6 +63,7 @@ def _forward(line: Any, value: float = math.nan, size: int = 1) -> None:
     line.idx += size
     line.lencount += size
     if line.mode == LineBuffer.UnBounded:
+        # One call of C instead of `size` appends
         line.array.extend(array("d", [value]) * size)
     else:
         line.array.extend([value] * size)
@@ -69,6 +72,7 @@ def _forward(line: Any, value: float = math.nan, size: int = 1) -> None:
 def _indicators(owners: list[Any]) -> list[Any]:
     """All indicators below the owners, each once."""
     indicators: dict[int, Any] = {}
+    # Indicators hang below strategies and one another, some of them below several.
     rest = list(owners)
     while rest:
         for indicator in getattr(rest.pop(), "_lineiterators", {}).get(LineIterator.IndType, ()):
@@ -81,6 +85,7 @@ def _indicators(owners: list[Any]) -> list[Any]:
 def _twins(strategies: list[Any], indicators: list[Any]) -> Callable[[Any], Any]:
     """Return the function that finds an indicator's twin."""
     bars = max((data.buflen() for strategy in strategies for data in strategy.datas), default=0)
+    # A script that has imported numpy anyway gets the twins in numpy at any size.
     if "numpy" not in sys.modules and len(indicators) * bars < MIN_VALUES:
         return plain_twin_of
     from backfleet.engines.fast.indicator_twins import twin_of
@@ -89,9 +94,11 @@ def _twins(strategies: list[Any], indicators: list[Any]) -> Callable[[Any], Any]
 
 
 def _once(indicator: Any, twin: Any) -> Callable[[int, int], None]:
+    # Looked up now. During the run, the object's attribute hides it.
     stock = type(indicator).once
 
     def once(start: int, end: int) -> None:
+        # A twin that cannot compute returns False and has written nothing.
         if end - start < MIN_BARS or not twin(indicator, start, end):
             stock(indicator, start, end)
 

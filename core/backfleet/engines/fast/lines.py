@@ -84,13 +84,16 @@ MAX_TIMES_OF_DAY = 10_000
 
 def datetime_of(number: float, zone: Any = None, naive: bool = True) -> Any:
     """`num2date`, which computes the same time of day again for each daily bar."""
+    # The offset of a zone depends on the day, so a time of day cannot be reused.
     if zone is not None:
         return num2date(number, zone, naive)
     day = int(number)
+    # Equal fractions give equal times of day: `num2date` rounds the fraction alone.
     time = TIMES_OF_DAY.get(number - day)
     if time is not None:
         return datetime.datetime.combine(datetime.datetime.fromordinal(day), time)
     moment: datetime.datetime = num2date(number)
+    # Bounded, since a script can ask for the datetime of any number.
     if len(TIMES_OF_DAY) < MAX_TIMES_OF_DAY:
         TIMES_OF_DAY[number - day] = moment.time() if moment.toordinal() == day else None
     return moment
@@ -105,10 +108,12 @@ class CursorLine:
     _tz: Any
 
     def __getitem__(self, ago: int) -> Any:
+        # An index below 0 reads from the end of the array, as in backtrader.
         return self.array[self._fast_cursor.bar + ago]
 
     def __setitem__(self, ago: int, value: Any) -> None:
         self.array[self._fast_cursor.bar + ago] = value
+        # Lines of others that take the values of this one
         for binding in self.bindings:
             binding[ago] = value
 
@@ -131,6 +136,8 @@ class CursorLine:
         end = self._fast_cursor.bar + ago + 1
         return self.array[end - size : end]
 
+    # Under all names by which backtrader's methods and scripts read a line's position. Writing one
+    # would move the line alone.
     _idx = property(lambda self: self._fast_cursor.bar, _refuse)
     idx = property(lambda self: self._fast_cursor.bar, _refuse)
     lencount = property(lambda self: self._fast_cursor.bar + 1, _refuse)
@@ -167,6 +174,8 @@ def _reversed(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
 ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "pow")
 COMPARISONS = ("lt", "gt", "le", "ge", "eq", "ne")
 OPERATORS: dict[str, Any] = {
+    # While a run lasts, operators of lines give numbers: the stage 2 of `LineRoot`, which asks for
+    # its stage at each call.
     **{f"__{n}__": _binary(getattr(operator, n)) for n in (*ARITHMETIC, *COMPARISONS)},
     **{f"__r{n}__": _reversed(getattr(operator, n)) for n in ARITHMETIC},
     "__bool__": lambda self: bool(self[0]),
@@ -199,13 +208,16 @@ def subclass_with(cls: Any, methods: dict[str, Any]) -> Any:
         if getattr(cls, name) is getattr(LineRoot, name)
     }
     body = {name: getattr(cls, name) for name in ("__module__", "__qualname__", "__doc__")}
+    # Python sets it to None in a class with an `__eq__` of its own.
     body["__hash__"] = cls.__hash__
+    # `type.__new__` of the metaclass, without its own `__new__` and `__init__`
     return type.__new__(type(cls), cls.__name__, (cls,), {**body, **own, **methods})
 
 
 @lru_cache(maxsize=256)
 def _cursor_feed(cls: Any) -> Any:
     """A feed's class on a cursor; its ticks are the bar's values, and None on the last bar."""
+    # As `_tick_fill`, which has no tick of the datetime, and `tick_last` for the first line
     aliases = [alias for alias in cls.lines._getlines() if alias != "datetime"]
     ticks = {f"tick_{alias}": _tick(alias) for alias in aliases}
     ticks["tick_last"] = _tick(cls.lines._getlines()[0])
@@ -221,6 +233,7 @@ def _tick(alias: str) -> property:
             if f"tick_{alias}" in self.__dict__:  # of a feed that a clone has gone through
                 return self.__dict__[f"tick_{alias}"]
             raise AttributeError(alias)  # the feed says so itself, in `__getattr__`
+        # `AbstractDataBase.advance` empties the ticks, and fills them again except on the last bar.
         return values[bar] if bar + 1 < len(values) else None
 
     return property(value)
@@ -252,6 +265,7 @@ class CursorBindings:
         return (
             isinstance(line, LineBuffer)
             and line.mode == LineBuffer.UnBounded
+            # By identity: the operators of lines, `==` among them, compare values.
             and id(line) not in self._cursor_of
             and moves_as_stock(_class_of(line))
         )
@@ -263,10 +277,12 @@ class CursorBindings:
 
     def line(self, line: Any, cursor: BarCursor) -> None:
         """Put a line on a cursor."""
+        # `_lines` keeps the line alive, so that no other object gets its id.
         self._cursor_of[id(line)] = cursor
         self._lines.append((line, type(line)))
         state = line.__dict__
         state["_fast_cursor"] = cursor
+        # An attribute of the object would not hide the property, but would keep an old position.
         del state["_idx"], state["lencount"]
         line.__class__ = class_with(_class_of(line), CursorLine)
 
@@ -274,6 +290,7 @@ class CursorBindings:
         """Put all lines of a series on a cursor and name them in the series itself."""
         for line in series.lines.lines:
             self.line(line, cursor)
+        # backtrader finds `data.close` by `__getattr__`, which searches in several places first.
         for alias, line in zip(series.lines.getlinealiases(), series.lines.lines, strict=False):
             if not hasattr(type(series), alias) and alias not in series.__dict__:
                 self.attribute(series, alias, line)
@@ -286,6 +303,7 @@ class CursorBindings:
     def series(self, series: Any, cursor: BarCursor) -> None:
         """Put an indicator on a cursor, with all its lines."""
         self.lines_of(series, cursor)
+        # A class with its own `__getitem__` or `__len__` keeps them.
         if self._first_line_is_it(type(series)):
             self._change(series, cursor, class_with(_class_of(series), CursorSeries))
 
@@ -298,6 +316,7 @@ class CursorBindings:
     def _change(self, series: Any, cursor: BarCursor, cls: type) -> None:
         self._series.append((series, type(series)))
         series.__dict__["_fast_cursor"] = cursor
+        # The array itself, which keeps its identity while values are appended
         series.__dict__["_fast_array"] = series.lines.lines[0].array
         series.__class__ = cls
 
@@ -307,11 +326,13 @@ class CursorBindings:
 
     def restore(self) -> None:
         """Leave every line where its cursor stood, as backtrader would have."""
+        # In the reverse order, so that each object gets the class that it had first.
         for line, line_class in reversed(self._lines):
             bar = line._fast_cursor.bar
             line.__class__ = line_class
             state = line.__dict__
             del state["_fast_cursor"]
+            # Where backtrader's own calls of `advance` would have left it
             state["_idx"], state["lencount"] = bar, bar + 1
         for series, series_class in reversed(self._series):
             series.__class__ = series_class
@@ -329,6 +350,7 @@ def _class_of(instance: Any) -> Any:
 
 
 def _leave_ticks(feed: Any) -> None:
+    # As the last `advance` of backtrader's
     feed._tick_nullify()
     if 0 < len(feed) < feed.buflen():
         feed._tick_fill(force=True)

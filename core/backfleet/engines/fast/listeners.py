@@ -68,7 +68,10 @@ def bar_listeners(analyzers: Any, phase: str) -> list[Step]:
 
 
 def _add_steps(analyzer: Any, phase: str, steps: list[Step]) -> None:
+    # backtrader calls `_next` of an analyzer, which calls that of its children and then `next`.
     inner = getattr(type(analyzer), f"_{phase}")
+    # Three kinds: an analyzer by period, with a twin; one with backtrader's `_next`, whose parts
+    # are listed one by one; and one with a `_next` of its own, which is called as it is.
     if phase == "next" and inner is TimeFrameAnalyzerBase._next and _has_day_periods(analyzer):
         _add_children(analyzer, phase, steps)
         steps.append(_period_step(analyzer))
@@ -98,6 +101,7 @@ def _inherits(analyzer: Any, name: str) -> bool:
 
 
 def _own_step(analyzer: Any, phase: str) -> Step:
+    # Not `isinstance`: a subclass may have changed any part.
     if type(analyzer) is DrawDown and "next" not in analyzer.__dict__:
         return _draw_down_step(analyzer)
     return method_of(analyzer, phase)
@@ -107,6 +111,7 @@ def _draw_down_step(analyzer: Any) -> Step:
     """`DrawDown.next`, which finds its results through attributes of nested dictionaries."""
 
     def step() -> None:
+        # The operations of `DrawDown.next`, in their order
         peak, now = analyzer._maxvalue, analyzer.rets
         money = peak - analyzer._value
         fraction = 100.0 * money / peak
@@ -117,6 +122,7 @@ def _draw_down_step(analyzer: Any) -> Step:
             worst["moneydown"] = money
         if fraction > worst["drawdown"]:
             worst["drawdown"] = fraction
+        # A drawdown of 0 ends it.
         now["len"] = length = now["len"] + 1 if fraction else 0
         if length > worst["len"]:
             worst["len"] = length
@@ -135,6 +141,7 @@ def _has_day_periods(analyzer: Any) -> bool:
         TimeFrame.Days <= analyzer.timeframe <= TimeFrame.Years
         and all(getattr(cls, name) is getattr(TimeFrameAnalyzerBase, name) for name in own)
         and not {"_next", *own} & set(analyzer.__dict__)
+        # With a zone, a day of the zone is not a whole number.
         and analyzer.strategy.lines.datetime._tz is None
     )
 
@@ -143,6 +150,7 @@ def _has_day_periods(analyzer: Any) -> bool:
 def _period_of(timeframe: int, day: int) -> tuple[Any, Any]:
     """backtrader's number and key of the period that a day lies in."""
     moment = datetime.datetime.fromordinal(day)
+    # backtrader's method, which reads nothing of the analyzer but this
     stand_in = SimpleNamespace(timeframe=timeframe)
     return TimeFrameAnalyzerBase._get_dt_cmpkey(stand_in, moment)  # type: ignore[no-any-return]
 
@@ -155,10 +163,12 @@ def _period_step(analyzer: Any) -> Step:
     def step() -> None:
         number = line[0]
         day = int(number)
+        # Rounded to microseconds, such a moment can be the next day's midnight.
         if number - day > NEVER_ROUNDED_UP and datetime_of(number).toordinal() != day:
             over = analyzer._dt_over()
         else:
             compared, key = _period_of(timeframe, day)
+            # As `_dt_over`
             over = analyzer.dtcmp is None or compared > analyzer.dtcmp
             if over:
                 analyzer.dtkey, analyzer.dtkey1 = key, analyzer.dtkey
@@ -176,6 +186,7 @@ def _own_period_step(analyzer: Any) -> Step:
 
     def step() -> None:
         value = analyzer._value
+        # As `TimeReturn.next`
         analyzer.rets[analyzer.dtkey] = (value / analyzer._value_start) - 1.0
         analyzer._lastvalue = value
 
@@ -190,6 +201,7 @@ def event_listeners(analyzers: Any, event: str) -> list[Callable[[Any], Any]]:
     listeners: list[Callable[[Any], Any]] = []
     for analyzer in analyzers:
         inner = f"_notify_{event}"
+        # Its own way of passing an event on, to its children as well
         if getattr(type(analyzer), inner) is not getattr(Analyzer, inner):
             listeners.append(getattr(analyzer, inner))
             continue
@@ -206,6 +218,7 @@ def account_listeners(analyzers: Any) -> list[Listener]:
     """Return the calls of the analyzers' `_notify_cashvalue` and `_notify_fund`, in turns."""
     listeners: list[Listener] = []
     for analyzer in analyzers:
+        # Analyzer by analyzer, and for each both methods, as `Strategy._notify` calls them
         for name, count in (("cashvalue", 2), ("fund", 4)):
             _add_listeners(analyzer, name, count, listeners)
     return listeners
@@ -231,6 +244,7 @@ def take_first(listener: Any, count: int) -> Listener:
 
 def _own_listener(analyzer: Any, name: str, count: int) -> Listener:
     """For the two best-known analyzers, what their `notify_fund` does with a portfolio's value."""
+    # In fund mode, both take the value of a fund share.
     replaced = f"notify_{name}" in analyzer.__dict__ or getattr(analyzer, "_fundmode", True)
     if type(analyzer) is DrawDown and not replaced:
         return _peak_listener(analyzer)

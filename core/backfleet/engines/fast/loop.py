@@ -32,9 +32,11 @@ def run_lean(cerebro: Any, strategies: list[Any]) -> None:
     try:
         cursors = _bind_feeds(feeds, bindings)
         runs = [StrategyRun(strategy, bindings) for strategy in strategies]
+        # After the feeds are bound, since the broker then reads their cursors.
         look_by_the_bar(broker, are_finite(feeds))
         go_through(cerebro, runs, _moments(feeds, cursors))
     finally:
+        # Also after an error: a script may catch it and look at its feeds.
         bindings.restore()
         look_as_stock(broker)
     for run in runs:
@@ -43,6 +45,7 @@ def run_lean(cerebro: Any, strategies: list[Any]) -> None:
 
 def in_order(feeds: Sequence[Any]) -> list[Any]:
     """Return the feeds in the order in which `Cerebro` asks them for their bars."""
+    # A stable sort: feeds of one length stay in the order in which the script added them.
     return sorted(feeds, key=lambda feed: (feed._timeframe, feed._compression))
 
 
@@ -66,12 +69,14 @@ def look_as_stock(broker: Any) -> None:
 def go_through(cerebro: Any, runs: Sequence[StrategyRun], moments: Iterator[float]) -> None:
     """Call broker, timers, strategies and writers for each moment that the feeds reach."""
     broker, strategies = cerebro._broker, [run.strategy for run in runs]
+    # Other brokers may keep their notifications in any way, and are asked for one after the other.
     own = isinstance(broker, FastBroker)
     advance = runs[0].step if len(runs) == 1 and not cerebro.runwriters else _all(cerebro, runs)
     cheat, timers = _before_broker(cerebro, runs), _timers(cerebro, runs, cheat=False)
     for moment in moments:
         if cheat is not None:
             cheat(moment)
+            # backtrader looks for a stop only after `next_open`, not after timers.
             if cerebro._event_stop and cerebro.p.cheat_on_open:
                 break
         broker.next()
@@ -80,6 +85,7 @@ def go_through(cerebro: Any, runs: Sequence[StrategyRun], moments: Iterator[floa
             deliver(notifications, strategies[0])
         if cerebro._event_stop:
             break
+        # Timers come after the notifications and before `next`.
         if timers is not None:
             timers(moment)
         advance(moment)
@@ -91,8 +97,11 @@ def _bind_feeds(feeds: Sequence[Any], bindings: CursorBindings) -> list[BarCurso
     """Put every feed on a cursor, all of them on one where their times are the same."""
     # A view of memory compares doubles in C, and needs no numpy.
     times = [memoryview(_moments_of(feed)) for feed in feeds]
+    # The moments of a portfolio's symbols are often equal. One cursor then moves all of their
+    # lines.
     same = all(times[0] == feed_times for feed_times in times[1:])
     for feed_times in times:
+        # An array with a view cannot grow.
         feed_times.release()
     shared = BarCursor()
     cursors = [shared if same else BarCursor() for _ in feeds]
@@ -113,6 +122,7 @@ def _is_finite(values: Any) -> bool:
 
 def _moments(feeds: Sequence[Any], cursors: Sequence[BarCursor]) -> Iterator[float]:
     """Set the cursors bar by bar and give each bar's time."""
+    # One list for one cursor. Iterating over a list of floats makes no new ones.
     times = [_moments_of(feed).tolist() for feed, _ in zip(feeds, cursors, strict=False)]
     if len(cursors) == 1:
         cursor = cursors[0]
@@ -127,6 +137,7 @@ def _merged(times: Sequence[list[float]], cursors: Sequence[BarCursor]) -> Itera
     """The earliest next time of all feeds, again and again; every feed that has it moves on."""
     upcoming = [feed_times[0] if feed_times else math.inf for feed_times in times]
     while (moment := min(upcoming)) < math.inf:
+        # `<=`, as in `_runonce`, which advances all feeds that are not later than the earliest.
         for feed, cursor in enumerate(cursors):
             if upcoming[feed] <= moment:
                 cursor.bar += 1
@@ -167,6 +178,7 @@ def _timers(
 
     def check(moment: float) -> None:
         cerebro._check_timers(strategies, moment, cheat=cheat)
+        # A timer's method may assign a listener.
         for run in runs:
             run.notice_listeners()
 

@@ -23,6 +23,7 @@ __all__ = ["ValuingBroker"]
 Holding = tuple[dict[str, Any], Any, Any, Any]
 """A position's fields, the parameters of its commission scheme, closes, and their cursor."""
 
+# For a price that is read again on every bar: the one value of a tuple is at this cursor.
 NOW = BarCursor()
 NOW.bar = 0
 
@@ -45,7 +46,10 @@ class ValuingBroker(GroupingBroker):
 
     def init(self) -> None:
         super().init()
+        # backtrader calls `init` when a run begins, too. The second name tells whether a script has
+        # replaced the first.
         self._own_positions = self.positions = Positions(_calling(self._poke))
+        # Schemes that were added before the run are kept.
         if not isinstance(self.comminfo, Schemes):
             self.comminfo = Schemes(self.comminfo, _calling(self._change_schemes))
         self._poked = False
@@ -70,6 +74,7 @@ class ValuingBroker(GroupingBroker):
     @comminfo.setter
     def comminfo(self, schemes: dict[Any, Any]) -> None:
         self._schemes = schemes
+        # The constructor of `BrokerBase` sets the attribute before there are positions.
         if "_own_positions" in vars(self):
             self._change_schemes()
             self._poked = True  # of changes in another dictionary the broker would not know
@@ -78,10 +83,13 @@ class ValuingBroker(GroupingBroker):
         """Forget the schemes, and note when positions were touched: interest may be due since."""
         self._forget_schemes()
         for position in self._own_positions.values():
+            # A script may have put a plain position into the dictionary.
             if isinstance(position, HeldPosition):
                 position.settle()
 
     def _forget_schemes(self) -> None:
+        # Whether all schemes are plain, and whether none has interest; what is needed to value each
+        # position; the cash with which an account without positions was valued.
         self._plain: bool | None = None
         self._free: bool | None = None
         self._held: list[Holding] | None = None
@@ -99,6 +107,7 @@ class ValuingBroker(GroupingBroker):
         return terms
 
     def get_value(self, datas: Any = None, mkt: bool = False, lever: bool = False) -> Any:
+        # As `BackBroker.get_value`: the values of the last bar, and `_get_value` for some feeds.
         if datas is None:
             if mkt:
                 return self._valuemktlever if lever else self._valuemkt
@@ -106,6 +115,7 @@ class ValuingBroker(GroupingBroker):
         plain = self._plain and self.p.shortcash and not lever and not self._cash_addition
         if plain and len(datas) == 1 and not self._is_poked():
             (data,) = datas
+            # `getvaluesize` of a stock. The lookup makes an entry, as backtrader's does.
             return self.positions[data].size * data.close[0]
         return super().get_value(datas, mkt, lever)
 
@@ -115,12 +125,14 @@ class ValuingBroker(GroupingBroker):
         """Return the facts for valuing each position, in the order of `positions`."""
         holdings: list[Holding] = []
         for data, position in self.positions.items():
+            # 0 times a finite price adds 0 to each sum. 0 times NaN would not.
             if not position.size and self.finite:
                 continue
             terms = self._terms.get(data) or self._terms_of(data)
             params, closes = terms.params, data.close
             if self.by_the_bar:
                 if position.size:
+                    # backtrader writes the datetime of every bar into an open position.
                     position.touch(None, data.datetime._tz, data.datetime)
                 holdings.append((position.fields, params, closes.array, closes._fast_cursor))
             else:
@@ -132,10 +144,12 @@ class ValuingBroker(GroupingBroker):
     def _revalue(self, holdings: list[Holding]) -> None:
         """`BackBroker._get_value`, and what `next` notes in open positions."""
         cash = self.cash
+        # The next bar with the same cash and no position has the same value.
         self._flat_with = None if holdings else cash
         market = unlevered = unrealized = exposure = 0.0
         for position, terms, closes, cursor in holdings:
             size, price = position["size"], closes[cursor.bar]
+            # `getvaluesize`, `profitandloss`, and the sums of `_get_value` in their order
             value = size * price
             gain = size * (price - position["price"]) * terms.mult
             market += value
@@ -143,6 +157,8 @@ class ValuingBroker(GroupingBroker):
             if size:
                 exposure += abs(value)
                 position["adjbase"] = price
+            # backtrader takes the gain out before it divides by the leverage, and adds it again,
+            # which rounds.
             if value > 0:
                 value -= gain
                 unlevered += value / terms.leverage
@@ -165,6 +181,7 @@ class ValuingBroker(GroupingBroker):
                 continue
             scheme, price = terms.scheme, data.close[0]
             if size:
+                # Futures pay each bar's change of value in cash.
                 self.cash += scheme.cashadjust(size, fields["adjbase"], price)
                 fields["adjbase"] = price
                 position.touch(data.datetime[0], data.datetime._tz)
@@ -187,12 +204,15 @@ class ValuingBroker(GroupingBroker):
         self._valuemkt = unlevered
         self._valuelever = self.cash + market
         self._valuemktlever = market
+        # 1.0 avoids a division by zero, as in backtrader.
         self._leverage = market / (unlevered or 1.0)
         self._unrealized = unrealized
 
 
 def _calling(method: Any) -> Any:
     """Call a method of the broker while there is one, without keeping the broker alive."""
+    # Positions refer to this function. A strong reference would make a cycle that only the
+    # collector can free.
     weak = WeakMethod(method)
 
     def call() -> None:

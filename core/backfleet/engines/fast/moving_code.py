@@ -23,14 +23,18 @@ OWN = ("backtrader", "builtins")
 def moving_method(owner: Any) -> str | None:
     """Return the first method that moves a line and that the code of a class names, or that of
     functions beside it; None if it names none."""
+    # Base classes of a script's own, too
     functions = [function for cls in owner.__mro__ for function in _functions(cls)]
     seen: set[Any] = set()
     while functions:
         function = functions.pop(0)
+        # Functions may call one another.
         if function in seen:
             continue
         seen.add(function)
         for code in _codes(function.__code__):
+            # `co_names` has the global names and the attributes that a code uses, and not its local
+            # variables.
             moving = MOVING.intersection(code.co_names)
             if moving:
                 return min(moving)
@@ -43,6 +47,7 @@ def _functions(cls: type) -> Iterator[FunctionType]:
     if cls.__module__.partition(".")[0] in OWN:
         return
     for value in vars(cls).values():
+        # Properties, class methods and static methods hold a function.
         function = getattr(value, "fget", None) or getattr(value, "__func__", value)
         # backtrader puts functions of its own into classes that people derive.
         if isinstance(function, FunctionType) and function.__module__.partition(".")[0] not in OWN:

@@ -28,6 +28,7 @@ def deliver(notifications: deque[Any], default: Any) -> None:
         strategy = default if params.owner is None else params.owner
         if not params.simulated:
             strategy._orderspending.append(order)
+        # Before that, an order has no fill, and its `executed` need not be made.
         if order.status > Order.Accepted and order.executed.size:
             _follow(strategy, order, order.executed)
 
@@ -39,6 +40,7 @@ def _follow(strategy: Any, order: Any, executed: Any) -> None:
     trades = strategy._trades[data][order.tradeid]
     if not trades:
         trades.append(_new_trade(strategy, data, order))
+    # The fills that this copy of the order reports
     for bit in executed.iterpending():
         trade = trades[-1]
         if bit.closed:
@@ -53,6 +55,7 @@ def _follow(strategy: Any, order: Any, executed: Any) -> None:
             # Orders with other trade ids may have closed the position that this one thought open.
             if trade.isclosed:
                 strategy._tradespending.append(_copy_of(trade))
+        # backtrader reports a trade when it opens and when it closes, with a copy of each state.
         if trade.justopened:
             strategy._tradespending.append(_copy_of(trade))
 
@@ -66,6 +69,7 @@ def _update(trade: Any, order: Any, bit: Any, size: float, value: float, fee: fl
 
 
 def _copy_of(trade: Any) -> Any:
+    # As `copy.copy`: the values are shared.
     copy = object.__new__(Trade)
     copy.__dict__ = trade.__dict__.copy()
     return copy

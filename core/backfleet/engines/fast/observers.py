@@ -48,15 +48,19 @@ class Observers:
         observers = strategy._lineiterators[LineIterator.ObsType]
         for observer in observers:
             self._sort(observer, bindings)
+        # backtrader's `_once` has given the lines as many values as the first feed has bars.
         self._room = strategy.data.buflen()
         self._added = 0
         self.any = bool(observers)
 
     def _sort(self, observer: Any, bindings: CursorBindings) -> None:
         kind = type(observer)
+        # A method on the object is a script's own, and analyzers of an observer must be called on
+        # each bar.
         simple = not observer._analyzers and not {"next", "prenext"} & set(observer.__dict__)
         if not simple or not bindings.can_bind_series(observer):
             self._others.append(observer)
+        # In fund mode it shows the value of a fund share.
         elif kind is Broker and not observer._fundmode and self._has_known_broker():
             self._bind(observer, bindings)
             value, cash = observer.lines.value, observer.lines.cash
@@ -92,9 +96,11 @@ class Observers:
         minimum period."""
         strategy = self._strategy
         self._cursor.bar = bar = self._cursor.bar + 1
+        # With several feeds, a strategy can have more bars than its first feed.
         if bar == self._room:
             self._lengthen(1)
         self._note_account(bar)
+        # Only orders and trades of this bar make them write.
         if strategy._orderspending:
             for observer in self._of_orders:
                 _show_fills(observer, strategy._orderspending)
@@ -107,6 +113,7 @@ class Observers:
     def _note_account(self, bar: int) -> None:
         if self._arrays or self._account:
             broker = self._strategy.broker
+            # Once for all observers, and only if there is one
             value, cash = broker.getvalue(), broker.getcash()
             for values, cashes in self._arrays:
                 values[bar] = value
@@ -116,6 +123,7 @@ class Observers:
                 cash_line[0] = cash
 
     def _step_others(self, status: int) -> None:
+        # backtrader's phases by the minimum period
         phase = "next" if status < 0 else "prenext" if status else "nextstart"
         for observer, steps in zip(self._others, self._analyzers[phase], strict=True):
             for step in steps:
@@ -123,6 +131,7 @@ class Observers:
             self._step_as_stock(observer, phase)
 
     def _step_as_stock(self, observer: Any, phase: str) -> None:
+        # As `Strategy._next_observers` with `once`
         if len(self._strategy) > len(observer):
             observer.forward()
         if phase != "prenext" or len(observer):
@@ -150,6 +159,7 @@ class GrowingObservers(Observers):
         super().__init__(strategy, bindings)
 
     def _bind(self, observer: Any, bindings: CursorBindings) -> None:
+        # A cursor for each: their clocks may be feeds of different lengths.
         growing = _Growing(observer)
         bindings.lines_of(observer, growing.cursor)
         self._growing.append(growing)
@@ -158,6 +168,7 @@ class GrowingObservers(Observers):
         strategy = self._strategy
         for growing in self._growing:
             growing.step(strategy)
+        # `Broker` has the strategy for its clock.
         bar = len(strategy) - 1
         self._note_account(bar)
         if self._others:
@@ -184,6 +195,7 @@ class _Growing:
     def step(self, strategy: Any) -> None:
         """`LineIterator._next`, without `next` where that writes nothing."""
         length = len(self._clock)
+        # As `_clk_update`: at most one bar per call
         grows = length > self.cursor.bar + 1
         if grows:
             self.cursor.bar += 1
@@ -220,6 +232,7 @@ def _show_side(
     observer: Any, line: Any, prices: list[float], name: str, beside: Callable[[], float]
 ) -> int:
     """Show the mean price of a bar's fills, or a mark beside the bar; returns their number."""
+    # `BuySell.next` adds to what it has shown on this bar before.
     total, count = line[0], len(prices)
     if total != total:  # not a number: nothing is shown yet
         if not count:
@@ -228,6 +241,7 @@ def _show_side(
     else:
         count += getattr(observer, name)
     total += math.fsum(prices)
+    # NaN if nothing was filled, as in backtrader
     value = total / float(count or "NaN")
     if not observer.p.barplot:
         line[0] = value

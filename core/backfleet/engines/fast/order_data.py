@@ -54,6 +54,8 @@ class LeanData(OrderData):
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
         """Become a plain `OrderData`, as which the object is inspected and copied."""
         fields = FIELDS.__get__(self)
+        # Whoever gets the dictionary may write to it, so all fields must be in it, and the class
+        # must be one that reads them there.
         full = self.all_fields()
         fields.clear()
         fields.update(full)
@@ -64,6 +66,7 @@ class LeanData(OrderData):
         """Return the attributes that an `OrderData` has, in backtrader's order."""
         full = {name: getattr(self, name) for name in ORDER_OF_FIELDS}
         own = FIELDS.__get__(self).items()
+        # Attributes that a script has added, behind backtrader's
         return full | {name: value for name, value in own if name not in PRIVATE}
 
     def plain_copy(self) -> OrderData:
@@ -78,6 +81,7 @@ class LeanData(OrderData):
     @property
     def exbits(self) -> deque[Any]:
         if self._bits is None:
+            # A copy's deque is that of the order, as in backtrader, where copies share it.
             if self.source is not None:
                 self._bits = self.source.exbits
             else:
@@ -96,15 +100,18 @@ class LeanData(OrderData):
     def iterpending(self) -> Iterator[Any]:
         fills = self._fills()
         if type(fills) is tuple:
+            # `p1` and `p2` bound the fills that a copy reports.
             return iter(fills[self.p1 : self.p2])
         return super().iterpending()  # type: ignore[no-any-return]
 
     def markpending(self) -> None:
+        # As `OrderData.markpending`, without making a deque
         self.p1, self.p2 = self.p2, len(self._fills())
 
     def clone(self) -> Any:
         self.markpending()
         copied = object.__new__(type(self))
+        # Past the property `__dict__`, which would turn both into plain ones
         FIELDS.__set__(copied, FIELDS.__get__(self).copy())
         if self.source is None:
             copied.source = self
@@ -124,9 +131,11 @@ class ExecutionData(LeanData):
 
     def take(self, bit: Any) -> None:
         """`addbit`, for a first fill without its deque."""
+        # From the second fill on, the mean price needs backtrader's own sums.
         if self.size:
             self.addbit(bit)
             return
+        # Somebody has asked for the deque before the first fill, and still holds it.
         if self._bits is not None:
             self._bits.append(bit)
         self.first, self.dt, self.size = bit, bit.dt, 0 + bit.size
@@ -142,5 +151,6 @@ class UnfilledData(ExecutionData):
 
 
 for _lean in (LeanData, CreationData, ExecutionData, UnfilledData):
+    # Scripts print the class, and pickles name it.
     _lean.__name__ = _lean.__qualname__ = OrderData.__name__
     _lean.__module__ = OrderData.__module__

@@ -38,12 +38,15 @@ def placing(lean: Any, full: Any) -> Callable[..., Any]:
         _checksubmit: Any = True,
         **info: Any,
     ) -> Any:
+        # `a is b is None` is true only if all of them are None.
         simple = valid is plimit is trailamount is trailpercent is parent is None
         usual = transmit is True and histnotify is False and type(tradeid) is int
+        # `exectype` None and `Order.Market`, which is 0, are market orders.
         if simple and usual and not (exectype or tradeid):
             order = market_order(lean, owner, data, size, price, exectype)
             if info:
                 order.addinfo(**info)
+            # The usual case: no group, and the check of the cash at the next bar
             if oco is None and _checksubmit and self.p.checksubmit:
                 return self._submit_alone(order)
         else:

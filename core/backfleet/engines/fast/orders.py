@@ -44,6 +44,7 @@ __all__ = [
 Order = stock.Order
 
 
+# The descriptor of the real dictionary, which the property `__dict__` of the classes here hides
 FIELDS: Any = vars(stock.OrderBase)["__dict__"]
 PARAMS_FIELDS: Any = next(
     vars(cls)["__dict__"] for cls in Order.params.__mro__ if "__dict__" in vars(cls)
@@ -82,6 +83,7 @@ class LazyParams:
         return object.__new__, (type(self).__mro__[1],), self.__dict__.copy()
 
     def __getattr__(self, name: str) -> Any:
+        # Python calls this only for what is not set.
         make = LAZY.get(name)
         if make is None:
             raise AttributeError(f"an order has no attribute {name!r}")
@@ -93,6 +95,7 @@ class LazyParams:
 def _all_parameters(params: Any) -> dict[str, Any]:
     """The `__dict__` of lazy parameters: also those that have their default."""
     fields: dict[str, Any] = PARAMS_FIELDS.__get__(params)
+    # backtrader's parameters that have their default are attributes of the class.
     full = {name: getattr(params, name) for name in params._getkeys()}
     added = dict(fields)
     fields.clear()
@@ -103,6 +106,7 @@ def _all_parameters(params: Any) -> dict[str, Any]:
 def _lazy(plain: Any) -> Any:
     """The lazy class for a class of parameters, with its name."""
     body = {
+        # In slots, so that they are not among the parameters that `vars` shows.
         "__slots__": ("moment", "created", "filled", *LAZY),
         "__module__": plain.__module__,
         "__dict__": property(_all_parameters),
@@ -112,6 +116,8 @@ def _lazy(plain: Any) -> Any:
 
 def _unfilled(params: LazyParams) -> UnfilledData:
     data = object.__new__(UnfilledData)
+    # Before the first fill, a copy shows the whole size as remaining. Its fills are those of the
+    # order.
     data.source, data.remsize = params.filled, params.created.size
     return data
 
@@ -120,6 +126,7 @@ def _end_of_session(params: LazyParams) -> Any:
     """As `OrderBase.__init__` finds it."""
     data = params.data
     now, session = num2date(params.moment, data.datetime._tz), data.p.sessionend
+    # The session ends today or, if it is later by now, tomorrow.
     end = now.replace(
         hour=session.hour,
         minute=session.minute,
@@ -154,6 +161,7 @@ class PlainOrder:
     p: Any
 
     def __reduce_ex__(self, protocol: Any) -> Any:
+        # Turns the order into one of backtrader's class, so `type(self)` below is that class.
         fields = self.__dict__
         return object.__new__, (type(self),), fields.copy()
 
@@ -174,6 +182,7 @@ def _whole_order(order: Any) -> dict[str, Any]:
     """The `__dict__` of a lean order: it becomes an order of backtrader's class."""
     fields: dict[str, Any] = GET_FIELDS(order)
     full = _full_fields(order, fields)
+    # A copy, which has no `data` of its own, or the order itself after its end
     if "data" not in fields or order.status > Order.Partial:
         # The order and its copies share what it has got until somebody can tell them apart.
         executed = full["executed"]
@@ -181,6 +190,7 @@ def _whole_order(order: Any) -> dict[str, Any]:
         full["executed"] = executed.plain_copy() if lean else copy.copy(executed)
     fields.clear()
     fields.update(full)
+    # The next base is backtrader's class of the same name.
     object.__setattr__(order, "__class__", type(order).__mro__[1])
     return fields
 
@@ -200,12 +210,14 @@ class SellOrder(stock.SellOrder, PlainOrder):
 
 def _full_fields(order: Any, fields: dict[str, Any]) -> dict[str, Any]:
     """All attributes of an order, in backtrader's order."""
+    # What backtrader's constructor leaves to the parameters
     left_out = {"data"}
     if isinstance(order, stock.BuyOrder):
         left_out.add("size")
     if order.p.exectype is not None:
         left_out.add("exectype")
     full = {name: getattr(order, name) for name in ORDER_OF_FIELDS if name not in left_out}
+    # Set at the submission, and at the acceptance
     later = {"plen": order.plen, "pannotated": None}
     if order.status == Order.Submitted or not order.p.accepted:
         del later["pannotated"]
@@ -217,6 +229,7 @@ def market_order(
     cls: Any, owner: Any, data: Any, size: Any, price: Any, exectype: Any = None
 ) -> Any:
     """`backtrader.BuyOrder(...)` or `SellOrder` with these parameters and no others, submitted."""
+    # Past backtrader's metaclass, which makes parameters and checks arguments for each order
     order, params = object.__new__(cls), object.__new__(cls.lazy)
     created, executed = object.__new__(CreationData), object.__new__(ExecutionData)
     params.owner, params.data, params.size = owner, data, size
@@ -227,11 +240,14 @@ def market_order(
         params.exectype = exectype
     params.moment = created.dt = data.datetime[0]
     created.pclose = close = data.close[0]
+    # As `OrderBase.__init__`: without a price, or with one of 0, the close is the reference.
+    # `pricelimit` is the price, too, if none is given.
     created.price = created.pricelimit = price or close
     created.size = executed.remsize = -size if cls is SellOrder else size
     fields = {
         "params": params,
         "p": params,
+        # The counter is one for all orders, as in backtrader.
         "ref": next(cls.refbasis),
         "data": data,
         "created": created,
@@ -246,6 +262,7 @@ def market_order(
 
 def fill(order: Any, bit: Any, margin: Any) -> None:
     """`order.execute`, with its execution bit."""
+    # An order that was turned into one of backtrader's class has a plain `executed`.
     executed = order.executed
     if isinstance(executed, ExecutionData):
         executed.take(bit)
@@ -266,6 +283,7 @@ def copy_of(order: Any) -> Any:
         return _full_copy(cls, fields)
     copied, status = first_copy_of(order), fields["status"]
     copied.status = status
+    # Until then, a copy finds everything in the parameters.
     if status > Order.Accepted:
         copied.created, copied.comminfo = fields["created"], fields["comminfo"]
         copied.executed = _reported(fields["executed"], status)
@@ -282,6 +300,7 @@ def first_copy_of(order: Any) -> Any:
 
 def _reported(executed: Any, status: int) -> Any:
     """Return the execution data for a copy with this status; an ended order needs no copy."""
+    # More fills will change the order's own data, so this copy needs its own.
     if status == Order.Partial:
         return executed.clone()
     if executed.size:

@@ -31,6 +31,8 @@ def fill(feed: Any) -> bool:
         return False
     times = lines["datetime"]
     first, stop = 0, len(times)
+    # With ascending times, the bars of a span are one slice. Otherwise backtrader would stop at the
+    # first one beyond it.
     if feed.fromdate > -np.inf or feed.todate < np.inf:
         if np.any(np.diff(times) < 0.0):
             return False
@@ -38,6 +40,7 @@ def fill(feed: Any) -> bool:
         stop = max(int(np.searchsorted(times, feed.todate, "right")), first)
     for alias in feed.getlinealiases():
         getattr(feed.lines, alias).array = doubles(lines[alias][first:stop])
+    # The row at which backtrader's `_load` would stand
     feed._idx = stop
     return True
 
@@ -65,6 +68,8 @@ def _numbers(frame: Any, column: Any) -> Floats | None:
     if type(column) is not int or not 0 <= column < frame.shape[1]:
         return None
     dtype = frame.dtypes.iloc[column]
+    # Numbers of numpy's that a double holds as `float` of the cell does. pandas' own types have
+    # missing values of their own.
     if not isinstance(dtype, np.dtype) or dtype.kind not in "fiub" or dtype.itemsize > 8:
         return None
     return frame.iloc[:, column].to_numpy(dtype=np.float64)  # type: ignore[no-any-return]
@@ -75,10 +80,12 @@ def _times(feed: Any, frame: Any) -> Floats | None:
     if column is not None and (type(column) is not int or not 0 <= column < frame.shape[1]):
         return None
     times = frame.index if column is None else frame.iloc[:, column]
+    # backtrader's numbers of aware times are in UTC.
     if getattr(times.dtype, "tz", None) is not None:
         times = (times if column is None else times.dt).tz_convert(None)
     if times.dtype.kind != "M":
         return None
+    # datetime64 of any unit; backtrader reads each as a datetime, which has microseconds.
     values = times.to_numpy()
     moments = values.astype("datetime64[us]")
     # pandas warns of the nanoseconds that a datetime cannot hold.

@@ -42,8 +42,10 @@ def _values(line: Any, start: int, end: int) -> array[float] | None:
 
 def _operand(operand: Any, start: int, end: int) -> Iterable[Any] | None:
     """The values of a line, or a number again and again; None for anything else."""
+    # backtrader wraps a number so that it can be indexed like a line.
     if isinstance(operand, PseudoArray):
         operand = operand.wrapped
+    # Not `isinstance`: a bool or a number of numpy's may act in another way.
     if type(operand) in (float, int):
         return repeat(operand, end - start)
     return _values(operand, start, end) if isinstance(operand, LineBuffer) else None
@@ -53,6 +55,7 @@ def _average(indicator: Any, start: int, end: int) -> bool:
     period = indicator.p.period
     if type(period) is not int or period < 1:
         return False
+    # Also the values before `start` that the first window has
     values = _values(indicator.data, start - period + 1, end)
     if values is None:
         return False
@@ -64,6 +67,7 @@ def _average(indicator: Any, start: int, end: int) -> bool:
 
 def _exponential(indicator: Any, start: int, end: int) -> bool:
     source, target = _values(indicator.data, start, end), indicator.line.array
+    # The first value is set by `oncestart`.
     if source is None or start < 1:
         return False
     alpha, rest = indicator.alpha, indicator.alpha1
@@ -71,12 +75,14 @@ def _exponential(indicator: Any, start: int, end: int) -> bool:
     steps = accumulate(
         source, lambda last, new: last * rest + new * alpha, initial=target[start - 1]
     )
+    # `initial`, the value before `start`
     next(steps)
     target[start:end] = array("d", steps)
     return True
 
 
 def _delay(line: Any, start: int, end: int) -> bool:
+    # `ago` is negative for values of earlier bars.
     values = _values(line.a, start + line.ago, end + line.ago)
     if values is None:
         return False
@@ -94,6 +100,7 @@ def _operation(line: Any, start: int, end: int) -> bool:
 
 def _logic(line: Any, start: int, end: int) -> bool:
     columns = [_operand(argument, start, end) for argument in line.args]
+    # Arrays compare as a whole, so `None in` is safe.
     if not columns or None in columns:
         return False
     rows: Any = zip(*columns, strict=True)

@@ -48,8 +48,10 @@ def take_alone(
     """
     steps: list[Step] = []
     try:
+        # `alone` first: `quick_lines` leaves out what is on a cursor.
         with alone(feeds, rows), quick_lines(feeds):
             steps.extend(_moved(feeds))
+    # Strategies go through the steps before it, and then it is raised.
     except Exception as error:
         return steps, error
     return steps, None
@@ -57,6 +59,7 @@ def take_alone(
 
 def _moved(feeds: Sequence[Any]) -> Iterator[Step]:
     """Note what each step of the feeds has changed."""
+    # Only changes are noted: most feeds move on most steps, and a longer bar seldom does.
     last = [(0, 0, 0)] * len(feeds)
     notes = [_Notes() for _ in feeds]
     is_filled = [bool(feed.buflen()) for feed in feeds]
@@ -83,28 +86,34 @@ class _Notes:
 
 def _steps(feeds: Sequence[Any], notes: Sequence[_Notes]) -> Iterator[float]:
     """Move the feeds step by step and give the times."""
+    # As in `_runnext`: resampled feeds do not set the time, unless there are no others.
     timing = [not feed.resampling for feed in feeds]
     if not any(timing):
         timing = [True] * len(feeds)
     moment = math.nan
+    # One step of `_runnext`, without broker and strategies: all feeds that can move, move.
     while any(delivered := [feed.next(ticks=False) for feed in feeds]):
         times = [f.datetime[0] if new else None for f, new in zip(feeds, delivered, strict=True)]
+        # The earliest of them is the time of the step, and its feed the master.
         moment = min(t for t, counts in zip(times, timing, strict=True) if counts and t is not None)
         master = feeds[times.index(moment)]
         for at, feed in enumerate(feeds):
             if not delivered[at]:
+                # A resampler closes its bar if the master's time says that it is over.
                 feed._check(forcedata=master)
                 if feed.next(datamaster=master, ticks=False):
                     times[at] = feed.datetime[0]
         for feed, time, note in zip(feeds, times, notes, strict=True):
             if time is not None:
                 length = len(feed)
+                # Too early: the bar is loaded, but not delivered on this step.
                 if time > moment:
                     note.loaded = max(note.loaded, length)
                     feed.rewind()
                 else:
                     note.ticked = length
         yield moment
+    # At the end of the data, resamplers deliver the bars that they have begun.
     first, *others = feeds
     late = [first._last(), *(feed._last(datamaster=first) for feed in others)]
     if any(late):
@@ -133,6 +142,7 @@ class PlayedFeed:
         self._appends: list[Any] = []
         self._rows: Iterator[tuple[float, ...]] = iter(())
         if not is_loaded:
+            # The iterator keeps the full arrays; the lines get empty ones.
             self._rows = zip(*(line.array for line in lines), strict=False)
             for line in lines:
                 line.array = array("d")
@@ -148,6 +158,8 @@ class PlayedFeed:
         feed, fields = self.feed, self.feed.__dict__
         bindings.lines_of(feed, self.cursor)
         for name in ("last", *feed.getlinealiases()):
+            # An attribute of the first way through. The property of the class gives ticks from here
+            # on.
             fields.pop(f"tick_{name}", None)
         cls: Any = type(feed)
         self._class = cls
@@ -160,6 +172,7 @@ class PlayedFeed:
         feed, fields = self.feed, self.feed.__dict__
         names = ("last", *(name for name in feed.getlinealiases() if name != "datetime"))
         ticks = {}
+        # Read while the feed still has the class with the properties
         if self.tick.bar >= 0:
             ticks = {f"tick_{name}": getattr(feed, f"tick_{name}") for name in names}
         feed.__class__ = self._class
@@ -167,9 +180,12 @@ class PlayedFeed:
             del fields[name]
         fields.update(ticks)
         if isinstance(feed, DataClone):
+            # As `DataClone` counts. Of a resampled one, backtrader has the number of its original's
+            # bars there, which nothing reads after a run.
             feed._dlen = len(feed)
 
     def move(self, length: int, loaded: int, tick: int) -> None:
+        # A bar may be loaded one step before it is delivered.
         while self._loaded < loaded:
             self._loaded += 1
             for append, value in zip(self._appends, next(self._rows), strict=True):
@@ -185,6 +201,7 @@ def play(
     The broker reads the feeds' arrays when all feeds have begun, until a tick is not that of its
     bar; `finite` says whether all closes are finite.
     """
+    # The broker reads `array[bar]` of a feed, which needs at least one bar.
     waiting = {at for at, player in enumerate(players) if player.is_empty}
     if not waiting:
         look_by_the_bar(broker, finite)

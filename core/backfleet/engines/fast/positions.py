@@ -21,6 +21,7 @@ __all__ = ["HeldPosition", "Positions", "Schemes"]
 
 Changed = Callable[[], None]
 FIELDS: Any = vars(Position)["__dict__"]
+# The attributes that a position has beside backtrader's
 PRIVATE = ("changed", "day", "fields", "moments", "zone")
 MUTATORS = (
     "__delitem__",
@@ -63,6 +64,7 @@ class HeldPosition(Position):
 
     def __init__(self, changed: Changed) -> None:
         private = object.__setattr__
+        # The constructor sets the fields, which is no change by a script.
         private(self, "changed", lambda: None)
         private(self, "fields", FIELDS.__get__(self))
         self.touch(None, None)
@@ -70,6 +72,7 @@ class HeldPosition(Position):
         private(self, "changed", changed)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        # `vars(position)` may be read before the next bar.
         self.settle()
         self.fields[name] = value
         self.changed()
@@ -95,6 +98,8 @@ class HeldPosition(Position):
         return self.fields["datetime"]
 
     def _note_datetime(self) -> None:
+        # backtrader touches only open positions on each bar. The line gives the time of its current
+        # bar.
         if self.moments is not None and self.size:
             self.fields["datetime"] = num2date(self.moments[0], self.zone)
         elif self.day is not None:
@@ -108,11 +113,13 @@ class HeldPosition(Position):
     def become(self, size: float, price: float, opened: float, closed: float) -> None:
         """Write the results of `update`."""
         fields = self.fields
+        # As `Position.update`, which keeps the price from before
         fields["price_orig"] = fields["price"]
         fields["size"], fields["price"] = size, price
         fields["upopened"], fields["upclosed"] = opened, closed
 
     def __bool__(self) -> bool:
+        # `bool(self.size)` would return the same. This form is faster, and is called on every bar.
         return True if self.size else False  # noqa: SIM210
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -141,6 +148,8 @@ class Positions(defaultdict[Any, Any]):
         super().__init__(Position)
         self.changed = changed
 
+    # A defaultdict calls it, too. Here it passes by `__setitem__`, which reports a change by a
+    # script.
     def __missing__(self, data: Any) -> HeldPosition:
         position = HeldPosition(self.changed)
         super().__setitem__(data, position)
@@ -169,6 +178,7 @@ class Schemes(dict[Any, Any]):
 
 
 for _name in MUTATORS:
+    # Set after the classes, so that `dict` and `defaultdict` give the methods they wrap
     setattr(Positions, _name, _telling(defaultdict, _name))
     setattr(Schemes, _name, _telling(dict, _name))
 

@@ -81,6 +81,7 @@ class QuickLine:
 class SavingLine:
     """A line's methods while it keeps no more values than it must."""
 
+    # Assigned, not inherited: `methods_of` takes what stands in the class itself.
     __getitem__, __setitem__ = QuickLine.__getitem__, QuickLine.__setitem__
     set, __len__ = QuickLine.set, QuickLine.__len__
 
@@ -94,6 +95,7 @@ class SavingLine:
         return list(islice(self.array, end - size, end))
 
     def forward(self, value: float = nan, size: int = 1) -> None:
+        # Once the deque is full, its last value is at the same index on every bar.
         if self._idx < self.lenmark:
             self._idx += size
         self.lencount += size
@@ -141,8 +143,10 @@ class QuickIterator(QuickSeries):
 
     def _next(self) -> None:
         clock_length = len(self._clock)
+        # As `_clk_update`, which returns the clock's length
         if clock_length != self._fast_line.lencount:
             self.forward()
+        # Those below come first, since `next` reads their values of this bar.
         for indicator in self._lineiterators[LineIterator.IndType]:
             indicator._next()
         if clock_length > self._minperiod:
@@ -160,6 +164,7 @@ class QuickFeed(QuickSeries):
 
     def _tick_fill(self, force: bool = False) -> None:
         first, *_ = self._fast_ticks
+        # A tick that is there is kept, as in backtrader, unless it is forced.
         if force or getattr(self, first[0], None) is None:
             fields = self.__dict__
             for name, line in self._fast_ticks:
@@ -193,6 +198,7 @@ def series_below(owners: Iterable[Any]) -> list[Any]:
     seen: dict[int, Any] = {}
     rest = list(owners)
     while rest:
+        # Feeds are shared by indicators, and indicators by strategies and one another.
         series = rest.pop()
         if id(series) not in seen:
             seen[id(series)] = series
@@ -204,10 +210,12 @@ def series_below(owners: Iterable[Any]) -> list[Any]:
 
 def _quicken_line(line: Any, changed: list[tuple[Any, type]]) -> None:
     cls: Any = type(line)
+    # In the first stage, operators of lines make new lines.
     if not isinstance(line, LineBuffer) or line._opstage != STAGE_OF_A_RUN:
         return
     if moves_as_stock(cls):
         changed.append((line, cls))
+        # The mode is set before a run, by `exactbars`, and does not change in it.
         keeps_all = line.mode == LineBuffer.UnBounded
         line.__class__ = class_with(cls, QuickLine if keeps_all else SavingLine)
 
@@ -251,6 +259,7 @@ def _quick_series(cls: Any) -> Any:
             name: method
             for stock, quick in pairs
             for name, method in methods_of(quick).items()
+            # A method that a class has changed stays as it is.
             if getattr(cls, name, None) is getattr(stock, name, None)
         },
     )

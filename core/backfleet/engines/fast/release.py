@@ -30,6 +30,7 @@ def release_after(outcome: Outcome) -> None:
     """
     # A local variable, as in `_release`, so that both count the same references.
     strategy = outcome.strategy
+    # The finalizer has a weak reference, so that it does not itself keep the strategy alive.
     finalizer = weakref.finalize(outcome, _release, weakref.ref(strategy), _references(strategy))
     # At the end of the process, all memory is free anyway.
     finalizer.atexit = False

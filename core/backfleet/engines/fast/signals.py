@@ -32,6 +32,7 @@ def read_signals_once(strategy: Any, bindings: CursorBindings) -> None:
         and type(strategy)._next_signal is SignalStrategy._next_signal
         and "_next_signal" not in vars(strategy)
     ):
+        # For this run only: `restore` takes the attribute away.
         bindings.attribute(strategy, "_next_signal", partial(_next_signal, strategy))
 
 
@@ -40,6 +41,7 @@ def forget_ended_order(strategy: Any) -> None:
     may place the next one."""
     if strategy._sentinel is not None:
         for order in strategy._orderspending:
+            # Orders are equal if their references are, and a notification has a copy.
             if order == strategy._sentinel and not order.alive():
                 strategy._sentinel = None
                 break
@@ -47,11 +49,14 @@ def forget_ended_order(strategy: Any) -> None:
 
 def _next_signal(strategy: Any) -> None:
     """`SignalStrategy._next_signal`."""
+    # An order is waiting, and only one at a time is allowed.
     if strategy._sentinel is not None and not strategy.p._concurrent:
         return
     now = _Indications(strategy._signals)
     target = strategy._dtarget
     size = strategy.getposition(target).size
+    # The order of the following cases is backtrader's: a position is closed before the opposite one
+    # is opened.
     up, down = bt.SIGNAL_LONGSHORT in now.up, bt.SIGNAL_LONGSHORT in now.down
     enters_long, enters_short = now.rise(LONG), now.fall(SHORT)
     if not size:
@@ -90,6 +95,7 @@ class _Indications:
         self.down: list[int] = []
         self.other: list[int] = []
         for kind, members in signals.items():
+            # Without signals of a kind, backtrader takes 0, which says nothing.
             if not members:
                 continue
             values = [member[0] for member in members]
@@ -97,6 +103,8 @@ class _Indications:
                 self.up.append(kind)
             elif all(value < 0.0 for value in values):
                 self.down.append(kind)
+            # A NaN is not 0: it counts as a value of any kind, and neither as above nor as below
+            # zero.
             if all(values):
                 self.other.append(kind)
 

@@ -28,6 +28,7 @@ FEES = ("_getcommission", "confirmexec", "getcommission")
 
 def is_plain(scheme: Any) -> bool:
     """Whether a commission scheme values positions as stocks, without interest."""
+    # `_creditrate` is the interest per day.
     return _has_own(scheme, STOCK_LIKE) and bool(scheme._stocklike and not scheme._creditrate)
 
 
@@ -61,6 +62,8 @@ class StockTerms:
     def __init__(self, scheme: Any) -> None:
         self.scheme, self.params = scheme, scheme.p
         self.flat_is_nothing = _has_own(scheme, VALUES)
+        # A commission in percent with backtrader's own formula is computed here. Any other is asked
+        # for.
         self._by_value = _has_own(scheme, FEES) and scheme._commtype == CommInfoBase.COMM_PERC
 
     def after_closing(
@@ -68,9 +71,13 @@ class StockTerms:
     ) -> tuple[float, float, float]:
         """The cash, the value and the commission after a part of a position was closed."""
         params = self.params
+        # The value that is given back is that at the entry price. The profit is added apart, as in
+        # `_execute`.
         value = -closed * entry
+        # Only a long position is paid with leverage.
         cash += (value / params.leverage if value > 0 else value) + pnl
         if self._by_value:
+            # `_getcommission`, in its order
             fee = abs(closed) * params.commission * price
         else:
             fee = self.scheme.getcommission(closed, price)
@@ -89,6 +96,8 @@ class StockTerms:
 
     def confirm(self, filled: float, price: float) -> None:
         """Tell a scheme that may want to know it of a fill."""
+        # backtrader calls `confirmexec` of each scheme. That of a commission in percent changes
+        # nothing.
         if not self._by_value:
             self.scheme.confirmexec(filled, price)
 
@@ -98,13 +107,16 @@ def changed(
 ) -> tuple[float, float, float, float]:
     """Size, mean price, opened and closed part after `Position.update`."""
     after = held + size
+    # backtrader's types, too: an untouched part is the int 0.
     if not after:
         return after, 0.0, 0, size
     if not held:
         return after, price, size, 0
     grows, keeps_side = (size > 0, after > 0) if held > 0 else (size < 0, after < 0)
     if grows:
+        # The mean entry price, weighted by size
         return after, (entry * held + size * price) / after, size, 0
     if keeps_side:
         return after, entry, 0, size
+    # The position is reversed: all of it is closed, and the rest opens at this price.
     return after, price, after, -held

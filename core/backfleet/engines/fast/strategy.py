@@ -49,14 +49,18 @@ class StrategyRun:
         self.strategy = strategy
         self._cursor = BarCursor()
         self._lagging = self._bind_indicators(bindings)
+        # Only the lines: `len(strategy)` reads them.
         bindings.lines_of(strategy, self._cursor)
         read_signals_once(strategy, bindings)
         times = strategy.lines.datetime
         self._add_time = times.array.append
+        # Lines that a strategy has declared get a NaN on each bar, which `next` may replace.
         self._add_gap = [line.array.append for line in strategy.lines.lines if line is not times]
+        # `_getminperstatus` without a call: how many bars each feed still lacks
         self._waits = list(zip(strategy._minperiods, strategy.datas, strict=True))
         self._waiting = True
         notify = type(strategy)._notify
+        # A script's own `_notify` is called on every bar, as backtrader does.
         self._has_own_notify = notify not in (Strategy._notify, SignalStrategy._notify)
         self._awaits_order = notify is SignalStrategy._notify
         self._listening = [*strategy.analyzers, *strategy._slave_analyzers]
@@ -70,6 +74,8 @@ class StrategyRun:
         self._has_own_analyzers = any(
             not type(analyzer).__module__.startswith("backtrader.") for analyzer in foreign
         )
+        # A listener may be assigned to an object at any time. Each one that is new adds a field, so
+        # that comparing numbers of fields is enough.
         self._fields = vars(strategy)
         self._analyzer_fields = list(map(vars, foreign))
         self._observers = self._make_observers(bindings)
@@ -95,8 +101,10 @@ class StrategyRun:
         self._of_orders = event_listeners(listening, "order")
         self._of_trades = event_listeners(listening, "trade")
         self._of_account = _account_listeners_of(strategy, listening)
+        # With somebody who listens to the account, bars without orders are notified as well.
         self._listens = self._has_own_notify or bool(self._of_account)
         self._analyzers = {phase: bar_listeners(strategy.analyzers, phase) for phase in PHASES}
+        # The list of nearly all bars, without a lookup
         self._after_next = self._analyzers["next"]
         self._observers.find_listeners()
 
@@ -116,6 +124,7 @@ class StrategyRun:
         strategy = self.strategy
         if self._lagging:
             self._advance_lagging()
+        # In the order of `_oncepost`: the bar, notifications, `next`, analyzers, observers
         self._cursor.bar += 1
         self._add_time(moment)
         for append in self._add_gap:
@@ -128,6 +137,7 @@ class StrategyRun:
             self.notice_listeners()
         if strategy._orderspending or strategy._tradespending or self._listens:
             self._notify(strategy)
+        # Once `next` was called, the minimum period is reached on all later bars.
         if self._waiting:
             self._step_waiting()
         else:
@@ -150,7 +160,9 @@ class StrategyRun:
     def _step_waiting(self) -> None:
         """A bar on which the strategy's minimum period may not be reached yet."""
         status = max(period - len(feed) for period, feed in self._waits)
+        # `_oncepost_open` of the next bar reads it.
         self.strategy._minperstatus = status
+        # Negative after the minimum period, and 0 on its last bar
         self._waiting = status >= 0
         phase = "next" if status < 0 else "prenext" if status else "nextstart"
         getattr(self.strategy, phase)()
@@ -168,6 +180,7 @@ class StrategyRun:
         if self._awaits_order:
             forget_ended_order(strategy)
         for order in strategy._orderspending:
+            # Orders of a history are notified only if the script asked for it.
             if order.exectype != Order.Historical or order.histnotify:
                 strategy.notify_order(order)
             for listen in self._of_orders:
@@ -182,6 +195,7 @@ class StrategyRun:
 
     def _notify_account(self) -> None:
         broker = self.strategy.broker
+        # Once for all listeners
         cash, value = broker.getcash(), broker.getvalue()
         fund_value, shares = broker.fundvalue, broker.fundshares
         for listen in self._of_account:
@@ -189,6 +203,7 @@ class StrategyRun:
 
     def finish(self) -> None:
         """Leave the strategy as backtrader would have."""
+        # `step` does not write `_minperstatus` on the bars after the minimum period.
         self.strategy._getminperstatus()
         self._observers.finish()
 

@@ -29,6 +29,7 @@ def once_on_a_cursor(indicator: Any, start: int, end: int) -> bool:
     if not _moves_together(indicator, start):
         return False
     cursor, bindings = BarCursor(), CursorBindings()
+    # All parts stand before the bar `start`, which `_moves_together` has checked.
     cursor.bar = start - 1
     try:
         for feed in indicator.datas:
@@ -38,6 +39,7 @@ def once_on_a_cursor(indicator: Any, start: int, end: int) -> bool:
                 bindings.line(part, cursor)
             else:
                 bindings.series(part, cursor)
+        # The loop writes the bar into the cursor, on which all lines read.
         for cursor.bar in range(start, end):
             indicator.next()
     finally:
@@ -50,6 +52,7 @@ def _moves_together(indicator: Any, start: int) -> bool:
     cls: Any = type(indicator)
     feeds, parts = indicator.datas, indicator._lineiterators[LineIterator.IndType]
     return (
+        # An indicator on another indicator moves with a clock that is not here.
         all(isinstance(feed, AbstractDataBase) and not reason_against_feed(feed) for feed in feeds)
         and len({id(feed) for feed in feeds}) == len(feeds)
         and all(len(part) == start for part in (*feeds, *parts, indicator))
@@ -63,5 +66,6 @@ def _follows(part: Any, feeds: list[Any]) -> bool:
     bindings = CursorBindings()
     if isinstance(part, LineBuffer):
         return bindings.can_bind(part)
+    # backtrader advances a part when its clock has a new bar.
     has_clock = any(part._clock is feed for feed in feeds)
     return has_clock and not own_methods(part, Indicator, MOVES) and bindings.can_bind_series(part)

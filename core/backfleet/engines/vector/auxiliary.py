@@ -1,4 +1,4 @@
-"""Further feeds as a vector strategy sees them: on the calendar of the symbol."""
+"""Auxiliary feeds as a vector strategy sees them: on the calendar of the symbol."""
 
 from __future__ import annotations
 
@@ -19,25 +19,29 @@ Floats = NDArray[np.float64]
 
 
 def aligned_feeds(bars: Bars) -> Mapping[str, Bars]:
-    """`bars.auxiliary` with one bar for each tradable bar of `bars`: the last one of the feed that
-    can be seen then, as backtrader shows it.
+    """Return `bars.auxiliary` with one bar for each tradable bar of `bars`: the last bar of the
+    feed that backtrader shows by then.
 
     Time, session and warm-up are those of `bars`. Before the feed's first bar, `tradable` is false
     and all numbers are NaN.
     """
     if not bars.auxiliary:
         return bars.auxiliary
+    # The times at which backtrader shows the feeds' bars, so that no engine sees one earlier.
     shown = [as_shown(feed, (bars,)).bars for feed in bars.auxiliary.values()]
     moments, *times = feed_times((bars, *shown))
     keep = bars.tradable
     aligned = {}
     for (name, feed), seen in zip(bars.auxiliary.items(), times, strict=True):
         rows = np.flatnonzero(feed.tradable)
+        # "right": a bar of the feed that is shown at the very moment of a traded bar is seen with
+        # it.
         last = np.searchsorted(seen[rows], moments[keep], "right") - 1
         aligned[name] = replace(
             _picked(feed, _Rows(rows, last)),
             time=bars.time[keep],
             session=bars.session[keep],
+            # The warm-up counts tradable bars, since the others are gone.
             warmup=int(np.count_nonzero(keep[: bars.warmup])),
         )
     return MappingProxyType(aligned)
@@ -45,7 +49,7 @@ def aligned_feeds(bars: Bars) -> Mapping[str, Bars]:
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """Which row of a feed each bar takes: `rows[last]`, none where `last` is -1."""
+    """The row of a feed that each bar shows: `rows[last]`, none if `last` is -1."""
 
     rows: NDArray[np.intp]
     last: NDArray[np.intp]

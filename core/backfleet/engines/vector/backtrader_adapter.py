@@ -1,5 +1,10 @@
-"""A `VectorStrategy` as a `backtrader.Strategy`: the same orders, made with backtrader's own
-methods."""
+"""A `VectorStrategy` as a `backtrader.Strategy`: the same orders, placed with backtrader's own
+methods.
+
+It defines the results that the compiled loops of this package must equal. Its order sizes have the
+bits of `sizing.py`, its protective orders those of `protective_orders.py`, and it places orders in
+the sequence in which the loops number them.
+"""
 
 from __future__ import annotations
 
@@ -25,28 +30,34 @@ from backfleet.engines.vector.panels import (
     panel_targets,
 )
 from backfleet.engines.vector.rules import Rules, SizingRule, TargetRule
+from backfleet.engines.vector.sizing import EXACT
 from backfleet.engines.vector.targets import check_targets, no_size, targets_of, tradable_bars
 from backfleet.vector_strategy import VectorStrategy, field_defaults
 
 __all__ = ["as_backtrader", "backtrader_strategy"]
 
-EXACT = 2.0**52
 DAY_MS = 86_400_000
 """backtrader's numbers of times are exact to about 10 µs."""
 
 
 class BacktraderAdapter(bt.Strategy):
-    """Base of what `as_backtrader` makes; `source` is the vector strategy's class.
+    """Base class of the strategies that `as_backtrader` returns.
 
     Parameters
     ----------
     _bars
-        One element a feed, the bars of the task; read back from the feeds where None.
+        One element per feed, the bars of the task; None to read them back from the feeds.
+
+    Attributes
+    ----------
+    source
+        The vector strategy's class.
     """
 
     source: type[VectorStrategy]
 
     def __init__(self, _bars: tuple[Bars, ...] | None = None) -> None:
+        # backtrader has resolved defaults and the job's values into `self.p` by now.
         self.vector = self.source(**dict(self.p._getkwargs()))
         self.is_portfolio = is_portfolio(self.source, len(self.datas))
         self.rules = Rules.of(self.vector)
@@ -70,12 +81,16 @@ class BacktraderAdapter(bt.Strategy):
             check_targets(self.vector, self.bars[0], alone, self.rules.target)
             self.targets = [alone.tolist()]
         for data in self.datas:
+            # backtrader reads the close of every position that was accessed. A feed without bars
+            # has none.
             if data.buflen():
                 # The first access to a position decides its place in the account's value.
                 self.getposition(data)
 
     def next(self) -> None:
+        # All targets are taken first: `_target` also ends the reversals that were due at this bar.
         targets = {feed: self._target(feed) for feed in self._fresh()}
+        # Market orders come first, so that orders have the numbers that the compiled loop gives.
         ordered = {feed for feed in self._sorted(targets) if self._order(feed, targets[feed])}
         if self.rules.is_protected:
             for feed in targets:
@@ -89,10 +104,12 @@ class BacktraderAdapter(bt.Strategy):
         self.next()
 
     def _fresh(self) -> list[int]:
-        """The feeds that have a new bar, after their warm-up."""
+        """Return the feeds that have a new bar, after their warm-up."""
         fresh = []
         for feed, data in enumerate(self.datas):
             bars = len(data)
+            # backtrader calls `next` if any feed has a new bar. The others still show their last
+            # one.
             if bars > self._seen[feed]:
                 self._seen[feed] = bars
                 if bars > self.bars[feed].warmup:
@@ -106,13 +123,14 @@ class BacktraderAdapter(bt.Strategy):
         return reversal if math.isnan(target) else target
 
     def _sorted(self, targets: Mapping[int, float]) -> Sequence[int]:
-        """The order in which the feeds' orders are made."""
+        """Return the feeds in the sequence in which their orders are placed."""
         if not self.is_portfolio or not self.vector.sells_first:
             return list(targets)
+        # The sort is stable, so that sales and purchases each stay in the order of the feeds.
         return sorted(targets, key=lambda feed: not self._sells(self.datas[feed], targets[feed]))
 
     def _sells(self, data: Any, target: float) -> bool:
-        """Whether an order, if there is one, is a sale."""
+        """Return whether the order of a target, if it places one, is a sale."""
         held: float = self.getposition(data).size
         if self.rules.target == TargetRule.POSITION:
             return held > 0 or (held == 0 and target < 0)
@@ -120,6 +138,8 @@ class BacktraderAdapter(bt.Strategy):
             return target < held
         if held and not target:
             return held > 0
+        # `order_target_value` closes a position at a target of 0 whatever it is worth, and
+        # otherwise compares money. This says in advance which side its order will have.
         money = target * self.broker.getvalue()
         worth: float = self.broker.getvalue([data])
         return (money if self.rules.target == TargetRule.PERCENT else target) < worth
@@ -131,6 +151,7 @@ class BacktraderAdapter(bt.Strategy):
             return False
         for order in self._alive(feed):
             self.cancel(order)
+        # The position is still the old one, since the order fills at the next bar.
         held = self.getposition(self.datas[feed]).size
         if self.rules.target == TargetRule.POSITION and target * held < 0:
             self._pending_reversal[feed] = target
@@ -144,6 +165,8 @@ class BacktraderAdapter(bt.Strategy):
             return self._change_size(data, target)
         if self.rules.target == TargetRule.PERCENT:
             target *= self.broker.getvalue()
+        # backtrader sizes the order itself. This only rejects numbers for which its floats are not
+        # exact.
         self._exact(feed, target)
         return self.order_target_value(data, target=target)
 
@@ -186,6 +209,7 @@ class BacktraderAdapter(bt.Strategy):
         if self.rules.sizing == SizingRule.FIXED:
             return amount
         if self.rules.sizing == SizingRule.PERCENT_OF_CASH:
+            # `int` cuts towards 0, as `sizing.whole` does.
             return int(self._exact(feed, cash * amount))
         scheme = self.broker.getcommissioninfo(data)
         if self.rules.sizing == SizingRule.PERCENT_OF_VALUE:
@@ -198,7 +222,7 @@ class BacktraderAdapter(bt.Strategy):
         return max_affordable(most, cash, close, scheme.getcommission)
 
     def _exact(self, feed: int, money: float) -> float:
-        """Shares for the money. Raises ValueError where their whole number is not exact."""
+        """Return the shares for the money. Raises ValueError if their whole number is not exact."""
         close = self.datas[feed].close[0]
         shares = money / close if close else math.inf
         if not abs(shares) < EXACT:
@@ -212,6 +236,8 @@ class BacktraderAdapter(bt.Strategy):
         if not position.size:
             return
         side = math.copysign(1.0, position.size)
+        # The expressions are those of `place_protective_orders`. A NaN makes both comparisons below
+        # false.
         stop = position.price * (1.0 - side * rules.stop_loss)
         limit = position.price * (1.0 + side * rules.take_profit)
         close = self.sell if side > 0 else self.buy
@@ -228,6 +254,7 @@ class BacktraderAdapter(bt.Strategy):
 
     def _alive(self, feed: int) -> list[Any]:
         """Return the open protective orders of a feed's position."""
+        # backtrader cancels orders too: the other one of a pair when one is filled.
         self._protective[feed] = [order for order in self._protective[feed] if order.alive()]
         return self._protective[feed]
 
@@ -238,6 +265,8 @@ class BacktraderAdapter(bt.Strategy):
         placed. Inactive orders keep their place in its queue; no method makes an order inactive.
         """
         coming = [data.advance_peek() for data in self.datas]
+        # The next bar of each feed. Only feeds whose next bar is the earliest one have it at the
+        # next step.
         moment = min(coming)
         for feed, orders in enumerate(self._protective):
             for order in orders:
@@ -247,18 +276,22 @@ class BacktraderAdapter(bt.Strategy):
 def max_affordable(
     most: int, cash: float, close: float, commission: Callable[[float, float], float]
 ) -> int:
-    """The largest whole number of shares up to `most` whose cost with commission fits the cash."""
+    """Return the largest whole number of shares, at most `most`, that the cash can pay for
+    including commission."""
 
     def shortfall(shares: int) -> float:
         # In the broker's order of evaluation, so that both agree to the last bit.
         return commission(shares, close) - (cash - shares * close)
 
+    # The shortfall grows with the shares. The result is the last number whose shortfall is not
+    # above 0.
     return bisect_right(range(1, most + 1), 0.0, key=shortfall)
 
 
 @cache
 def as_backtrader(strategy: type[VectorStrategy]) -> Any:
-    """A `backtrader.Strategy` with the parameters of a vector strategy, which makes its orders.
+    """Return a `backtrader.Strategy` with the parameters of a vector strategy, which places its
+    orders.
 
     With several feeds it trades them as a portfolio, like the engine `vector`. It needs preloaded
     feeds, as `Cerebro` has by default.
@@ -277,7 +310,7 @@ def as_backtrader(strategy: type[VectorStrategy]) -> Any:
 
 
 def backtrader_strategy(simulation: Simulation) -> tuple[Any, Mapping[str, Any]]:
-    """The strategy that backtrader is to run for a task, and its arguments."""
+    """Return the strategy that backtrader runs for a task, and its arguments."""
     strategy, params = simulation.strategy, simulation.params
     if not issubclass(strategy, VectorStrategy):
         return strategy, params
@@ -285,12 +318,13 @@ def backtrader_strategy(simulation: Simulation) -> tuple[Any, Mapping[str, Any]]
 
 
 def feed_bars(data: Any) -> Bars:
-    """The bars of a feed. Raises ValueError where it is not preloaded."""
+    """Return the bars of a feed. Raises ValueError if it is not preloaded."""
     if not data.buflen():
         raise ValueError(
             "a vector strategy computes its targets before the first bar: "
             "the feeds must be preloaded, Cerebro(preload=True)"
         )
+    # The lines of a preloaded feed hold all its bars before the first step.
     columns = {name: np.array(getattr(data.lines, name).array) for name in data.getlinealiases()}
     number = columns.pop("datetime")
     days = np.floor(number)

@@ -59,6 +59,7 @@ def event_rows(bars: Sequence[Bars], session: NDArray[np.datetime64]) -> EventRo
         return None
     tables = []
     for number, symbol in enumerate(bars):
+        # Money per share becomes money per unit that the books count, such as a step of a coin.
         events = symbol.events
         if events is None:
             continue
@@ -73,6 +74,7 @@ def event_rows(bars: Sequence[Bars], session: NDArray[np.datetime64]) -> EventRo
         tables.append(np.array([np.asarray(column, np.float64) for column in columns]))
         tables.append(_delisting(symbol, number, session))
     rows = np.concatenate(tables, axis=1) if tables else np.empty((ROWS, 0))
+    # Events after the last bar never happen in this simulation.
     rows = rows[:, rows[AT] < len(session)]
     # A stable sort keeps the order of the symbols within a step.
     return np.ascontiguousarray(rows[:, np.argsort(rows[AT], kind="stable")])
@@ -84,6 +86,7 @@ def _delisting(bars: Bars, number: int, session: NDArray[np.datetime64]) -> Even
     if delisted is None:
         return np.empty((ROWS, 0))
     step = float(np.searchsorted(session, np.datetime64(delisted), "left"))
+    # The data may go on after the delisting. Only closes before it count.
     closes = bars.traded.close[bars.tradable & (bars.session < np.datetime64(delisted))]
     if not len(closes):
         return np.empty((ROWS, 0))
@@ -118,12 +121,15 @@ def book_event(
     """Return the account after an event, the money that is due, and by how much the shares have
     cost more in total. Rights that the cash does not suffice for lapse."""
     before, money = account.size, account.cash
+    # Waiting orders still follow the event: `moved_size` does that.
     if before == 0.0:
         return account, 0.0, 0.0
     # Half a share is one more.
     after = multiplied(before, ratio, 0.5 if whole != 0.0 else 0.0, whole)
     due = before * cash
+    # A dividend reduces what the shares have cost, and so the mean entry price, as the price falls.
     basis = -due
+    # A short position has no rights. Its holder owes dividends, which the sign of `due` says.
     if rights > 0.0 and before > 0.0:
         more = float(math.floor(before * rights + EPSILON))
         cost = more * price
@@ -142,10 +148,14 @@ def moved_size(
     """Return the size of a waiting order after an event, in lots, which is never 0. An order that
     closes the position closes it after the event too; one that is smaller than a lot is left for
     the rejection, and so is any if no share is left."""
+    # The symbol was delisted, or the event took all shares.
     if after == 0.0 and (before != 0.0 or ratio == 0.0):
         return size
+    # Rounding the order by itself could leave a fraction of the position.
     if size == -before:
         return -after
+    # A dividend in cash changes no number of shares, and lots were applied when the order was
+    # placed.
     if ratio == 1.0:
         return size
     moved = multiplied(size, ratio, 0.0, whole)
@@ -192,9 +202,12 @@ def pay_due(
     """Pay what is due at a step from the first `count` events, the first of which that is not paid
     is `oldest` or a later one. Returns the cash, and the money that is not paid yet."""
     receivable = 0.0
+    # In the order of the events, since the sum of the money rounds by its order.
     for number in range(oldest, count):
         due = booked[DUE, number]
         if due != 0.0:
+            # The money counts in the account's value from the ex-date on, and buys shares from this
+            # step on.
             if events[PAY, number] <= step:
                 cash += due
                 booked[DUE, number] = 0.0

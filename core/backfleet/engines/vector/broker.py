@@ -41,8 +41,11 @@ REJECTED_AT_FILL = int(RejectReason.CASH_AT_FILL)
 
 @inlined
 def commission(size: float, price: float, broker: BrokerParams) -> float:
-    """The commission of a leg. `engines.broker` and `engines.market_broker` call it, too."""
+    """Return the commission of a leg. `engines.broker` and `engines.market_broker` call it, too."""
+    # The order of the factors is that of `CommInfoBase._getcommission`.
     fee = abs(size) * broker.commission * price
+    # The conditions change no number. With the constants of `rate_only`, the compiler drops the
+    # sums.
     if broker.per_share != 0.0:
         fee += abs(size) * broker.per_share
     if broker.per_order != 0.0:
@@ -60,6 +63,8 @@ def commission(size: float, price: float, broker: BrokerParams) -> float:
 @inlined
 def legs(held: float, size: float) -> tuple[float, float]:
     """Return how much of an order closes and how much opens, both signed (`Position.update`)."""
+    # All comparisons are with the rounded sum, as in backtrader: an order that leaves 1e-17 shares
+    # does not close the position.
     after = held + size
     if after == 0.0:
         return size, 0.0
@@ -75,6 +80,8 @@ def cash_after(account: Account, size: float, price: float, broker: BrokerParams
     """Return the cash after an order fills at the close at which it was placed; below 0 if it does
     not suffice (`BackBroker.check_submitted`, `_execute` without a date)."""
     closed, opened = legs(account.size, size)
+    # backtrader's trial execution takes the order's price for the entry price of the position, too.
+    # So the closing part has no profit, and the multiplier plays no role.
     cash = account.cash
     if closed != 0.0:
         cash += -closed * price
@@ -97,12 +104,16 @@ def execute(
     closed_fee = opened_fee = 0.0
     reason = NOT_REJECTED
     if closed != 0.0:
+        # The cash gets what the shares have cost, and then the profit. The proceeds `-closed *
+        # price` are the same amount, rounded differently.
         cash += -closed * account.price + pnl
         closed_fee = commission(closed, price, broker)
         cash -= closed_fee
     if opened != 0.0:
         opened_fee = commission(opened, price, broker)
         rest = cash - opened * price - opened_fee
+        # Unlike the check at submission, this one lets NaN pass, as backtrader's does. Only the
+        # opening part is dropped: the closing part of a reversal stays filled.
         if rest < 0.0:
             reason = REJECTED_AT_FILL
             opened = opened_fee = 0.0
@@ -115,12 +126,14 @@ def execute(
 
 @inlined
 def moved(held: float, mean: float, size: float, price: float) -> tuple[float, float]:
-    """Shares and their mean price after a fill (`Position.update`)."""
+    """Return the shares and their mean entry price after a fill (`Position.update`)."""
     after = held + size
     if size == 0.0:
         return held, mean
+    # The order of the cases is that of `Position.update`, which forgets the entry price when flat.
     if after == 0.0:
         return 0.0, 0.0
+    # A new position, or the new side of a reversal, begins at the price of the fill.
     if held == 0.0 or (after > 0.0) != (held > 0.0):
         return after, price
     if (size > 0.0) == (held > 0.0):
@@ -130,7 +143,8 @@ def moved(held: float, mean: float, size: float, price: float) -> tuple[float, f
 
 @inlined
 def account_value(account: Account, close: float, multiplier: float) -> float:
-    """Cash and position (`BackBroker._get_value`)."""
+    """Return the value of cash and position (`BackBroker._get_value`)."""
+    # The positions are summed first, from 0.0, and the cash is added last.
     return account.cash + with_position(0.0, account.size, account.price, close, multiplier)
 
 
@@ -138,7 +152,7 @@ def account_value(account: Account, close: float, multiplier: float) -> float:
 def with_position(
     total: float, size: float, price: float, close: float, multiplier: float
 ) -> float:
-    """The value of some positions and of one more (`BackBroker._get_value`)."""
+    """Return the value of some positions and of one more (`BackBroker._get_value`)."""
     worth = size * close
     if worth > 0.0:
         # backtrader takes the gain off, divides the rest by the leverage, and adds the gain again.
@@ -150,19 +164,22 @@ def with_position(
 
 @inlined
 def slipped_up(highest: float, price: float, broker: BrokerParams) -> float:
-    """`BackBroker._slip_up` of orders that never wait for a better price."""
+    """Return a purchase price after slippage (`BackBroker._slip_up`)."""
+    # backtrader ignores a fixed slippage if there is a rate.
     if broker.slippage_rate != 0.0:
         slipped = price * (1.0 + broker.slippage_rate)
     elif broker.slippage != 0.0:
         slipped = price + broker.slippage
     else:
         return price
+    # `VECTOR_KEYS` lacks `slippage.match`, so a price beyond the bar is always cut to it. Without
+    # `match`, backtrader would have the order wait.
     return slipped if slipped <= highest or broker.slips_out != 0.0 else highest
 
 
 @inlined
 def slipped_down(lowest: float, price: float, broker: BrokerParams) -> float:
-    """`BackBroker._slip_down` of orders that never wait for a better price."""
+    """Return a sale price after slippage (`BackBroker._slip_down`)."""
     if broker.slippage_rate != 0.0:
         slipped = price * (1.0 - broker.slippage_rate)
     elif broker.slippage != 0.0:
@@ -185,7 +202,7 @@ def fill_or_reject(
 
 @inlined
 def open_fill(size: float, open: float, high: float, low: float, broker: BrokerParams) -> float:
-    """The price of an order that fills at the open; `high` and `low` bound its slippage."""
+    """Return the price of a fill at the open; `high` and `low` bound its slippage."""
     if broker.slips_open == 0.0:
         return open
     return slipped_up(high, open, broker) if size > 0.0 else slipped_down(low, open, broker)
@@ -197,6 +214,7 @@ def triggered_order(
 ) -> tuple[int, float]:
     """Return the order that a bar's prices fill, the stop before the limit, and its price; NaN if
     none."""
+    # A missing order has the price NaN. All comparisons with it are false, so it is never reached.
     price = stop_fill(protective.size, protective.stop, open, high, low, broker)
     if price == price:
         return protective.stop_order, price
@@ -209,8 +227,10 @@ def triggered_order(
 def stop_fill(
     size: float, stop: float, open: float, high: float, low: float, broker: BrokerParams
 ) -> float:
-    """The price of a stop order, NaN where the bar does not reach it (`_try_exec_stop`)."""
+    """Return the price of a stop order, NaN if the bar does not reach it (`_try_exec_stop`)."""
     if size > 0.0:
+        # After a gap beyond the stop, the order fills at the open, which slips only if opens do. A
+        # stop that is reached within the bar always slips.
         if open >= stop:
             return open_fill(size, open, high, low, broker)
         return slipped_up(high, stop, broker) if high >= stop else math.nan
@@ -223,9 +243,10 @@ def stop_fill(
 def limit_fill(
     size: float, limit: float, open: float, high: float, low: float, broker: BrokerParams
 ) -> float:
-    """The price of a limit order, NaN where the bar does not reach it (`_try_exec_limit`)."""
+    """Return the price of a limit order, NaN if the bar does not reach it (`_try_exec_limit`)."""
     if size > 0.0:
         if limit >= open:
+            # Slippage never takes a purchase above its limit. At the limit itself, nothing slips.
             return open_fill(size, open, limit if limit < high else high, low, broker)
         return limit if limit >= low else math.nan
     if limit <= open:

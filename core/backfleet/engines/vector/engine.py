@@ -20,9 +20,12 @@ class VectorEngine(Engine):
     name = "vector"
 
     def run(self, simulation: Simulation) -> Outcome | Summary:
+        # Analyzers are called by backtrader at each of its events, which compiled code does not
+        # have.
         if simulation.analyzers:
             raise ValueError("the engine 'vector' has no analyzers. Use engine = 'backtrader'")
         runner = _runner_of(simulation.bars, simulation.strategy, simulation.broker)
+        # A portfolio has no shorter way to its summary: the worker computes it from the outcome.
         if simulation.calendar is not None and isinstance(runner, PointRunner):
             return runner.summarize(simulation.params, simulation.calendar)
         return runner.run(simulation.params)
@@ -30,6 +33,8 @@ class VectorEngine(Engine):
 
 Runner = PointRunner | PortfolioRunner
 
+# One entry suffices, since tasks come symbol by symbol, and more would keep the arrays of symbols
+# that are done.
 _latest: tuple[tuple[tuple[Bars, ...], type, BrokerSettings], Runner] | None = None
 
 

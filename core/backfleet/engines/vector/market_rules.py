@@ -72,6 +72,7 @@ def market_rows(bars: Bars) -> MarketRows | None:
     if terms is None:
         return None
     steady = terms.steady
+    # The order is that of `BarTerms`, which `terms_at` relies on.
     rows = [
         steady.step, steady.least, steady.most, terms.cap,
         steady.buy_tax, steady.sell_tax, steady.share_fee, steady.minimum,
@@ -115,6 +116,7 @@ def broker_at(broker: BrokerParams, market: MarketRows | None, bar: int) -> Brok
 def broker_with(broker: BrokerParams, terms: BarTerms) -> BrokerParams:
     """Return the broker with the costs of a bar."""
     minimum = broker.minimum_commission
+    # A minimum that the job sets counts before that of the market.
     if not minimum > 0.0:
         minimum = terms.minimum
     return BrokerParams(
@@ -141,6 +143,7 @@ def rounded_size(size: float, held: float, terms: BarTerms) -> float:
     An order that closes a position, or more, keeps its size.
     """
     shares, step = abs(size), terms.step
+    # Odd lots arise from dividends and splits. They can be sold, but only all at once.
     if step == 0.0 or (size * held < 0.0 and shares >= abs(held)):
         return size
     # Fractions of reinvested dividends leave 199.9999999999999 of 200 shares.
@@ -166,6 +169,8 @@ def placed_size(size: float, held: float, terms: BarTerms) -> float:
 @inlined
 def rejection_when_placed(size: float, held: float, terms: BarTerms) -> int:
     """Return the reason for which an order is rejected before its cost is looked at."""
+    # A size has whole lots when it is placed, unless nothing would be left: `placed_size` leaves
+    # such an order for this rejection. A corporate action may have changed the size since.
     if rounded_size(size, held, terms) == 0.0:
         return LOT
     if abs(size) > terms.most:
@@ -179,6 +184,8 @@ def rejection_at_open(size: float, held: float, fresh: float, terms: BarTerms) -
 
     `fresh` is how many of the held shares were bought in this session and cannot be sold in it.
     """
+    # A day order ends with its session. One that lived for a session in which the symbol was halted
+    # is gone when the next bar comes.
     if terms.missed != 0.0:
         return HALTED
     block = terms.buy_block if size > 0.0 else terms.sell_block
@@ -203,6 +210,8 @@ def allowed_size(
     `cap` is what the bar's volume still allows.
     """
     shares, reason = abs(size), NOT_REJECTED
+    # First what may be sold at all, then what the volume allows; the later reason is the one
+    # reported.
     if size < 0.0 and fresh > 0.0 and shares > held - fresh:
         shares, reason = held - fresh, SAME_SESSION
     if shares > cap:
@@ -218,5 +227,7 @@ def allowed_size(
 @inlined
 def must_wait(size: float, held: float, fresh: float, cap: float, terms: BarTerms) -> bool:
     """Return whether a protective order cannot be filled at a bar, whatever its price."""
+    # Protective orders are good till canceled, so they wait for a bar at which they can be filled
+    # completely, instead of being rejected or filled in parts.
     block = terms.buy_block if size > 0.0 else terms.sell_block
     return block != 0.0 or abs(size) > cap or (size < 0.0 and fresh > 0.0 and -size > held - fresh)

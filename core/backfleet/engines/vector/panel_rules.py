@@ -60,6 +60,7 @@ def panel_rules(panel: Panel) -> PanelRules | None:
         terms = bars.terms
         if terms is None:
             raise ValueError(f"{bars.symbol} has no terms of the market that others have")
+        # A slice writes a whole row at once; an array of steps is followed one by one.
         at = slice(None) if len(steps) == len(panel) else steps
         # Symbols with the same days share their steady terms.
         if terms.steady not in known:
@@ -70,15 +71,19 @@ def panel_rules(panel: Panel) -> PanelRules | None:
         if has_cap:
             cap[number, at] = terms.cap
     values = np.array([np.frombuffer(row, np.float64) for row in rows]).reshape(-1, len(STEADY))
+    # In days and as floats, like the last row of `market_rows`.
     session = panel.session.astype("M8[D]").view(np.int64).astype(np.float64)
     return PanelRules(values, combination, blocks, cap, session)
 
 
 def _combinations(steady: SteadyTerms, rows: dict[bytes, int]) -> NDArray[np.intp]:
     """Return the number of the combination at each bar, and add new ones to `rows`."""
+    # An array cannot be a key, but its bytes can. The dictionary keeps the order of insertion,
+    # which is that of the rows of `values`.
     numbers = [rows.setdefault(column.tobytes(), len(rows)) for column in steady.values.T]
     if len(rows) > np.iinfo(np.uint16).max:
         raise ValueError("the terms of the market have more than 65,535 combinations of values")
+    # The combination of a change holds from its bar to that of the next change.
     borders = [0, *steady.changes.tolist()] if len(steady) else []
     return np.repeat(np.array(numbers, np.intp), np.diff([*borders, len(steady)]))
 

@@ -1,4 +1,4 @@
-"""The bars of a portfolio as its strategy sees them, and the check of what it answers."""
+"""The bars of a portfolio as its strategy sees them, and the check of its targets."""
 
 from __future__ import annotations
 
@@ -26,13 +26,15 @@ Floats = NDArray[np.float64]
 
 
 def is_portfolio(strategy: type[VectorStrategy], symbols: int) -> bool:
-    """Whether a task with this number of symbols runs as a portfolio."""
+    """Return whether a task with this number of symbols runs as a portfolio."""
     return symbols != 1 or strategy.is_cross_sectional()
 
 
 def panel_of(bars: Sequence[Bars]) -> Panel:
-    """The calendar on which backtrader would step through these bars, and the bars on it."""
+    """Return the bars on the calendar on which backtrader would step through them."""
     kept = tuple(map(tradable_bars, bars))
+    # The steps must be those at which backtrader calls a strategy with these feeds, so they follow
+    # from the times that its feeds show, and not from `Bars.time`.
     moments = feed_times(bars)
     united = UnitedTimes.of(
         [
@@ -40,8 +42,11 @@ def panel_of(bars: Sequence[Bars]) -> Panel:
             for symbol, time in zip(bars, moments, strict=True)
         ]
     )
+    # Symbols can have different times in UTC at one step, such as daily bars of two time zones. The
+    # first symbol's time stands for the step, as in a task's records on backtrader.
     time = united.first([symbol.time for symbol in kept])
     session = united.first([symbol.session for symbol in kept])
+    # The portfolio starts when the first symbol does: the others join at their own first bars.
     starts = [
         int(symbol_bars.time[symbol_bars.warmup])
         for symbol_bars in bars
@@ -55,7 +60,7 @@ def panel_targets(strategy: VectorStrategy, panel: Panel) -> Floats:
     """Return the strategy's targets after each step, as read-only contiguous float64 of
     shape (steps, symbols).
 
-    Raises TypeError and ValueError where it returned something else.
+    Raises TypeError and ValueError if the strategy returns something else.
     """
     if not strategy.is_cross_sectional():
         return panel.stacked([targets_of(strategy, bars) for bars in panel.bars])
@@ -64,12 +69,13 @@ def panel_targets(strategy: VectorStrategy, panel: Panel) -> Floats:
 
 
 def check_panel_targets(strategy: VectorStrategy, panel: Panel, targets: Floats, rule: int) -> None:
-    """Raise ValueError at the first target of a bar that cannot be one; see `check_targets`."""
+    """Raise ValueError at the first impossible target of a bar; see `check_targets`."""
     if not strategy.is_cross_sectional():
         for column, bars in enumerate(panel.bars):
             check_targets(strategy, bars, targets[panel.steps[column], column], rule)
         return
     wrong, allowed = impossible(targets, rule)
+    # What a strategy answers for a symbol without a bar is never read, so it may be anything.
     wrong &= panel.has_bar
     if wrong.any():
         step, column = divmod(int(np.argmax(wrong)), len(panel.bars))

@@ -44,6 +44,7 @@ def copy_outcome(
     """Return the outcome of a simulation, with copies of the records in its buffers."""
     equity = np.empty(len(time), EQUITY)
     equity["time"] = time
+    # `account` is a buffer too. The assignment copies its three rows.
     equity["value"], equity["cash"], equity["exposure"] = account
     return Outcome(
         equity=equity,
@@ -94,6 +95,8 @@ class PointRunner:
         self.strategy = strategy
         self._arrays = BarArrays.of(self.bars)
         self._market = market_rows(self.bars)
+        # Steps of the simulation are tradable bars, so an event on a day without one moves to the
+        # next.
         self._events = event_rows((bars,), self.bars.session)
         self._broker = BrokerParams.of(broker, bars.symbol)
         self._buffers = _buffers(len(self.bars))
@@ -106,8 +109,8 @@ class PointRunner:
     def run(self, params: Mapping[str, Any]) -> Outcome:
         """Run one point. The outcome holds copies of the records in the buffers.
 
-        Raises TypeError and ValueError where its parameters, targets or order sizes are impossible;
-        what the strategy raises passes through. The next point can be run all the same.
+        Raises TypeError and ValueError for impossible parameters, targets or order sizes; what the
+        strategy raises passes through. The next point can be run all the same.
         """
         strategy, order_count, fill_count, trade_count = self._simulate(
             params, 0.0, NO_METRICS, NO_METRICS
@@ -146,6 +149,8 @@ class PointRunner:
         strategy = self.strategy(**params)
         settings = self._settings_of(strategy, periods_per_year)
         targets = targets_of(strategy, self.bars)
+        # If the records do not fit, the simulation starts again from the first bar with more room,
+        # and overwrites all that the first attempt has written. The targets stay the same.
         while True:
             end, orders, fills, trades = simulate(
                 self._arrays.time,
@@ -179,6 +184,7 @@ class PointRunner:
             periods_per_year,
         )
         try:
+            # Packing takes microseconds, in which the loop simulates hundreds of bars.
             settings = self._settings.get(attributes)
         except TypeError:
             # A value without a hash is none of the choices, which `Rules.of` reports next.
@@ -195,5 +201,7 @@ class PointRunner:
         self, end: int, strategy: VectorStrategy, targets: NDArray[np.float64]
     ) -> ValueError:
         """Return the error that ended a simulation."""
+        # The compiled loop only reports that a target is impossible. Finding it here, with whole
+        # arrays, costs nothing unless it happens. If all are possible, an order could not be sized.
         check_targets(strategy, self.bars, targets, Rules.of(strategy).target)
         return no_size(self.bars, end)

@@ -58,12 +58,14 @@ class PortfolioRunner:
     def run(self, params: Mapping[str, Any]) -> Outcome:
         """Run one point.
 
-        Raises TypeError and ValueError where its parameters, targets or order sizes are impossible;
-        what the strategy raises passes through. The next point can be run all the same.
+        Raises TypeError and ValueError for impossible parameters, targets or order sizes; what the
+        strategy raises passes through. The next point can be run all the same.
         """
         strategy = self.strategy(**params)
         rules = Rules.of(strategy)
         targets = panel_targets(strategy, self.panel)
+        # Checked before the loop. For one symbol the loop does it, since a point takes microseconds
+        # there.
         check_panel_targets(strategy, self.panel, targets, rules.target)
         settings = pack_settings(rules, self._broker, strategy.sells_first)
         market = self._market_of(rules)
@@ -86,6 +88,7 @@ class PortfolioRunner:
                 break
             self._buffers.grow()
         if stopped != DONE:
+            # The message names a bar of the symbol, and the loop knows steps of the calendar.
             steps = self.panel.steps[symbol]
             raise no_size(self.panel.bars[symbol], int(np.searchsorted(steps, stopped)))
         return copy_outcome(
@@ -109,6 +112,8 @@ class PortfolioRunner:
 
 def _traded_prices(panel: Panel) -> Panel | PanelPrices:
     """Return the prices of `Bars.traded`, as arrays that the strategy may read too."""
+    # Arrays of 5,000 symbols take 100 MB each, so those of the panel are used where they are the
+    # same.
     if all(bars.traded is bars.prices for bars in panel.bars):
         return panel
     if all(bars.traded is bars.raw for bars in panel.bars):

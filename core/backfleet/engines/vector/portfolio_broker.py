@@ -49,6 +49,8 @@ def check_cash(
     """
     for place in range(submitted):
         symbol = state.submitted[place]
+        # A symbol places at most one market order per step, so the position that is held is the one
+        # from which backtrader's trial execution starts.
         order = orders[state.order[symbol]]
         size, price = state.order_size[symbol], state.order_price[symbol]
         costs = broker
@@ -61,6 +63,7 @@ def check_cash(
                 order["closed"] = time[state.last[symbol]]
                 continue
             costs = broker_with(broker, terms)
+        # Rejected orders reduce the cash for those behind them, too, as in backtrader's loop.
         cash = cash_after(account_of(state, symbol, cash), size, price, costs)
         if cash >= 0.0:
             order["status"] = OrderStatus.ACCEPTED
@@ -95,6 +98,7 @@ def fill(
     The number of queue entries, the number of fills, and the cash.
     """
     kept = len(fill_bars[:0])
+    # Entries that stay are moved to the front, in their order. `kept` never passes `place`.
     for place in range(waiting):
         entry = state.queue[place]
         # A negative entry is the complement of its symbol. The larger of the two is the symbol.
@@ -105,6 +109,8 @@ def fill(
         if market.has_bar[step, symbol]:
             size, number, price = fill_of(market, step, state, entry, broker)
             before = account_of(state, symbol, cash)
+            # Market orders always end at the symbol's first bar. Protective orders wait for their
+            # price.
             is_waiting = entry < 0 and price != price
             if rules is None:
                 account, done = before, Execution(0.0, 0.0, 0.0, 0.0, 0)
@@ -145,7 +151,9 @@ def execute_by_rules(
     symbol = max(entry, ~entry)
     terms, held = panel_terms_at(rules, step, symbol), account.size
     fresh = state.bought[symbol] if state.bought_session[symbol] == terms.session else 0.0
+    # What `check_cash` has asked already, such as lots, is not asked again.
     reason, allowed = 0, size
+    # Both orders are marked as canceled, and `write_execution` overwrites the one that is filled.
     if entry < 0:
         if price != price or must_wait(size, held, fresh, terms.cap, terms):
             return True, account, Execution(0.0, 0.0, 0.0, 0.0, 0)
@@ -159,6 +167,7 @@ def execute_by_rules(
         return False, account, Execution(0.0, 0.0, 0.0, 0.0, reason)
     account, done = execute(account, allowed, price, broker_with(broker, terms))
     if terms.locked != 0.0:
+        # Shares that only close a short position are not held, and so not locked.
         more = max(account.size, 0.0) - max(held, 0.0)
         state.bought[symbol] = fresh + max(more, 0.0)
         state.bought_session[symbol] = terms.session
@@ -197,9 +206,13 @@ def value_at(
     total = exposure = 0.0
     for symbol in range(len(state.size)):
         size, close = state.size[symbol], state.close[symbol]
+        # backtrader sums over all positions that were ever accessed. `BacktraderAdapter.start`
+        # accesses them in the order of the symbols. Empty ones add 0.0, which changes no bit of the
+        # sum.
         total = with_position(total, size, state.price[symbol], close, multiplier)
         if size != 0.0:
             exposure += abs(size * close)
+    # The cash is added to the finished sum: adding it first would round differently.
     value = cash + total
     if rules is not None:
         value += receivable

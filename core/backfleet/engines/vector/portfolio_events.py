@@ -49,6 +49,7 @@ def book_panel_events(
         cash = account.cash
         state.size[symbol], state.price[symbol] = account.size, account.price
         # The position is valued at the symbol's last close, which does not know of the event yet.
+        # With a bar at this step, the close is already one after the event.
         if not market.has_bar[step, symbol]:
             state.close[symbol] = state.close[symbol] * events[MOVE, event_count]
         move_order(state, symbol, before, account, events, event_count, rules, orders)

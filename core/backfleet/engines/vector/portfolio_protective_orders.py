@@ -64,6 +64,7 @@ def cancel_orders_of(state: PortfolioState, symbol: int, orders: Table, time: in
     """Cancel the protective orders of a symbol, if it has any. They keep their queue entry."""
     if state.protective.size[symbol] != 0.0:
         cancel_protective_orders(orders, orders_of(state.protective, symbol), time)
+        # A size of 0 is no order: `fill` drops the queue entry at its turn.
         state.protective.size[symbol] = 0.0
 
 
@@ -108,11 +109,14 @@ def update_protective_orders(
         is_protected = state.protective.size[symbol] != 0.0
         if sizes[symbol] != 0.0:
             cancel_orders_of(state, symbol, orders, time)
+        # Symbols without a bar place no order, so their positions are protected at their next bar.
         elif state.can_trade[symbol] and held != 0.0 and not is_protected:
             placed, order_count = place_protective_orders(
                 held, state.price[symbol], symbol, rules, orders, order_count, time
             )
             keep_orders(state.protective, symbol, placed)
+            # One entry stands for both orders, so the queue never has more than two entries per
+            # symbol.
             if placed.size != 0.0:
                 state.queue[waiting] = ~symbol
                 waiting += 1

@@ -108,6 +108,8 @@ def simulate_portfolio(
     if events is not None and booked is not None:
         stop = next_stop(events, booked, oldest, event_count, len(time))
     for step in range(len(time)):
+        # All bars come first: even orders of symbols without a bar are checked and valued at this
+        # step.
         receive_bars(market, step, state, first)
         if (
             events is not None
@@ -119,9 +121,13 @@ def simulate_portfolio(
                 market, step, state, cash, events, booked, event_count, rules_of_market, orders
             )
             cash, receivable = pay_due(cash, events, booked, oldest, event_count, step)
+            # Payments of thousands of symbols would be looked at again at each event. Those before
+            # the oldest that is not paid are done for good.
             while oldest < event_count and booked[DUE, oldest] == 0.0:
                 oldest += 1
             stop = next_stop(events, booked, oldest, event_count, len(time))
+        # Accepted orders join the queue behind the protective orders of the last step, which need
+        # no cash and were queued without this check.
         waiting = check_cash(state, submitted, waiting, cash, broker, orders, time, rules_of_market)
         waiting, fill_count, cash = fill(
             market,
@@ -140,6 +146,7 @@ def simulate_portfolio(
         # A step adds one market order or two protective ones for each symbol.
         if order_count + 2 * len(sizes) > len(orders):
             return FULL, 0, order_count, fill_count, 0
+        # All orders are sized with the same cash and value, before any is placed.
         wrong = size_orders(
             step, state, targets, cash, value, rules, broker, sizes, rules_of_market
         )
@@ -174,6 +181,7 @@ def receive_bars(
     """Take the bars of a step."""
     for symbol in range(len(state.size)):
         state.can_trade[symbol] = (
+            # Before its counter is increased, `bars` is the number of the symbol's present bar.
             market.has_bar[step, symbol] and state.bars[symbol] >= first[symbol]
         )
         if market.has_bar[step, symbol]:
@@ -205,6 +213,7 @@ def size_orders(
         if not state.can_trade[symbol]:
             continue
         target = targets[step, symbol]
+        # The second order of a reversal, unless the target asks for something else.
         if target != target:
             target = state.pending_reversal[symbol]
         account = account_of(state, symbol, cash)
@@ -232,6 +241,8 @@ def submit(
 ) -> int:
     """Place the orders, numbered from `order_count` on. Returns their number."""
     count = len(sizes[:0])
+    # The cash check goes through the orders one by one. With sales first, the cash that they bring
+    # is there for the purchases.
     for turn in range(2 if sells_first else 1):
         for symbol in range(len(sizes)):
             size, close = sizes[symbol], state.close[symbol]
@@ -243,6 +254,7 @@ def submit(
             state.order_size[symbol] = size
             state.order_price[symbol] = close
             state.order[symbol] = number
+            # The order of this list is the order of the cash check at the next step.
             state.submitted[count] = symbol
             count += 1
     return count

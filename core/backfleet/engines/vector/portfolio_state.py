@@ -128,6 +128,7 @@ def new_portfolio_state(final_close: Floats) -> PortfolioState:
         np.zeros(count, np.int64),
         np.zeros(count, np.int64),
         np.zeros(count, np.bool_),
+        # A symbol has at most one market order and one entry for its protective orders.
         np.zeros(2 * count, np.int64),
         np.zeros(count, np.int64),
         no_protective_orders(count),

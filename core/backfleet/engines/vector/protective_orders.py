@@ -49,17 +49,21 @@ def place_protective_orders(
     -------
     The protective orders, and the number of orders with them.
     """
+    # The expressions are those of `BacktraderAdapter._protect`, so that both have the same bits.
     side = 1.0 if held > 0.0 else -1.0
     size = -held
     stop = price * (1.0 - side * rules.stop_loss)
     limit = price * (1.0 + side * rules.take_profit)
     stop_order = order_count
+    # False for NaN too, which is a rule that is switched off.
     if stop > 0.0:
         kind, status = OrderKind.STOP, OrderStatus.ACCEPTED
         write_order(orders, order_count, symbol, kind, status, time, size, stop)
         order_count += 1
     else:
         stop = math.nan
+    # A missing order keeps the number of the next order. Its price, NaN, says not to use the
+    # number.
     limit_order = order_count
     if limit > 0.0:
         kind, status = OrderKind.LIMIT, OrderStatus.ACCEPTED
@@ -67,6 +71,7 @@ def place_protective_orders(
         order_count += 1
     else:
         limit = math.nan
+    # A size of 0 says that there are no protective orders. The next bar tries again.
     if stop != stop and limit != limit:
         size = 0.0
     return ProtectiveOrders(size, stop, limit, stop_order, limit_order), order_count
@@ -95,6 +100,7 @@ def moved_protective_orders(
     if after.size == 0.0:
         return cancel_protective_orders(orders, protective, time)
     size = -after.size
+    # The distances to the entry price stay the same fractions of it.
     move = entry_move(before, after)
     stop, limit = protective.stop * move, protective.limit * move
     if stop == stop:

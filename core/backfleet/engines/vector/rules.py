@@ -52,7 +52,7 @@ class Rules(NamedTuple):
 
     @classmethod
     def of(cls, strategy: VectorStrategy) -> Rules:
-        """Read a strategy. Raises ValueError where an attribute is none of the possible values."""
+        """Return the rules of a strategy. Raises ValueError for an impossible attribute."""
         return cls(
             _choice("target", strategy.target, TARGETS),
             _choice("sizing", strategy.sizing, SIZINGS),
@@ -69,6 +69,7 @@ class Rules(NamedTuple):
 
 def _choice(name: str, value: str, choices: tuple[str, ...]) -> int:
     if value not in choices:
+        # `str`, because a strategy can set anything, such as a number.
         near = get_close_matches(str(value), choices, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}{hint}")
@@ -76,6 +77,7 @@ def _choice(name: str, value: str, choices: tuple[str, ...]) -> int:
 
 
 def _above_zero(name: str, value: float) -> float:
+    # The negation also excludes NaN.
     if not 0.0 < value < math.inf:
         raise ValueError(f"{name} must be a number above 0, not {value!r}")
     return float(value)

@@ -27,13 +27,14 @@ def pack_settings(rules: Rules, broker: BrokerParams, *own: float) -> NDArray[np
 @inlined
 def rules_of(settings: NDArray[np.float64]) -> Rules:
     """Return the rules in an array of settings."""
+    # Positions are those of `pack_settings`. numba cannot turn a slice of an array into a tuple, so
+    # each number is written out.
     return Rules(int(settings[0]), int(settings[1]), settings[2], settings[3], settings[4])
 
 
 @inlined
 def broker_of(settings: NDArray[np.float64]) -> BrokerParams:
-    """Return the broker in an array of settings. What a market adds is a constant 0, whose sums the
-    compiler leaves out."""
+    """Return the broker in an array of settings, without the costs of a market."""
     return BrokerParams(
         settings[5],
         settings[6],
@@ -45,6 +46,8 @@ def broker_of(settings: NDArray[np.float64]) -> BrokerParams:
         settings[12],
         settings[13],
         settings[14],
+        # Taxes and fees of a market depend on the bar, and `broker_with` fills them in. Without a
+        # market they are constants, so that the compiler leaves out their sums.
         0.0,
         0.0,
         0.0,

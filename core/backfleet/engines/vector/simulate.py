@@ -92,11 +92,9 @@ def simulate(
     returns
         `new_returns` of the sessions.
     row
-        `new_row` of the segments; of shape (0,) if no metrics are needed. Metrics are
-        computed here because nothing needs to be copied, and one call costs less than two.
+        `new_row` of the segments; of shape (0,) if no metrics are needed.
     market
-        `market_rows` of the bars. numba compiles the loop without a market by itself, so that it
-        takes no longer than if there were none.
+        `market_rows` of the bars; None without a market.
     events
         `event_rows` of the bars; None without a market.
 
@@ -111,6 +109,9 @@ def simulate(
     for bar in range(first):
         if not is_possible(targets[bar], rules.target):
             return WRONG_TARGETS, 0, 0, 0
+    # The bars of the fills are needed for the trades only, and no caller reads them.
+    # None is a type to numba. It compiles this function once for each combination of arrays and
+    # None, so that a simulation without a market has none of its branches.
     output = OutputArrays(account, orders, fills, np.empty(len(fills), np.int64))
     booked = None if events is None else new_bookings(events)
     bars = BarArrays(time, prices)
@@ -126,6 +127,7 @@ def simulate(
         )
     if stopped != DONE:
         return stopped, 0, 0, 0
+    # `write_trades` serves portfolios too, and takes an array with one element per symbol.
     last_bars = np.full(1, len(time) - 1)
     trade_count = write_trades(
         time,
@@ -140,6 +142,8 @@ def simulate(
         booked,
         trades,
     )
+    # The metrics are computed in the same call, because each call from Python costs as much as
+    # hundreds of bars. Warm-up bars do not count: curves and sessions begin with bar `first`.
     if len(row):
         measure(
             account[0, first:],
@@ -198,6 +202,7 @@ def run_bars(
     receivable, event_count, stop = 0.0, bar, len(closes)
     if events is not None and booked is not None:
         stop = next_stop(events, booked, event_count, event_count, stop)
+    # At the start of each round, all bars before `bar` have their value in the curve.
     while bar < len(closes):
         costs = broker_at(broker, market, bar)
         if events is not None and booked is not None and market is not None and bar == stop:
@@ -205,11 +210,14 @@ def run_bars(
                 state, bar, events, booked, event_count, market, orders, time[bar]
             )
             stop = next_stop(events, booked, len(targets[:0]), event_count, len(closes))
+        # The second order of a reversal is due at this bar even if its own target is NaN.
         reverses = state.pending_reversal == state.pending_reversal
         if state.pending.size != 0.0 or state.protective.size != 0.0:
             state, fill_count, bought = fill(
                 state, bars, bar, costs, output, fill_count, market, bought
             )
+        # Nothing waits and nothing has to be placed: until a target asks for another position, only
+        # the value changes with the close. This loop is where a simulation spends most bars.
         elif not reverses and not (is_protected and state.account.size != 0.0):
             # A bar at which an event is booked is not idle.
             idle = closes if events is None else closes[:stop]
@@ -227,6 +235,7 @@ def run_bars(
             )
             if bar == len(closes):
                 break
+            # The round of this bar starts again, so that its events are booked first.
             if events is not None and bar == stop:
                 continue
         account, close = state.account, closes[bar]
@@ -241,6 +250,8 @@ def run_bars(
                 return FULL, order_count, fill_count
             # NaN keeps the position, unless the second order of a reversal is still to be placed.
             target = targets[bar] if targets[bar] == targets[bar] else state.pending_reversal
+            # Sized with the value and the cash at the close, and filled at the next open, as in
+            # backtrader: the cash may not suffice then.
             size = order_size(target, account, value, close, rules, costs)
             # Also true for NaN, which `order_size` returns if it cannot count the shares.
             if not abs(size) < math.inf:
@@ -248,6 +259,7 @@ def run_bars(
             if market is not None:
                 size = placed_size(size, account.size, terms_at(market, bar))
             protective = state.protective
+            # An order of the target comes before protective orders, which it cancels.
             if size != 0.0:
                 state = submit(state, size, target, close, rules, orders, order_count, time[bar])
                 order_count += 1
@@ -256,6 +268,8 @@ def run_bars(
                     protective, order_count = place_protective_orders(
                         account.size, account.price, 0, rules, orders, order_count, time[bar]
                     )
+                # A reversal gets one bar for its second order: a target that places no order ends
+                # it.
                 state = LoopState(account, state.pending, protective, math.nan)
         bar += 1
     return DONE, order_count, fill_count
@@ -311,6 +325,8 @@ def skip_idle_bars(
     warming = first - bar
     for index in range(len(rest)):
         target = rest[index]
+        # Comparing with one number per bar replaces `order_size`. `no_op` is NaN if there is none,
+        # and every target differs from it.
         if target != no_op and target == target and index >= warming:
             return bar + index
         write_value(account, receivable, prices[index], values, index, market, multiplier)
@@ -328,7 +344,9 @@ def write_value(
     multiplier: float,
 ) -> float:
     """Write and return the account's value after a bar."""
+    # The same bits as `portfolio_broker.value_at` with one symbol.
     value = account_value(account, close, multiplier)
+    # Adding 0.0 would turn a value of -0.0 into 0.0, so it is not done without a market.
     if market is not None:
         value += receivable
     curve[0, bar] = value

@@ -27,8 +27,9 @@ def order_size(
 
     Returns
     -------
-    0 for no order; NaN where the number of shares cannot be worked out.
+    0 for no order; NaN if the number of shares cannot be computed exactly.
     """
+    # NaN: the position stays as it is.
     if target != target:
         return 0.0
     if rules.target == TargetRule.POSITION:
@@ -54,10 +55,14 @@ def position_change(
 ) -> float:
     """Return the order that enters when flat, and leaves when the target is another side."""
     held = account.size
+    # A position is always left completely before the opposite one is entered: the entry needs the
+    # cash that the exit brings, and is sized after it.
     if held != 0.0:
         return -held if target == 0.0 or (target > 0.0) != (held > 0.0) else 0.0
     if target == 0.0:
         return 0.0
+    # With negative cash or prices the size is negative. backtrader's `buy` and `sell` drop the
+    # sign.
     shares = abs(entry_size(account.cash, value, close, rules, broker))
     return shares if target > 0.0 else -shares
 
@@ -79,17 +84,21 @@ def entry_size(
 
 @inlined
 def max_affordable(cash: float, close: float, most: float, broker: BrokerParams) -> float:
-    """The largest whole number up to `most` whose cost with commission fits the cash."""
+    """Return the largest whole number of shares, at most `most`, that the cash can pay for
+    including commission."""
     if most != most:
         return most
+    # Costs grow with the shares. So `few` is 0 or fits, and nothing above `many` fits.
     few, many = 0.0, max(most, 0.0)
-    # Where the minimum commission does not count, this is it, or a share beside it.
+    # Without a minimum commission, the result is this number or one beside it, so that one or two
+    # tries replace the bisection of up to 52 steps.
     likely = float(np.floor(cash / (close * (1.0 + broker.commission) + broker.per_share)))
     if few <= likely < many and fits(likely, cash, close, broker):
         if not fits(likely + 1.0, cash, close, broker):
             return likely
         few = likely
     while few < many:
+        # Rounded up, so that `few = middle` makes progress. The sum is exact below `EXACT`.
         middle = np.ceil((few + many) / 2.0)
         if fits(middle, cash, close, broker):
             few = middle
@@ -100,18 +109,17 @@ def max_affordable(cash: float, close: float, most: float, broker: BrokerParams)
 
 @inlined
 def fits(shares: float, cash: float, close: float, broker: BrokerParams) -> bool:
-    """Whether cash suffices for a number of shares, in the broker's order of evaluation."""
+    """Return whether cash suffices for a number of shares, in the broker's order of evaluation."""
+    # The negation counts NaN as fitting, like the bisection of `backtrader_adapter`.
     return not commission(shares, close, broker) - (cash - shares * close) > 0.0
 
 
 @inlined
 def size_change(target: float, held: float) -> float:
-    """`Strategy.order_target_size`.
-
-    A reversal is ordered with the size that its two legs sum up to in floats, since backtrader
-    would take the rounding error of any other for an order that is not filled yet.
-    """
+    """Return the order by which `Strategy.order_target_size` reaches a number of shares."""
     change = target - held
+    # backtrader fills a reversal in two legs. It takes an order for unfilled if their sum differs
+    # from its size, so the order has the size to which the legs sum up in floats.
     if target * held < 0.0:
         change = -held + (held + change)
     return change
@@ -120,6 +128,7 @@ def size_change(target: float, held: float) -> float:
 @inlined
 def value_change(target: float, held: float, close: float) -> float:
     """`Strategy.order_target_value`: shares for the difference in money, rounded towards 0."""
+    # backtrader closes with `close`, which leaves no fraction of a share behind.
     if target == 0.0 and held != 0.0:
         return -held
     worth = held * close
@@ -132,7 +141,7 @@ def value_change(target: float, held: float, close: float) -> float:
 
 @inlined
 def floor_shares(money: float, close: float) -> float:
-    """`CommInfoBase.getsize`: Python's `money // close`, NaN where that is not exact."""
+    """Return the shares of `CommInfoBase.getsize`, `money // close`; NaN if they are not exact."""
     # The negation also excludes NaN, and a close of 0, by which the quotient is infinite.
     if not abs(money / close) < EXACT:
         return math.nan
@@ -141,6 +150,6 @@ def floor_shares(money: float, close: float) -> float:
 
 @inlined
 def whole(shares: float) -> float:
-    """Cut to a whole number; NaN where that is not exact."""
+    """Return the shares cut to a whole number; NaN if it is not exact."""
     # Adding 0.0 turns the -0.0 to which a small negative number is cut into 0.0.
     return float(np.trunc(shares)) + 0.0 if abs(shares) < EXACT else math.nan

@@ -44,8 +44,10 @@ class BarArrays(NamedTuple):
 
     @classmethod
     def of(cls, bars: Bars) -> BarArrays:
-        """`bars` must be tradable throughout. Copied, so that numba meets one kind of array."""
+        """Return copies of the times and the traded prices of bars, all of them tradable."""
         prices = bars.traded
+        # To numba, a read-only or a strided array has another type, for which it would compile all
+        # again. Copies are writable and contiguous, wherever the bars come from.
         return cls(bars.time.copy(), np.array((prices.open, prices.high, prices.low, prices.close)))
 
 
@@ -94,7 +96,7 @@ class BrokerParams(NamedTuple):
 
     @property
     def slips(self) -> bool:
-        """Whether fills have slippage."""
+        """Return whether fills have slippage."""
         return self.slippage != 0.0 or self.slippage_rate != 0.0
 
 
@@ -115,6 +117,8 @@ def has_rate_only(broker: BrokerParams) -> bool:
 def rate_only(broker: BrokerParams) -> BrokerParams:
     """Return a broker that `has_rate_only` with constants in place of the other costs, whose
     branches the compiler leaves out."""
+    # The two 1.0 are the multiplier and `slips_open`: without slippage, `open_fill` returns the
+    # open either way, and this way it needs no branch.
     return BrokerParams(
         broker.cash, broker.commission, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0
     )
@@ -224,6 +228,8 @@ class Buffers(NamedTuple):
         return cls(
             np.empty((3, steps)),
             np.empty(orders, ORDER),
+            # At most one order of a symbol is filled at a bar, and each trade begins with a fill of
+            # its own.
             np.empty(min(bars, orders), FILL),
             np.empty(min(bars, orders), TRADE),
         )

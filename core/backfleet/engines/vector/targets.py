@@ -29,9 +29,12 @@ FLOAT = np.dtype(np.float64)
 
 
 def tradable_bars(bars: Bars) -> Bars:
-    """The bars on which orders can be made, with further feeds on their calendar: what a strategy
-    sees, on every engine alike."""
+    """Return the bars on which orders can be placed, with the auxiliary feeds on their calendar.
+
+    Vector strategies see these bars on every engine.
+    """
     keep = bars.tradable
+    # Most tasks: nothing is copied, and the strategy sees the arrays of the cache.
     if keep.all():
         return replace(bars, auxiliary=aligned_feeds(bars)) if bars.auxiliary else bars
     raw = bars.raw[keep]
@@ -55,8 +58,8 @@ def tradable_bars(bars: Bars) -> Bars:
 def targets_of(strategy: VectorStrategy, bars: Bars) -> Floats:
     """Return the targets after each bar, as read-only contiguous float64 of shape (bars,).
 
-    Raises TypeError where it returned something other than an array of float64, and ValueError
-    where the array has another shape.
+    Raises TypeError if the strategy returns something other than an array of float64, and
+    ValueError if the array has another shape.
     """
     return frozen_answer(strategy, "targets", strategy.targets(bars), bars.time.shape)
 
@@ -95,16 +98,17 @@ def check_targets(strategy: VectorStrategy, bars: Bars, targets: Floats, rule: i
 
 
 def impossible(targets: Floats, rule: int) -> tuple[NDArray[np.bool_], str]:
-    """Which targets are infinite or, for positions, none of 1, -1, 0 and NaN; and what they must be
-    instead."""
+    """Return which targets are impossible, bool of the shape of the targets, and the possible
+    values in words."""
     if rule == TargetRule.POSITION:
+        # The same condition as `simulate.is_possible`, for whole arrays.
         wrong = ~((targets == 0.0) | (np.abs(targets) == 1.0) | np.isnan(targets))
         return wrong, "1, -1, 0 or NaN, as a position is"
     return np.isinf(targets), "finite, or NaN"
 
 
 def no_size(bars: Bars, bar: int) -> ValueError:
-    """The error for a bar after which no number of shares can be worked out."""
+    """Return the error for a bar at which the number of shares cannot be computed exactly."""
     return ValueError(
         f"{bars.symbol}: an order cannot be sized {_where(bars, bar)}: "
         f"the close is {bars.close[bar]}, too little for the money or no number"

@@ -68,6 +68,7 @@ def book_events(
     """Book the events of a bar, and pay what is due. Returns the money that is not paid yet and the
     number of booked events as well."""
     account, pending, protective = state.account, state.pending, state.protective
+    # Several events can fall on one bar. Each sees the shares that the one before has left.
     while event_count < events.shape[1] and events[AT, event_count] <= bar:
         before = account
         account = book_row(account, events, event_count, booked, bar)
@@ -81,6 +82,7 @@ def book_events(
         if protective.size != 0.0:
             protective = moved_protective_orders(protective, before, account, orders, time)
         event_count += 1
+    # A symbol has few events, so that all of them are looked at: from 0 on.
     cash, receivable = pay_due(account.cash, events, booked, 0, event_count, bar)
     account = Account(cash, account.size, account.price)
     return (
@@ -112,7 +114,10 @@ def fill(
     account, pending, protective = state.account, state.pending, state.protective
     held, fresh = account.size, 0.0
     if market is not None:
+        # Shares of an earlier session can be sold, so their number is not needed any more.
         fresh = bought.shares if bought.session == terms_at(market, bar).session else 0.0
+    # A market order and protective orders never wait together: placing the former cancels the
+    # latter.
     if pending.size != 0.0:
         number = pending.order
         if market is None:
@@ -131,7 +136,11 @@ def fill(
         if price != price:
             return state, fill_count, bought
         account, done = execute(account, protective.size, price, broker)
+        # One of them cancels the other. Both are marked as canceled here, and `write_execution`
+        # overwrites the one that is filled.
         protective = cancel_protective_orders(output.orders, protective, time)
+    # Within bounds, though not checked: no bar has more than one execution. If the order is
+    # rejected, the next fill overwrites this.
     output.fill_bars[fill_count] = bar
     fill_count = write_execution(output.orders, number, output.fills, fill_count, done, time)
     if market is not None and terms_at(market, bar).locked != 0.0:
@@ -154,6 +163,7 @@ def fill_by_rules(
 ) -> tuple[Account, Execution]:
     """Reject a market order, or fill as much of it at the open as the market allows."""
     size, held = order.size, account.size
+    # In the order in which `MarketBroker` asks: size, cash, and then what the bar allows.
     reason = rejection_when_placed(size, held, terms)
     if reason == 0 and not cash_after(account, size, order.price, broker) >= 0.0:
         reason = REJECTED_AT_SUBMISSION
@@ -164,6 +174,7 @@ def fill_by_rules(
         if size != 0.0:
             price = open_fill(size, open, high, low, broker)
             account, done = execute(account, size, price, broker)
+            # The opening part lacks cash. That reason comes before a reason for filling less.
             if done.reason != 0:
                 return account, done
             return account, Execution(done.size, done.price, done.commission, done.pnl, reason)

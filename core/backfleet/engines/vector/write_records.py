@@ -1,4 +1,8 @@
-"""Records of orders, fills and trades, compiled: they equal those of `engines.build_outcome`."""
+"""Records of orders, fills and trades, compiled.
+
+They equal those of `engines.build_outcome`, which reads them from backtrader. So trades are
+computed from the fills as `Strategy._addnotification` does, and not from the positions of the loop.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +46,7 @@ def write_order(
     price: float,
 ) -> None:
     """Write a new order."""
+    # All fields are written, because the buffer still holds the orders of the point before.
     order = orders[number]
     order["number"] = number
     order["symbol"] = symbol
@@ -64,6 +69,7 @@ def write_execution(
 ) -> int:
     """Write the execution of an order. Returns the number of fills with it."""
     order = orders[number]
+    # One execution ends an order: the part that a bar cannot fill is rejected at once.
     order["closed"] = time
     order["status"] = OrderStatus.COMPLETED
     if done.reason != RejectReason.NONE:
@@ -74,7 +80,7 @@ def write_execution(
     if done.size == 0.0:
         return fill_count
     order["filled"] = done.size
-    # The mean over all fills, which rounds even where there is one (`OrderData.addbit`).
+    # The mean over all fills, which rounds even for a single one (`OrderData.addbit`).
     order["fill_price"] = (0.0 + done.size * done.price) / done.size
     order["commission"] = done.commission
     fill = fills[fill_count]
@@ -137,8 +143,11 @@ def write_trades(
             )
         costs = broker_at(broker, market, fill_bars[number])
         if rules is not None:
+            # Fills have times and not steps. The times of the steps ascend without duplicates.
             step = np.searchsorted(time, fill["time"])
             costs = broker_with(broker, panel_terms_at(rules, step, symbol))
+        # A reversal closes one trade and opens the next one. Each gets the commission of its leg,
+        # as the order has paid it.
         closed, opened = legs(held[symbol], fill["size"])
         if closed != 0.0:
             trade = trades[current[symbol]]
@@ -160,6 +169,7 @@ def write_trades(
     if events is not None and booked is not None:
         follow_events(time, time[-1], events, booked, event_count, held, current, opened_at, trades)
     for symbol in range(len(last_bars)):
+        # Trades that are still open last until the symbol's last bar.
         if held[symbol] != 0.0:
             trades[current[symbol]]["bars"] = last_bars[symbol] - opened_at[symbol]
     return count
@@ -179,13 +189,16 @@ def follow_events(
 ) -> int:
     """Let the open trades follow the events up to a time. Returns the number of events until
     then."""
+    # Events of a bar come before its fills, as in the simulation.
     while event_count < events.shape[1] and time[int(events[AT, event_count])] <= until:
         before, after = booked[BEFORE, event_count], booked[AFTER, event_count]
+        # Without shares there is no trade that could follow.
         if before != 0.0:
             symbol = int(events[SYMBOL, event_count])
             trade = trades[current[symbol]]
             basis = booked[BASIS, event_count]
             held[symbol] = after
+            # The symbol was paid out. The payment ends the trade as a fill would.
             if after == 0.0:
                 trade["pnl"] += -(trade["price"] * before + basis)
                 trade["pnl_net"] = trade["pnl"] - trade["commission"]
@@ -215,6 +228,7 @@ def open_trade(trade: np.void, symbol: int, time: int) -> None:
 def extend_trade(trade: np.void, held: float, size: float, price: float, fee: float) -> None:
     """Add shares to a trade of `held` shares (`Trade.update`)."""
     after = held + size
+    # Multiplied out again from the mean, as backtrader does: sums of costs would round differently.
     trade["price"] = (held * trade["price"] + size * price) / after
     trade["commission"] += fee
     trade["pnl_net"] = trade["pnl"] - trade["commission"]
@@ -226,5 +240,6 @@ def extend_trade(trade: np.void, held: float, size: float, price: float, fee: fl
 def reduce_trade(trade: np.void, size: float, price: float, fee: float, multiplier: float) -> None:
     """Take shares out of a trade (`Trade.update`)."""
     trade["commission"] += fee
+    # From left to right as in `CommInfoBase.profitandloss`; the sign is taken first.
     trade["pnl"] += -size * (price - trade["price"]) * multiplier
     trade["pnl_net"] = trade["pnl"] - trade["commission"]

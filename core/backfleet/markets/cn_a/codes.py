@@ -115,6 +115,7 @@ def parse_code(symbol: str) -> Code:
     `000001.SH`. Raises MarketError for anything else.
     """
     text = symbol.upper()
+    # `isascii`, because `isdigit` also accepts digits of other scripts.
     if text.isascii() and text.isdigit() and len(text) == 6:
         return _without_exchange(text)
     if match := AFTER.fullmatch(text):
@@ -143,12 +144,14 @@ def find_board(code: Code, stated: str | None) -> Board:
     board = code.board if stated is None else Board(stated)
     if board is None:
         raise _unknown(str(code), NO_BOARD, "Give its board in the facts of the job's data")
+    # Stated boards are checked as well: the facts may say that a code is an index.
     if board in REFUSED:
         raise MarketError(f"{code} {REFUSED[board]}. Leave it out of data.symbols")
     return board
 
 
 def _without_exchange(digits: str) -> Code:
+    # Stocks and funds go before indexes with the same digits, since they can be traded.
     home = _home_of(digits[:MAX_PREFIX])
     if home is not None:
         return Code(digits, *home)

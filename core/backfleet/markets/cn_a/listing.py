@@ -32,9 +32,12 @@ def sessions_since(bars: Bars, first: date) -> NDArray[np.int64]:
     day, count = np.datetime64(first), np.zeros(len(bars), np.int64)
     if not len(bars):
         return count
+    # Holidays are counted as sessions then. A count that is too high ends the free days early, and
+    # bars that begin within a symbol's first five sessions are rare.
     skipped = int(np.busday_count(day, bars.session[0])) if bars.session[0] > day else 0
     is_new = np.concatenate(([True], bars.session[1:] != bars.session[:-1]))
     at = int(np.searchsorted(bars.session, day))
+    # Bars of one session share its number, so that this holds for bars within a day too.
     count[at:] = skipped + np.cumsum(is_new[at:])
     return count
 
@@ -54,6 +57,8 @@ def needs_issue_price(facts: SymbolFacts, exchange: Exchange, board: Board) -> b
     table = FREE_DAYS.get((board, exchange))
     if facts.listed is None or table is None or board not in FIRST_DAY_LIMITS:
         return False
+    # The table says how many first sessions have no limit. 0 means that the first one has limits,
+    # too.
     return table.step(facts.listed).value == 0.0
 
 

@@ -50,11 +50,14 @@ class CnAMarket(Market):
     )  # fmt: skip
 
     def terms(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> Terms:
+        # Thousands of symbols share the days of their bars, and so the terms that follow from the
+        # days.
         exchange, board = _home(facts)
         days, settlement = SharedDays(bars.session), _settlement(facts, board)
         terms = _terms_by_date(days, exchange, board, settlement, off)
         if "listing" in off or not (outside := _outside_listing(bars, facts)).any():
             return terms
+        # Sources may have bars outside of the listing, at which nothing can be traded.
         block = np.where(outside, RejectReason.UNLISTED, RejectReason.NONE)
         return terms.having(buy_block=block, sell_block=block)
 
@@ -71,6 +74,7 @@ class CnAMarket(Market):
         free = tables.FREE_DAYS.get((board, exchange))
         rules += [] if free is None else [free]
         rules += [tables.LOT[board]]
+        # Most boards have the lot as their smallest order, which is then the same table.
         rules += [] if tables.MIN_ORDER[board] is tables.LOT[board] else [tables.MIN_ORDER[board]]
         rules += [tables.MAX_ORDER[board]]
         settlement = _settlement(facts, board)
@@ -82,11 +86,15 @@ class CnAMarket(Market):
         return (*rules, tables.MINIMUM)
 
     def dividend_taxes(self, actions: Sequence[Action], facts: SymbolFacts) -> Floats:
+        # Distributions of funds and interest of bonds are not taxed by these tables.
         if _home(facts)[1] not in STOCKS:
             return np.zeros((3, len(actions)))
         days = np.array([action.ex for action in actions], "datetime64[D]")
         # Shares from reserves are not income.
+        # Bonus shares from profit are taxed at their par value.
         income = np.array([action.cash + action.bonus * tables.PAR_VALUE for action in actions])
+        # One row per holding period: up to a month, up to a year, and longer. The tax is due at the
+        # sale.
         return np.array([table.on(days) * income for table in tables.DIVIDEND_TAX])
 
     def assumptions(self, facts: SymbolFacts) -> Sequence[str]:
@@ -136,6 +144,7 @@ def _orders(sessions: Days, board: Board, settlement: Dated | None, off: frozens
 def _settlement(facts: SymbolFacts, board: Board) -> Dated | None:
     if board is Board.CONVERTIBLE:
         return None
+    # Digits do not tell funds that can be sold on the same day, so the facts do.
     return tables.SAME_SESSION_FUNDS if facts.same_session else tables.NEXT_SESSION
 
 
@@ -151,6 +160,7 @@ def _costs(sessions: Days, exchange: Exchange, board: Board, off: frozenset[str]
         buy, sell = tables.BUY_DUTY.on(sessions), tables.SELL_DUTY.on(sessions)
     if "transfer" not in off:
         transfer = tables.TRANSFER[exchange].on(sessions)
+        # Not in place: tables return read-only arrays, which other symbols share.
         buy, sell = buy + transfer, sell + transfer
         values["share_fee"] = tables.SHARE_FEE[exchange].on(sessions)
     return values | {"buy_tax": buy, "sell_tax": sell}
@@ -162,5 +172,6 @@ def _outside_listing(bars: Bars, facts: SymbolFacts) -> Flags:
     if facts.listed is not None:
         outside |= bars.session < np.datetime64(facts.listed)
     if facts.delisted is not None:
+        # The day of the delisting itself is outside: the last session is the one before.
         outside |= bars.session >= np.datetime64(facts.delisted)
     return outside

@@ -15,6 +15,7 @@ __all__ = [
     "DELISTING_FREE_DAYS",
     "DELISTING_LIMITS",
     "DELISTING_TICK_FLOOR",
+    "DIVIDEND_TAX",
     "FIRST_DAY_LIMITS",
     "FREE_DAYS",
     "FUND_20_LIMITS",
@@ -91,6 +92,7 @@ TRANSFER = {
         unit="of the value",
     ),
 }
+# The other exchanges charge the value only. A table of zeros spares callers a case of their own.
 NO_SHARE_FEE = Dated("transfer fee on par value", Step.of(OPENING, 0.0, OFFICIAL, DEPOSITORY))
 PAR_VALUE = 1.0
 """CNY a share, with few exceptions, which are not modeled."""
@@ -127,6 +129,7 @@ LOT = {
     Board.CONVERTIBLE: Dated(LOT_RULE, Step.of(OPENING, 10.0, UNCONFIRMED), unit="bonds"),
 }
 MIN_ORDER = {
+    # On most boards the smallest order is one lot.
     **LOT,
     Board.STAR: Dated(LEAST_RULE, Step.of(STAR_OPENING, 200.0, TWO, SSE), unit="shares"),
     Board.BEIJING: Dated(LEAST_RULE, Step.of(BEIJING_OPENING, 100.0, TWO, BSE), unit="shares"),
@@ -172,6 +175,7 @@ LIMITS = {
 FUND_20_LIMITS = {
     exchange: Dated(
         LIMIT_RULE,
+        # Before, these funds had the limits of all funds.
         *TEN_PERCENT.steps,
         Step.of(first, 200.0, OFFICIAL, source),
         unit=PER_MILLE,
@@ -292,6 +296,7 @@ TICK_FLOOR = {
         Step.of(BEIJING_OPENING, 0.0, UNCONFIRMED, BSE),
     ),
 }
+# Only Shanghai had the floor in the delisting period before it had it for all shares.
 DELISTING_TICK_FLOOR = {
     **TICK_FLOOR,
     Exchange.SHANGHAI: _tick_floor(

@@ -17,7 +17,7 @@ FRAME_HEIGHT = 80
 
 
 def cost_figure(rules: Sequence[str], costs: Sequence[float], title: str, form: str) -> go.Figure:
-    """Horizontal bars of costs, the first rule on top.
+    """Draw costs as horizontal bars, the first rule on top.
 
     Parameters
     ----------
@@ -30,12 +30,14 @@ def cost_figure(rules: Sequence[str], costs: Sequence[float], title: str, form: 
         showlegend=False,
         bargap=0.3,
         xaxis={"title": {"text": plain(title)}, "tickformat": form, "zeroline": True},
+        # plotly draws the first category at the bottom.
         yaxis={"autorange": "reversed", "type": "category", "showgrid": False},
     )
     figure.add_bar(
         x=list(costs),
         y=[plain(rule) for rule in rules],
         orientation="h",
+        # A positive cost is what the rule takes from the result.
         marker={"color": [LOSS if cost > 0 else GAIN for cost in costs]},
         hovertemplate=f"%{{y}}: %{{x:{form}}}<extra></extra>",
     )

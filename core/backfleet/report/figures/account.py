@@ -33,7 +33,7 @@ PERCENT = ".0%"
 
 
 def account_figure(value: pd.Series, benchmark: pd.Series | None = None) -> go.Figure:
-    """Account value over time, in the currency of the prices.
+    """Draw account value over time, in the currency of the prices.
 
     Parameters
     ----------
@@ -62,18 +62,19 @@ def drawdown_figure(drawdown: pd.Series) -> go.Figure:
 
 
 def rolling_sharpe(returns: pd.Series, periods_per_year: float, window: int) -> pd.Series:
-    """mean(r) / standard deviation(r) * sqrt(p) over the last `window` sessions.
+    """Return mean(r) / standard deviation(r) * sqrt(p) over the last `window` sessions.
 
     The returns are those beyond the risk-free rate.
     """
     rolling = returns.rolling(window)
+    # Where the account does not move, the ratio is undefined and not infinite.
     spread = rolling.std().replace(0.0, np.nan)
     sharpe: pd.Series = rolling.mean() / spread * np.sqrt(periods_per_year)
     return sharpe
 
 
 def rolling_sharpe_figure(sharpe: pd.Series, window: int) -> go.Figure:
-    """The Sharpe ratio of the sessions before each one, annualized."""
+    """Draw the annual Sharpe ratio of the last sessions up to each one."""
     figure = blank(
         220,
         yaxis={"title": {"text": f"Sharpe, {window} sessions"}, "tickformat": ".2~f"},
@@ -96,6 +97,7 @@ def yearly_figure(years: pd.Series, benchmark: pd.Series | None = None) -> go.Fi
     figure = blank(
         260,
         barmode="group",
+        # plotly would take years for numbers, and write ticks between them.
         xaxis={"type": "category"},
         yaxis={"title": {"text": "return of a year"}, "tickformat": PERCENT},
     )

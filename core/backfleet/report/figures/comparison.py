@@ -27,7 +27,7 @@ __all__ = ["curves_figure", "difference_figure", "scatter_figure"]
 
 
 def scatter_figure(pairs: pd.DataFrame, metric: str, names: tuple[str, str]) -> go.Figure:
-    """A metric of the tasks that both runs have: the first run across, the second upwards.
+    """Draw a metric of the tasks that both runs have: the first run across, the second upwards.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def scatter_figure(pairs: pd.DataFrame, metric: str, names: tuple[str, str]) -> 
 
 
 def difference_figure(steps: pd.Series, words: MetricLabel) -> go.Figure:
-    """Draw a histogram of the differences of a metric, the second run less the first."""
+    """Draw a histogram of the differences of a metric, the second run minus the first."""
     figure = blank(
         380,
         barmode="stack",
@@ -71,15 +71,17 @@ def difference_figure(steps: pd.Series, words: MetricLabel) -> go.Figure:
         xaxis={"title": {"text": plain(f"{words.name}, B − A")}, "tickformat": ".3~g"},
         yaxis={"title": {"text": "tasks"}, "tickformat": "d"},
     )
+    # Differences are B less A: of a metric of which less is better, a negative one is a gain.
     below, above = ("worse", "better") if words.better > 0 else ("better", "worse")
     names = (below, above) if words.better else ("lower", "higher")
     colors = (LOSS, GAIN) if words.better >= 0 else (GAIN, LOSS)
+    # Equal tasks would only make one high bar; the page counts them in words.
     add_signed_histogram(figure, steps[steps != 0], names, colors)
     return figure
 
 
 def curves_figure(curves: Sequence[tuple[str, pd.Series]]) -> go.Figure:
-    """Curves of account value over cash, each with its name."""
+    """Draw curves of account value / cash, each with its name."""
     figure = blank(yaxis={"title": {"text": "account value / cash"}, "tickformat": ".2~f"})
     for (name, curve), color in zip(curves, (SERIES, SECOND), strict=False):
         add_line(figure, curve, plain(name), color, 1.7, ".3f")

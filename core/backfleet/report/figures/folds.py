@@ -28,12 +28,14 @@ Span = tuple[np.datetime64, np.datetime64]
 
 STYLES = ((SERIES, 1.8), (SECOND, 1.4), (BENCHMARK, 1.3))
 SHADE = 0.10
+# Every rectangle is an element of the page, and the browser draws each of them.
 MAX_SHADED = 100
 
 
 def stitched_figure(accounts: Sequence[pd.Series], tests: Sequence[Span]) -> go.Figure:
-    """Accounts over the test windows, from 1 at the start; every other window is shaded."""
+    """Draw accounts over the test windows, from 1 at the start; every other window is shaded."""
     figure = blank(360, yaxis={"title": {"text": "value, 1 at the start"}, "tickformat": ".2~f"})
+    # Every other window, so that the borders of all windows show.
     for first, last in list(tests)[: 2 * MAX_SHADED : 2]:
         figure.add_vrect(
             x0=str(first),
@@ -42,6 +44,7 @@ def stitched_figure(accounts: Sequence[pd.Series], tests: Sequence[Span]) -> go.
             line_width=0,
             layer="below",
         )
+    # Not strict: the benchmark or the account in hindsight may be missing.
     for account, (color, width) in zip(accounts, STYLES, strict=False):
         add_line(figure, account, plain(account.name), color, width, ".3f")
     figure.add_hline(y=1.0, line={"color": BENCHMARK, "width": 1, "dash": "dot"})
@@ -49,7 +52,7 @@ def stitched_figure(accounts: Sequence[pd.Series], tests: Sequence[Span]) -> go.
 
 
 def chosen_figure(folds: pd.DataFrame, parameter: str) -> go.Figure:
-    """The value of a parameter that each fold chooses; folds that hold cash have none."""
+    """Draw the value of a parameter that each fold chooses; folds that hold cash have none."""
     figure = blank(
         220,
         showlegend=False,
@@ -58,8 +61,10 @@ def chosen_figure(folds: pd.DataFrame, parameter: str) -> go.Figure:
     )
     figure.add_scatter(
         x=folds["fold"],
+        # None interrupts the line, where NaN cannot be written as JSON.
         y=[None if value is None or value != value else value for value in folds[parameter]],
         mode="lines+markers",
+        # Steps: a value holds for the whole fold.
         line={"color": SERIES, "width": 1.5, "shape": "hv"},
         hovertemplate="%{y}<extra></extra>",
     )
@@ -67,7 +72,7 @@ def chosen_figure(folds: pd.DataFrame, parameter: str) -> go.Figure:
 
 
 def paths_figure(sharpe: NDArray[np.float64]) -> go.Figure:
-    """A histogram of the paths' annual Sharpe ratios."""
+    """Draw a histogram of the paths' annual Sharpe ratios."""
     figure = blank(
         240,
         showlegend=False,

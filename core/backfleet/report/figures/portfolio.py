@@ -32,11 +32,13 @@ def holdings_figure(weights: pd.DataFrame, others: str) -> go.Figure:
         color = BENCHMARK if name == others else PALETTE[number % len(PALETTE)]
         # Areas of one group must have one sign: short positions stack below 0.
         for sign, part in ((1, weights[name].clip(lower=0)), (-1, weights[name].clip(upper=0))):
+            # Most symbols are never short.
             if sign < 0 and not part.any():
                 continue
             add_line(
                 figure, part, plain(name), color, 0.5, ".1%",
                 stackgroup="long" if sign > 0 else "short",
+                # One entry of the legend shows and hides both areas of a symbol.
                 legendgroup=str(number),
                 showlegend=sign > 0,
             )  # fmt: skip

@@ -51,6 +51,7 @@ def parameter_map(rows: pd.DataFrame, x: str, y: str, metric: str) -> go.Figure:
 
     The script of the page draws the same for other columns and statistics.
     """
+    # One cell per pair of values; NaN if no task with a value has the pair.
     table = rows.pivot_table(metric, index=y, columns=x, aggfunc="mean", sort=True)
     if y == "symbol":
         table = _both_ends(table, rows, metric)
@@ -59,6 +60,7 @@ def parameter_map(rows: pd.DataFrame, x: str, y: str, metric: str) -> go.Figure:
     figure = blank(
         max(MIN_MAP_PIXELS, ROW_PIXELS * len(table) + 100),
         hovermode="closest",
+        # Categories give all cells one size, also if the values of a sweep are logarithmic.
         xaxis={"title": {"text": plain(x)}, "type": "category"},
         yaxis={"title": {"text": plain(y)}, "type": "category"},
     )
@@ -84,6 +86,7 @@ def _both_ends(table: pd.DataFrame, rows: pd.DataFrame, metric: str) -> pd.DataF
         return table
     means = rows.groupby("symbol", observed=True)[metric].mean().sort_values(kind="stable")
     half = MAX_SYMBOLS // 2
+    # The lowest ones are at the bottom, as the axis goes upwards.
     return table.loc[[*means.index[:half], *means.index[-half:]]]
 
 
@@ -91,6 +94,7 @@ def _colors(values: Floats) -> Mapping[str, Any]:
     """Return a scale that diverges from 0 if there are values on both sides of it."""
     low, high = np.nanmin(values), np.nanmax(values)
     if low < 0.0 < high:
+        # The same reach on both sides, so that 0 has the middle color.
         reach = float(max(-low, high))
         return {"colorscale": DIVERGING, "zmid": 0.0, "zmin": -reach, "zmax": reach}
     return {"colorscale": SCALE, "zmin": float(low), "zmax": float(high)}
@@ -125,6 +129,7 @@ def sensitivity_figure(marginal: pd.DataFrame, parameter: str, metric: str) -> g
         y=marginal["best"],
         name="other parameters fixed at the best point",
         mode="lines+markers",
+        # The slice has no point at values that only other points have.
         connectgaps=True,
         line={"color": SECOND, "width": 1.4, "dash": "dot"},
         marker={"size": 6},
@@ -145,7 +150,7 @@ def symbol_spread(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def spread_figure(spread: pd.DataFrame, metric: str) -> go.Figure:
-    """Box plots, one per symbol; points, where no symbol has more than one value.
+    """Draw a box plot per symbol, or points if no symbol has more than one value.
 
     Parameters
     ----------
@@ -159,6 +164,7 @@ def spread_figure(spread: pd.DataFrame, metric: str) -> go.Figure:
         xaxis={"title": {"text": plain(metric)}, "tickformat": ".3~g"},
         yaxis={"type": "category", "automargin": True},
     )
+    # With one task per symbol, boxes would be lines without width.
     if (spread["least"] == spread["most"]).all():
         figure.add_scatter(
             x=spread["middle"],
@@ -170,6 +176,8 @@ def spread_figure(spread: pd.DataFrame, metric: str) -> go.Figure:
         return figure
     figure.add_box(
         y=[plain(symbol) for symbol in spread.index],
+        # Quartiles instead of values: the page would otherwise hold the values of all tasks once
+        # more.
         q1=spread["low"],
         median=spread["middle"],
         q3=spread["high"],
@@ -183,7 +191,7 @@ def spread_figure(spread: pd.DataFrame, metric: str) -> go.Figure:
 
 
 def equity_fan_figure(fan: pd.DataFrame) -> go.Figure:
-    """All equity curves as bands.
+    """Draw all equity curves as bands.
 
     Parameters
     ----------
@@ -199,6 +207,7 @@ def equity_fan_figure(fan: pd.DataFrame) -> go.Figure:
         ("median", 0.5, SERIES, 1.8),
         ("best task", "best", SECOND, 1.4),
     ):
+        # The best task can have no equity curve.
         if column in fan:
             add_line(figure, fan[column], name, color, width, ".3f")
     figure.add_hline(y=1.0, line={"color": BENCHMARK, "width": 1, "dash": "dot"})

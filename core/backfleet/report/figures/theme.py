@@ -68,13 +68,15 @@ MARGIN = {"l": 56, "r": 16, "t": 16, "b": 32}
 
 
 def blank(height: int = HEIGHT, **layout: Any) -> go.Figure:
-    """An empty figure in the house style; `layout` goes on top of it."""
+    """Return an empty figure in the style of the reports; `layout` overrides it."""
     import plotly.graph_objects as go
 
     base: dict[str, Any] = {
+        # An empty one: plotly would write its default template into every figure.
         "template": go.layout.Template(),
         "height": height,
         "margin": MARGIN,
+        # Transparent, so that the page's own color shows, light or dark.
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "hovermode": "x unified",
@@ -83,11 +85,13 @@ def blank(height: int = HEIGHT, **layout: Any) -> go.Figure:
             "x": 0,
             "y": 1.02,
             "yanchor": "bottom",
+            # Otherwise stacked areas would be listed from the last one to the first.
             "traceorder": "normal",
         },
         "font": {"size": 12},
         "dragmode": "zoom",
     }
+    # Axes are merged here, because `layout` would replace them as a whole.
     axes = {name: {"automargin": True, **layout.get(name, {})} for name in ("xaxis", "yaxis")}
     if "title" in axes["yaxis"]:
         # Without a distance, plotly writes the title over wide labels.
@@ -96,7 +100,8 @@ def blank(height: int = HEIGHT, **layout: Any) -> go.Figure:
 
 
 def band(color: str, opacity: float) -> str:
-    """A color of the palette, seen through."""
+    """Return a color of the palette, "#rrggbb", with an opacity from 0 to 1."""
+    # "#rrggbb".
     red, green, blue = (int(color[at : at + 2], 16) for at in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
 
@@ -127,6 +132,7 @@ def plotted_values(figure: go.Figure, values: Any) -> Any:
     dates = np.asarray(values)
     if dates.dtype.kind != "M":
         return values
+    # plotly would take milliseconds for plain numbers.
     figure.update_xaxes(type="date")
     return dates.astype("datetime64[ms]").astype(np.float64)
 
@@ -135,6 +141,7 @@ def add_band(
     figure: go.Figure, x: object, low: pd.Series, high: pd.Series, name: str, opacity: float
 ) -> None:
     """Fill what is between two series."""
+    # The lower edge is an invisible line, and the upper one fills down to the trace before it.
     style: dict[str, Any] = {"line": {"color": band(SERIES, 0.0), "width": 0}, "hoverinfo": "skip"}
     x = plotted_values(figure, x)
     figure.add_scatter(x=x, y=low, showlegend=False, **style)
@@ -151,9 +158,13 @@ def add_signed_histogram(
         return
     low, high = float(values.min()), float(values.max())
     # Bins meet at 0, so that none holds values of both signs.
+    # The smallest positive float is for values that are all equal.
     size = max((high - low) / BINS, float(np.finfo(float).tiny))
+    # A whole number of bins below 0. One more than needed, because a value on an edge belongs to
+    # the bin above it.
     start = -size * (int(max(-low, 0.0) / size) + 1)
     bins = {"start": start, "end": high + size, "size": size}
+    # The largest count that a bar can have, from the same bins as plotly's.
     use_whole_ticks(figure, int(np.unique((values - start) // size, return_counts=True)[1].max()))
     parts = (values[values <= 0], values[values > 0])
     for name, part, color in zip(names, parts, colors, strict=True):
@@ -169,11 +180,14 @@ def use_whole_ticks(figure: go.Figure, most: int) -> None:
 
 
 def money_axis(title: str) -> Mapping[str, Any]:
-    """A vertical axis of money, with a billion as B and not as the G of units of measurement."""
+    """Return a vertical axis of money, on which a billion is B, and not G as in physical units."""
     return {"title": {"text": title}, "exponentformat": "B", "zeroline": False}
 
 
 def plain(text: object) -> str:
-    """A name from the outside as plotly shows it letter by letter: plotly reads a little HTML, and
-    in templates %{...} too."""
+    """Return a foreign name such that plotly shows it letter by letter.
+
+    plotly interprets some HTML, and `%{...}` in templates.
+    """
+    # `&` is the first, so that the other escapes are not escaped again.
     return str(text).replace("&", "&amp;").replace("<", "&lt;").replace("%", "&#37;")

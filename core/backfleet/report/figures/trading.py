@@ -25,7 +25,7 @@ __all__ = ["excursion_figure", "price_figure", "trade_results_figure"]
 
 
 def price_figure(bars: pd.DataFrame, fills: pd.DataFrame, symbol: str) -> go.Figure:
-    """The closes of a symbol, the range of each bar, and where fills bought and sold.
+    """Draw the closes of a symbol, the range of each bar, and the fills.
 
     Parameters
     ----------
@@ -39,6 +39,7 @@ def price_figure(bars: pd.DataFrame, fills: pd.DataFrame, symbol: str) -> go.Fig
     )
     add_band(figure, bars.index, bars["low"], bars["high"], "low to high", 0.15)
     add_line(figure, bars["close"], "close", SERIES, 1.2, ",.4~g")
+    # Behind all others in the list of traces, so that markers are drawn over the lines.
     _add_fills(figure, fills[fills["size"] > 0], "bought", "triangle-up", GAIN)
     _add_fills(figure, fills[fills["size"] < 0], "sold", "triangle-down", SECOND)
     return figure
@@ -66,6 +67,7 @@ def trade_results_figure(results: pd.Series) -> go.Figure:
         xaxis={"title": {"text": "net result of a trade (% of its entry)"}, "tickformat": ".1%"},
         yaxis={"title": {"text": "trades"}, "tickformat": "d"},
     )
+    # A trade without profit counts as a loss.
     add_signed_histogram(figure, results, ("loss", "profit"), (LOSS, GAIN))
     return figure
 
@@ -85,6 +87,7 @@ def excursion_figure(trades: pd.DataFrame, column: str, title: str) -> go.Figure
         yaxis={"title": {"text": "return"}, "tickformat": ".1%"},
     )
     for name, part, color in (
+        # As in the histogram of results, 0 is a loss.
         ("loss", trades[trades["return"] <= 0], LOSS),
         ("profit", trades[trades["return"] > 0], GAIN),
     ):

@@ -54,8 +54,13 @@ class LuckCurve:
 
     def density(self, x: Floats) -> Floats:
         """Return the density of the best."""
+        # The best of n independent trials is below x if all are: the distribution is F(x)**n and
+        # the density n * f(x) * F(x)**(n - 1), with the normal distribution F of one trial.
         z = x / self.spread
+        # erfc instead of 1 - erf keeps the digits of small probabilities.
         below = np.array([0.5 * math.erfc(-value / math.sqrt(2.0)) for value in z.tolist()])
+        # As a logarithm, because there may be millions of trials. The bound replaces a 0 that has
+        # none.
         powers = np.exp((self.trials - 1.0) * np.log(np.maximum(below, 1e-300)))
         density: Floats = self.trials * self.density_of_one(x) * powers
         return density
@@ -67,7 +72,7 @@ class LuckCurve:
 
 
 def luck_figure(sharpe: Floats, best: float, luck: LuckCurve, noun: str) -> go.Figure:
-    """A histogram of the trials' Sharpe ratios, with the curve of luck's best.
+    """Draw a histogram of the trials' Sharpe ratios, with the curve of luck's best.
 
     Parameters
     ----------
@@ -80,8 +85,12 @@ def luck_figure(sharpe: Floats, best: float, luck: LuckCurve, noun: str) -> go.F
     noun
         Plural of what was tried.
     """
+    # Twice the square root of the number of trials, within limits: with more bins, the bars of few
+    # trials would be ragged.
     counts, edges = np.histogram(sharpe, min(BINS, max(8, round(2 * math.sqrt(len(sharpe))))))
     width = float(edges[1] - edges[0])
+    # Both curves fit into the figure: four standard deviations of one trial, and the mark of the
+    # best.
     reach = max(4.0 * luck.spread, luck.mark + luck.spread)
     # Two bars more, so that the mark of the best does not lie on the frame.
     ends = (min(float(edges[0]), -reach), max(float(edges[-1]), reach) + 2.0 * width)
@@ -104,6 +113,7 @@ def luck_figure(sharpe: Floats, best: float, luck: LuckCurve, noun: str) -> go.F
         marker={"color": band(SERIES, 0.55)},
         hovertemplate="%{y:,} at %{x:.3~g}<extra></extra>",
     )
+    # Density times trials times width of a bar is the number of trials that a bar would count.
     _add_curve(figure, x, luck.density_of_one(x) * len(sharpe) * width, "one without skill", "dot")
     # The area of a density says nothing beside counts, so the curve has the height of the bars.
     best_curve = density * (top / float(density.max()))
@@ -115,7 +125,7 @@ def luck_figure(sharpe: Floats, best: float, luck: LuckCurve, noun: str) -> go.F
 
 
 def rank_figure(ranks: Floats) -> go.Figure:
-    """A histogram of the places of winners in the other half, with the level of chance."""
+    """Draw a histogram of the winners' places in the other half, with the level of chance."""
     counts, edges = np.histogram(ranks, RANK_BINS, (0.0, 1.0))
     figure = blank(
         300,
@@ -129,18 +139,21 @@ def rank_figure(ranks: Floats) -> go.Figure:
     )
     figure.add_bar(
         x=(edges[:-1] + edges[1:]) / 2.0,
+        # Shares of the splits.
         y=counts / max(len(ranks), 1),
         width=1.0 / RANK_BINS,
         name="winners",
         marker={"color": band(SERIES, 0.55)},
         hovertemplate="%{y:.1%} of the splits at %{x:.2f}<extra></extra>",
     )
+    # Without skill, every place is equally likely.
     _add_curve(figure, np.array([0.0, 1.0]), np.full(2, 1.0 / RANK_BINS), "chance", "dash")
     return figure
 
 
 def winner_figure(inside: Floats, outside: Floats) -> go.Figure:
-    """The winners' annual Sharpe ratios: in the half that chose them, and in the other half."""
+    """Draw the winners' annual Sharpe ratios in the half that chose them and in the other half."""
+    # Rounded up, so that at most `MAX_MARKERS` are drawn. The means below are those of all splits.
     step = -(-len(inside) // MAX_MARKERS)
     x, y = inside[::step], outside[::step]
     low, high = float(min(inside.min(), outside.min())), float(max(inside.max(), outside.max()))
@@ -183,12 +196,13 @@ class Bar:
 
 
 def interval_figure(bars: Sequence[Bar], level: float) -> go.Figure:
-    """Intervals of Sharpe ratios, one below the other, with luck's averages."""
+    """Draw intervals of Sharpe ratios, one below the other, with luck's averages."""
     names = [plain(bar.name) for bar in bars]
     figure = blank(
         300,
         hovermode="closest",
         xaxis={"title": {"text": "Sharpe ratio per year"}, "tickformat": ".3~g", "zeroline": True},
+        # plotly draws the first category at the bottom.
         yaxis={"autorange": "reversed", "type": "category", "showgrid": False},
     )
     figure.add_scatter(
@@ -232,10 +246,11 @@ def _add_curve(figure: go.Figure, x: Floats, y: Floats, name: str, dash: str) ->
 
 
 def _add_mark(figure: go.Figure, x: float, top: float, name: str, color: str, dash: str) -> None:
-    """A vertical line at a Sharpe ratio, which the legend gives as a number."""
+    """Draw a vertical line at a Sharpe ratio, which the legend gives as a number."""
     style: dict[str, Any] = {"color": color, "width": 2, "dash": dash}
     figure.add_scatter(
         x=[x, x],
+        # A little above the highest bar.
         y=[0.0, 1.08 * top],
         mode="lines",
         name=f"{name}: {x:.2f}",

@@ -9,12 +9,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import pyarrow as pa
-
 from backfleet.errors import DataError
 from backfleet.sources.importing.dates import is_date
 from backfleet.sources.importing.frame import Frame
 from backfleet.sources.importing.parts import naming_damage
+from backfleet.sources.importing.tables import array_of
 
 __all__ = ["json_tables"]
 
@@ -59,20 +58,9 @@ def _frame(origin: str, document: Any) -> Frame:
     lengths = {len(values) for values in columns.values()}
     if len(lengths) != 1 or lengths == {0}:
         raise DataError(f"{origin}: this JSON has no table of bars, or no rows")
-    arrays = tuple(map(_array, columns.values()))
+    arrays = tuple(map(array_of, columns.values()))
     names = tuple("" if isinstance(name, int) else name for name in columns)
     return Frame(origin, names, arrays, 1, symbol)
-
-
-def _array(values: Sequence[Any]) -> Any:
-    try:
-        array = pa.array(values)
-        if not pa.types.is_nested(array.type):
-            return array
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        pass
-    plain = [None if value is None else str(value) for value in values]
-    return pa.array(plain, pa.string())
 
 
 def _columns(origin: str, document: Any) -> tuple[Columns, str | None]:

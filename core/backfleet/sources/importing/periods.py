@@ -19,22 +19,26 @@ def join_periods(named: dict[str, list[Part]], form: Form) -> dict[str, list[Par
 
     Futures contracts, whose names end in a month too, have rows of other months and stay apart.
     """
-    groups: dict[str, list[tuple[str, Part]]] = {}
+    # The names without their periods, each with the names of its files and their periods.
+    groups: dict[str, list[tuple[str, str]]] = {}
     for name, parts in named.items():
         match = PERIOD.match(name)
+        # A symbol that has several files already is not a period of another one.
         if match and len(parts) == 1:
-            groups.setdefault(match["symbol"], []).append((match["period"], parts[0]))
+            groups.setdefault(match["symbol"], []).append((name, match["period"]))
     joined = dict(named)
+    # A form keeps the samples of its first files only, in their order. The others are read again:
+    # one contract among them is enough to keep all files of a group apart.
     samples = {id(part): frame for part, frame in zip(form.parts, form.samples, strict=False)}
     for symbol, members in groups.items():
-        sampled = [(period, samples[id(part)]) for period, part in members if id(part) in samples]
-        if len(members) < 2 or not all(_within(period, frame) for period, frame in sampled):
+        if len(members) < 2:
             continue
-        for period, part in members:
-            name = next(n for n, parts in named.items() if parts == [part])
-            del period
-            joined.pop(name, None)
-            joined.setdefault(symbol, []).append(part)
+        parts = [named[name][0] for name, _ in members]
+        frames = (samples.get(id(part)) or part.sample() for part in parts)
+        if all(_within(period, frame) for (_, period), frame in zip(members, frames, strict=True)):
+            for name, _ in members:
+                del joined[name]
+            joined.setdefault(symbol, []).extend(parts)
     return joined
 
 

@@ -41,19 +41,24 @@ def qlib_parts(root: Path) -> Iterator[Part]:
 
 def _frame(folder: Path, name: str, days: list[str]) -> Frame:
     columns: dict[str, np.ndarray] = {}
-    first = 0
+    spans: set[tuple[int, int]] = set()
     for field in FIELDS:
         file = folder / f"{field}.day.bin"
         if not file.is_file():
             continue
+        # The first float32 is the place of the first value in the calendar, exact up to 2**24.
         values = np.fromfile(file, dtype="<f4")
         if len(values) < 2 or not 0 <= values[0] <= len(days) - len(values) + 1:
             raise DataError(f"{file}: its rows do not fit the calendar of {len(days)} days")
-        first = int(values[0])
+        spans.add((int(values[0]), len(values) - 1))
         columns[field] = values[1:].astype(np.float64)
-    if len({len(values) for values in columns.values()}) != 1:
-        raise DataError(f"{folder}: its fields have different numbers of rows")
-    count = len(next(iter(columns.values())))
+    # Fields of equal length that begin on different days would give bars of mixed days.
+    if len(spans) != 1:
+        raise DataError(
+            f"{folder}: its fields do not cover the same days. Write the store again with "
+            "qlib's dump_bin"
+        )
+    ((first, count),) = spans
     dates = pa.array(days[first : first + count], pa.string())
     arrays = (dates, *(pa.array(values) for values in columns.values()))
     return Frame(str(folder), ("date", *columns), arrays, 1, name)

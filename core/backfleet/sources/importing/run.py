@@ -9,7 +9,7 @@ from pathlib import Path
 from backfleet.bars import Bars
 from backfleet.errors import DataError
 from backfleet.source import Source
-from backfleet.sources.convert import OPTIONS, parquet_of
+from backfleet.sources.convert import OPTIONS, has_dates, parquet_of
 from backfleet.sources.doubts import find_doubts, one_line
 from backfleet.sources.files import file_stem
 from backfleet.sources.importing.assemble import Assembled
@@ -84,7 +84,9 @@ class _Written:
         self.bars += len(bars)
         zones = self.daily_zones if result.assembled.daily else self.zones
         zones.setdefault(bars.timezone, symbol)
-        if not result.assembled.daily:
+        # A day ends at its midnight either way. The date of a week or month, like the time of an
+        # intraday bar, can be its beginning or its end.
+        if not result.assembled.daily or result.assembled.length != "1d":
             self.stamps.setdefault(result.stamp, symbol)
         doubt = one_line(find_doubts(bars))
         if doubt:
@@ -193,7 +195,8 @@ def _of_source(source: Source, symbol: str, skip_bad: bool) -> Imported | Refuse
             raise
         return Refused(symbol, str(error))
     length = bar_length(Placed(bars.time, False, bars.timezone))
-    return Imported(symbol, symbol, Assembled(bars, length, bars.is_daily), "none", "open")
+    assembled = Assembled(bars, length, has_dates(bars))
+    return Imported(symbol, symbol, assembled, bars.adjustment, bars.stamp)
 
 
 def preview_of(bars: Bars, daily: bool) -> tuple[str, ...]:

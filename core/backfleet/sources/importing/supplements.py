@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backfleet.bar_length import DAY_NS
+from backfleet.errors import DataError
 from backfleet.sources.importing.adjustment import FactorTable
 from backfleet.sources.importing.assemble import Supplements
 from backfleet.sources.importing.form import Form
@@ -15,26 +15,34 @@ from backfleet.sources.importing.part_rows import read_part, symbol_frames
 from backfleet.sources.importing.parts import Part
 from backfleet.sources.importing.preset import FileLayout
 from backfleet.sources.importing.recognition import FormReading
-from backfleet.sources.importing.rows import read_rows, split_rows
+from backfleet.sources.importing.rows import Rows, join_rows, read_rows, split_rows
 from backfleet.sources.importing.symbols import symbol_of
 
 __all__ = ["SupplementTables"]
 
 
 class SupplementTables:
-    """Facts about each symbol from other files."""
+    """Tables that are joined to bars, by symbol.
 
-    """Tables that are joined to bars, by symbol."""
+    Raises DataError if a table has two factors for one day.
+    """
 
     def __init__(self, forms: Sequence[tuple[Form, FormReading]]) -> None:
         self._factors: dict[str, FactorTable] = {}
-        self._suspended: dict[str, NDArray[np.int64]] = {}
+        factors: dict[str, list[Rows]] = {}
+        suspensions: dict[str, list[Rows]] = {}
         for form, reading in forms:
             for part in form.parts:
                 if reading.layout.kind == "lean-factors":
                     self._lean(part, reading, form.layout)
-                elif reading.layout.kind in ("factors", "suspensions"):
-                    self._by_symbol(part, reading)
+                elif reading.layout.kind == "factors":
+                    _add_rows(factors, part, reading)
+                elif reading.layout.kind == "suspensions":
+                    _add_rows(suspensions, part, reading)
+        self._factors |= {name: _factor_table(name, rows) for name, rows in factors.items()}
+        self._suspended = {
+            name: np.unique(join_rows(rows).wall // DAY_NS) for name, rows in suspensions.items()
+        }
 
     def of(self, name: str) -> Supplements:
         """Return what is known of a symbol."""
@@ -42,16 +50,35 @@ class SupplementTables:
 
     def _lean(self, part: Part, reading: FormReading, layout: FileLayout) -> None:
         rows = read_part(part, reading)
+        # LEAN has one factor for dividends and one for splits; its prices need both.
         values = rows.numbers["factor"] * rows.numbers["split"]
         name = symbol_of(part, layout) or ""
         self._factors[name] = FactorTable(rows.wall // DAY_NS, values, until=True)
 
-    def _by_symbol(self, part: Part, reading: FormReading) -> None:
-        for frame, symbols in symbol_frames(part, reading):
-            for name, rows in split_rows(read_rows(frame, reading, None), symbols):
-                days = rows.wall // DAY_NS
-                if reading.layout.kind == "suspensions":
-                    self._suspended[name] = np.unique(days)
-                else:
-                    order = np.argsort(days, kind="stable")
-                    self._factors[name] = FactorTable(days[order], rows.numbers["factor"][order])
+
+def _add_rows(pieces: dict[str, list[Rows]], part: Part, reading: FormReading) -> None:
+    """Add the rows of a table to those of their symbols.
+
+    tushare's tables can be downloaded by day, so that a symbol has a row in each of many files, and
+    a large file comes in several frames.
+    """
+    for frame, symbols in symbol_frames(part, reading):
+        for name, rows in split_rows(read_rows(frame, reading, None), symbols):
+            pieces.setdefault(name, []).append(rows)
+
+
+def _factor_table(name: str, pieces: Sequence[Rows]) -> FactorTable:
+    rows = join_rows(pieces)
+    days, values = rows.wall // DAY_NS, rows.numbers["factor"]
+    # `FactorTable` searches the days, and vendors write them newest first.
+    order = np.argsort(days, kind="stable")
+    differs = (np.diff(days[order]) == 0) & (np.diff(values[order]) != 0)
+    if differs.any():
+        one, other = order[np.argmax(differs) :][:2]
+        origins = [piece.origin for piece in pieces for _ in range(len(piece))]
+        raise DataError(
+            f"{origins[other]}: row {rows.row[other]}: the factor of {name} on "
+            f"{days[other].astype('M8[D]')} is {values[other]:g}, and {values[one]:g} in row "
+            f"{rows.row[one]} of {origins[one]}. Remove one of them"
+        )
+    return FactorTable(days[order], values[order])

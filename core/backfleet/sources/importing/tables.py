@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from backfleet.sources.importing.frame import Frame
 from backfleet.sources.importing.names import PRICES, roles_of
 
 __all__ = [
+    "array_of",
     "duckdb_tables",
     "feather",
     "frame_of_table",
@@ -99,7 +100,7 @@ def _sheet(file: Path, rows: list[tuple[Any, ...]]) -> Frame:
         body.pop()
     names = tuple("" if cell is None else str(cell) for cell in rows[start][:width])
     columns = tuple(
-        _cells([row[i] if i < len(row) else None for row in body]) for i in range(width)
+        array_of([row[i] if i < len(row) else None for row in body]) for i in range(width)
     )
     return Frame(str(file), names, columns, start + 2)
 
@@ -109,11 +110,17 @@ def _is_header(row: tuple[Any, ...]) -> bool:
     return len(cells) > 1 and all(isinstance(cell, str) for cell in cells)
 
 
-def _cells(values: list[Any]) -> Any:
+def array_of(values: Sequence[Any]) -> Any:
+    """Return cells of Python's types as an arrow array; as texts if they have no type in common."""
     try:
-        return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([None if value is None else str(value) for value in values], pa.string())
+        array = pa.array(values)
+        if not pa.types.is_nested(array.type):
+            return array
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        # OverflowError: a whole number beyond 64 bits, whose text can still be read as a float.
+        pass
+    texts = [None if value is None else str(value) for value in values]
+    return pa.array(texts, pa.string())
 
 
 def duckdb_tables(file: Path) -> Iterator[Callable[[], Frame]]:
@@ -168,7 +175,7 @@ def _sqlite(file: Path) -> sqlite3.Connection:
 def _sqlite_table(file: Path, name: str, names: list[str]) -> Frame:
     with closing(_sqlite(file)) as connection:
         rows = connection.execute(f"select * from {name}").fetchall()
-    columns = tuple(_cells([row[i] for row in rows]) for i in range(len(names)))
+    columns = tuple(array_of([row[i] for row in rows]) for i in range(len(names)))
     return Frame(f"{file} (table {name})", tuple(names), columns)
 
 

@@ -28,7 +28,6 @@ __all__ = [
 
 RECORD = "import.json"
 FORMAT = "backfleet-import/1"
-BLOCK_BYTES = 2**20
 
 
 @dataclass(frozen=True)
