@@ -13,8 +13,9 @@ __all__ = ["write_part"]
 
 HEAD = """# Benchmarks
 
-Made by `python benchmarks/compare.py`. Each peer ran the same strategy on the same prices, on one
-core, one after the other; the least of several runs counts. Compare rows of the same table only.
+`python benchmarks/compare.py` wrote these tables. Each peer ran the same strategy on the same
+prices, on one core, one after the other, and the shortest of several runs counts. Compare rows of
+the same table only.
 """
 MARK = "<!-- part: {} -->\n"
 

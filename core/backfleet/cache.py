@@ -102,7 +102,8 @@ def write_quietly(path: str | Path, *content: bytes | memoryview) -> None:
             finally:
                 os.close(handle)
             os.replace(temporary, path)
-        except OSError:
+        # Also for Ctrl-C: nobody would ever remove a file of this name.
+        except BaseException:
             os.unlink(temporary)
             raise
     except OSError as error:

@@ -5,6 +5,7 @@ It stands apart from `executor`, whose import of pydantic would delay the start 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 __all__ = ["Cost", "money"]
@@ -50,4 +51,7 @@ def money(amount: float | None) -> str:
     """Return an amount to the cent, and a smaller one with its first two digits."""
     # The type of `Cost.limit` allows None, but a limit that was exceeded never is None.
     amount = amount or 0.0
-    return f"{amount:,.2f}" if amount >= 0.1 or not amount else f"{amount:.2g}"
+    if amount >= 0.1 or not amount:
+        return f"{amount:,.2f}"
+    # Without an exponent, which `g` gives to amounts of less than a hundredth of a cent.
+    return f"{amount:.{1 - math.floor(math.log10(amount))}f}"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from backfleet.code.versions import DECISIVE
     from backfleet.code.wheel import pack
     from backfleet.console import as_json, echo_json, print_columns, split_names
+    from backfleet.cost import money
     from backfleet.job.job_errors import suggestion
     from backfleet.job.quantities import MemorySize, parse_memory
     from backfleet.operating_system import usable_cpus
@@ -72,6 +73,7 @@ _HOMES = {
     "backfleet.code.versions": ("DECISIVE",),
     "backfleet.code.wheel": ("pack",),
     "backfleet.console": ("as_json", "echo_json", "print_columns", "split_names"),
+    "backfleet.cost": ("money",),
     "backfleet.job.quantities": ("MemorySize", "parse_memory"),
     "backfleet.job.job_errors": ("suggestion",),
     "backfleet.operating_system": ("usable_cpus",),
@@ -130,6 +132,7 @@ __all__ = [
     "find_distribution",
     "format_ranges",
     "list_distributions",
+    "money",
     "open_output",
     "pack",
     "parse_memory",

@@ -34,7 +34,7 @@ def test_a_public_address_is_a_third_of_a_small_spot_worker_and_not_discounted()
     assert public.amount - private.amount == pytest.approx(ADDRESS_HOUR)
     assert public.ceiling - private.ceiling == pytest.approx(ADDRESS_HOUR)
     assert ADDRESS_HOUR / private.amount == pytest.approx(0.34, abs=0.01)
-    assert "0.005 USD of it for public IPv4 addresses" in public.basis
+    assert "0.0050 USD of it for public IPv4 addresses" in public.basis
     assert "IPv4" not in private.basis
 
 

@@ -71,7 +71,7 @@ def test_runs_are_listed_newest_first(
 
 
 def test_an_empty_store_has_no_runs(ask: Ask) -> None:
-    assert ask("runs --store nothing").out == "no runs in nothing\n"
+    assert ask("runs --store nothing").out == "no runs in nothing: there is no such directory\n"
     assert ask("runs --store nothing --json").out == "[]\n"
 
 
@@ -119,7 +119,7 @@ def test_the_end_says_in_words_what_is_suspicious(ask: Ask, finished: str) -> No
         in text
     )
     assert (
-        "note: 1 ok task had orders rejected too: 16 of 92 orders, due to insufficient cash."
+        "note: 1 ok task had some orders rejected: 16 of 92 orders, due to insufficient cash."
         in text
     )
     assert "room?" in text

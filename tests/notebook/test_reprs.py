@@ -94,9 +94,24 @@ def test_a_shown_figure_has_html_for_exports(evil_run: bf.Run) -> None:
     assert "Plotly.newPlot" in shown["text/html"]
 
 
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"metric": "sharp"}, "no column of numbers 'sharp'; did you mean 'sharpe'"),
+        ({"metric": "status"}, "no column of numbers 'status'"),
+        ({"x": "symbols"}, "'symbols' is neither a parameter nor 'symbol'; did you mean 'symbol'"),
+        ({"x": "sharpe", "y": "symbol"}, "'sharpe' is neither a parameter"),
+        ({"x": "symbol", "y": "symbol"}, "'symbol' is named twice"),
+    ],
+)
+def test_figures_of_other_columns_are_refused(
+    evil_run: bf.Run, columns: dict[str, str], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        bf.plot(evil_run, **columns)  # type: ignore[arg-type]  # A task is no text.
+
+
 def test_figures_that_cannot_be_are_refused(evil_run: bf.Run) -> None:
-    with pytest.raises(UserError, match="there is no column 'sharp'; did you mean 'sharpe'"):
-        bf.plot(evil_run, metric="sharp")
     with pytest.raises(IndexError, match="no task 9"):
         bf.plot(evil_run, 9)
 

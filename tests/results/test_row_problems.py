@@ -79,7 +79,7 @@ def test_an_order_filled_in_part_is_a_fill() -> None:
 def test_rejections_in_good_rows_are_noted_without_the_rows_that_had_none() -> None:
     lines = words(row(completed=5), row(completed=5, rejected=1, margin=1))
     assert lines == [
-        "note: 1 ok task had orders rejected too: 1 of 6 orders, due to insufficient cash."
+        "note: 1 ok task had some orders rejected: 1 of 6 orders, due to insufficient cash."
     ]
 
 

@@ -59,6 +59,7 @@ def test_runs_of_one_strategy_can_be_told_apart(
     by_id = {row["run_id"]: row for row in standings(serve(str(store)))}
     assert by_id[first]["parameters"] == "period 10/15, sizing all-in"
     assert by_id[second]["parameters"] == "period 15/20, sizing all-in"
+    assert by_id[first]["setup"] == "commission 0.0200%; cash 100,000"
     assert (by_id[first]["tags"], by_id[second]["tags"]) == ("paper", None)
     for run in finished:
         row, results = by_id[run.id], run.results()

@@ -60,7 +60,7 @@ def _source_options(command: F) -> F:
 @_source_options
 @as_json
 def check_command(place: str, as_json: bool, **reading: Any) -> None:
-    """Check files for bad rows, impossible prices, gaps and doubts.
+    """Check files for bad rows and times, wrong prices, and gaps.
 
     Prints every fault and doubt with its file and row, and notes about what is usual in sound
     files. A doubt is a sign of a misread file or of wrong prices, such as a jump that looks like a

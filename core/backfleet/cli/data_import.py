@@ -291,9 +291,10 @@ def _toml(text: str) -> str:
 @click.argument("name", required=False)
 @as_json
 def presets_command(name: str | None, as_json: bool) -> None:
-    """List the known vendors with the first lines of a file.
+    """List the vendors whose files are known.
 
-    With NAME, print the preset itself, as the beginning of one of your own.
+    Each has the first lines of a file. With NAME, print the preset itself, as the beginning of one
+    of your own.
     """
     from backfleet.sources.importing.preset import FOLDER, all_presets, load_preset
 

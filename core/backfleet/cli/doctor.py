@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from backfleet.cli.options import as_json, echo_json
+from backfleet.console import GAP
 from backfleet.executor import Finding, FindingStatus
 from backfleet.output_file import open_output
 from backfleet.store import DEFAULT_STORE
@@ -99,7 +100,7 @@ def _findings(store: str, executors: tuple[str, ...], live: bool) -> Iterator[Fi
 
 def _show(finding: Finding) -> None:
     status = click.style(f"{finding.status:<{STATUS_WIDTH}}", fg=COLORS[finding.status])
-    click.echo(f"{status}{finding.subject:<{SUBJECT_WIDTH}}{finding.text}")
+    click.echo(f"{status}{finding.subject + GAP:<{SUBJECT_WIDTH}}{finding.text}")
     if finding.fix and finding.status is not FindingStatus.OK:
         click.echo(" " * (STATUS_WIDTH + SUBJECT_WIDTH) + f"-> {finding.fix}")
 

@@ -57,7 +57,7 @@ def markets(context: click.Context, as_json: bool) -> None:
 def show(name: str, symbol: str, day: date, as_json: bool) -> None:
     """Show the rules of a market for a symbol on a day.
 
-    Each rule is shown with its source.
+    Each rule has the day since which it holds, its certainty and its source.
     """
     from backfleet.facts import SymbolFacts
     from backfleet.market import Market

@@ -16,7 +16,7 @@ __all__ = ["new"]
 
 @click.group()
 def new() -> None:
-    """Create a package that can be installed with pip."""
+    """Create a new package that can be installed with pip."""
 
 
 @new.command()
@@ -29,11 +29,12 @@ def new() -> None:
     help="A compiled backfleet.VectorStrategy, or a backtrader.Strategy.",
 )
 def strategy(name: str, kind: str) -> None:
-    """Create the folder NAME with a strategy package.
+    """Create a package with a strategy, in the folder NAME.
 
-    The package has the strategy, its tests, a sweep and sample data.
+    It holds the strategy, its tests, a sweep and sample data.
     """
     package = PackageName.of(name)
+    # click has checked the kind, which mypy cannot know.
     folder = make_strategy_package(package, cast(StrategyKind, kind), Path.cwd())
     click.echo(
         f"created {folder.name}/, with the strategy in src/{package.module}/strategy.py. Next:\n"

@@ -262,6 +262,7 @@ def _write_some(
             rows = select_columns(rows, to.columns)
         if to.limit is not None:
             rows = rows.slice(0, to.limit)
+    # If `count` is given, the reader has been told the limit and the columns already.
     _write(rows, to)
     if to.limit is not None and to.limit < count:
         click.echo(f"... {to.limit:,} of {count:,} rows", err=True)

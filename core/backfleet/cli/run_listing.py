@@ -34,7 +34,7 @@ from backfleet.runs.remove import RunFolder, check_removable, find_run_folder, r
 __all__ = ["runs"]
 
 SHOWN = (
-    *("run_id", "name", "strategy", "code", "first", "last", "parameters"),
+    *("run_id", "name", "strategy", "code", "first", "last", "parameters", "setup"),
     *("metric", "best", "median", "seconds", "created", "state", "tasks", "done", "error"),
 )
 LABELS = ("tags", "note")
@@ -42,7 +42,7 @@ LABELS = ("tags", "note")
 
 LEFT_OUT_FIRST = (
     *("seconds", "code", "error", "done", "created", "first", "last"),
-    *("note", "tags", "metric", "median", "parameters", "strategy", "tasks"),
+    *("note", "tags", "metric", "median", "setup", "parameters", "strategy", "tasks"),
 )
 """Columns that give way if the terminal is too narrow."""
 

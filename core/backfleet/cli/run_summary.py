@@ -47,6 +47,7 @@ def print_summary(control: RunControl, summary: RunSummary) -> None:
         for line in [_headline(control, summary), *_spending(control), _leaders_by_sql(run)]:
             click.echo(line)
         return
+    # The rows are read once, for the leaders, the problems and the verdict.
     rows = read_results(run.store, run.chunk_index, _columns(run))
     _show_leaders(run, rows)
     folds = read_folds(run.stored)

@@ -84,6 +84,7 @@ def _status_facts(opened: Run, summary: RunSummary) -> dict[str, Any]:
         "created": opened.manifest.created,
         "failures": list(dict.fromkeys(f"{e.kind}: {e.message}" for e in opened.failures())),
     }
+    # Tasks that are stored already although their chunk is not complete yet.
     facts["in_parts"] = PartIndex(opened.store, opened.chunk_index).counts().in_parts
     facts |= {"tags": ", ".join(labels.tags), "note": "; ".join(labels.notes)}
     # Asking the executor can take seconds, so only if workers may be active.

@@ -85,10 +85,10 @@ def show(family: str, store: str, as_json: bool) -> None:
 @click.option("--note", required=True, metavar="TEXT", help="Where the trials took place.")
 @whole_store_option
 def declare(family: str, number: int, note: str, store: str) -> None:
-    """Declare N trials of a FAMILY outside the store.
+    """Declare N trials of a FAMILY from outside the store.
 
-    They took place elsewhere, such as in a notebook, and count in addition to the points in the
-    store. The largest number ever declared counts; nothing lowers it.
+    They took place in a notebook, for example, and count in addition to the points in the store.
+    The largest number ever declared counts; nothing lowers it.
     """
     root = open_store(store)
     declare_trials(root, family, number, note)

@@ -24,7 +24,7 @@ MAX_POINTS = 100_000_000
 class GridPoints(Points):
     """The product of the axes, the last of which varies fastest, narrowed by a filter.
 
-    Only the axes are held, and the positions of the points kept: int64, 8 bytes a point.
+    Only the axes are held, and the positions of the points kept: int64, 8 bytes per point.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """The metrics of an equity curve, in compiled code; see `kernel`.
 
 Most functions exist twice: as a loop, which is compiled, and with whole arrays, for processes that
-interpret. Both give the same bits, and those of plain numpy, against which they are tested.
+interpret. Both give the same bits, so that a row does not depend on how its process computed it.
 """
 
 from __future__ import annotations
@@ -195,8 +195,7 @@ def _risk(sums: Floats, count: int, losses: float, periods: float) -> Three:
     """Return the columns volatility, sharpe and sortino of a number of returns, from their sums."""
     # The row holds two sums per segment and all powers but the losses.
     segments = (len(sums) - POWERS + 1) // 2
-    # From the sums by segment, so that the columns have the bits that the validation computes
-    # later.
+    # The segments have been summed already, so the returns are not read a second time.
     total, square = 0.0, 0.0
     for segment in range(segments):
         total += sums[segment]

@@ -166,8 +166,8 @@ def _add(first: Pair, second: Pair) -> Pair:
 
 @compiled
 def _multiply(first: Pair, second: Pair) -> Pair:
-    # The product of the two low floats is below the last digit that is kept.
     high, low = _product(first[0], second[0])
+    # The product of the two low floats is below the last digit that is kept.
     low += first[0] * second[1] + first[1] * second[0]
     total = high + low
     part = total - high

@@ -15,7 +15,7 @@ from backfleet.job.points import Points
 __all__ = ["Hashes", "hash_points", "unite_hashes"]
 
 Hashes = NDArray[np.uint64]
-"""8 bytes a point, ascending and distinct. Among 10 million points, two different ones have the
+"""8 bytes per point, ascending and distinct. Among 10 million points, two different ones have the
 same hash with a probability of 3e-6."""
 
 # 2^64 divided by the golden ratio, the usual odd factor for mixing bits.

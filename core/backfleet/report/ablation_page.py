@@ -98,7 +98,7 @@ def _bars(costs: RuleCosts, metric: str) -> Sequence[tuple[str, float]]:
         ((rule, cost) for rule, cost in single if cost is not None), key=lambda bar: -bar[1]
     )
     together = [(costs.together.rule, costs.together.cost(metric))]
-    # The costs of one rule and of all rules are then the same.
+    # The cost of a single rule is that of all rules, and there is no interaction.
     if len(costs.rules) > 1:
         together.append((INTERACTION, costs.interaction[metric]))
     return [*known, *((rule, cost) for rule, cost in together if cost is not None)]

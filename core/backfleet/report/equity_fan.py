@@ -77,8 +77,8 @@ def equity_fan(run: Run, leader: int | None = None) -> EquityFan | None:
 def _chosen(run: Run, leader: int | None) -> Sequence[ChunkHeader]:
     headers = [header for header in run.chunk_index.headers() if "equity" in header.blobs]
     curves = sum(header.count for header in headers)
-    # Rounded up: with every `step`-th chunk, no more than `MAX_CURVES` are left. 1 if there are no
-    # curves.
+    # Rounded up, so that every `step`-th chunk leaves about `MAX_CURVES` tasks at most; 1 if there
+    # are no curves.
     step = -(-curves // MAX_CURVES) or 1
     return [
         header
@@ -93,7 +93,8 @@ def _moments(run: Run) -> Ints:
     symbols = run.manifest.symbols
     first = min(np.datetime64(symbol.first, "ns") for symbol in symbols)
     last = max(np.datetime64(symbol.last, "ns") for symbol in symbols)
-    # Sessions are local days and times are UTC; the additional day covers every time zone.
+    # The additional day covers the bars of the last session: sessions are local days, and the times
+    # of bars are UTC.
     return np.linspace(first.astype(np.int64), last.astype(np.int64) + DAY_NS, MOMENTS).astype(
         np.int64
     )

@@ -78,9 +78,9 @@ def _section(run: Run, folds: Folds) -> FoldSection:
     parameters = _parameters(folds, fixed)
     figures: dict[str, go.Figure] = {}
     missing = ""
+    # The test windows of groups overlap, so groups have paths instead of an account.
     if folds.account is not None:
         benchmark, missing = _benchmark(run, folds.account)
-        # The test windows of groups overlap, so they have paths and no account.
         figures["stitched"] = draw.stitched_figure(_accounts(folds, benchmark), _spans(folds))
     if folds.paths is not None:
         figures["paths"] = draw.paths_figure(folds.paths)

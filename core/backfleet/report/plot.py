@@ -36,14 +36,14 @@ def plot(
         Of a run, the column whose values are shown: by two parameters as a map, by one as a curve,
         without any that varies as the spread by symbol.
     x, y
-        The parameters' columns; by default the first that vary.
+        Two different columns of parameters, or `symbol`; default: the first parameters that vary.
 
     Raises
     ------
     UserError
-        Where the extra `report` is not installed, there is no such column, or no value to show.
+        If the extra `report` is not installed, there is no such column, or no value to show.
     IndexError, RunNotFound
-        Where there is no such task, or it has no details.
+        If there is no such task, or it has no details.
     """
     require_extra("report", REPORT)
     from backfleet.report.figures.notebook_figure import NotebookFigure
@@ -51,7 +51,7 @@ def plot(
     if task is not None:
         return NotebookFigure(_account(run, task))
     rows = run.results()
-    _check_columns(rows, [name for name in (metric, x, y) if name is not None])
+    _check_columns(run, rows, metric, [name for name in (x, y) if name is not None])
     if rows[metric].notna().sum() == 0:
         raise UserError(f"no task has a {metric} yet; plot another metric, or wait for the run")
     across, up = _axes(run, rows, x, y)
@@ -73,7 +73,9 @@ def _axes(
     varying = [name for name in params if rows[name].nunique(dropna=False) > 1]
     # Both axes take from one iterator, so that they never show the same parameter by default.
     rest = iter([name for name in varying if name not in (x, y)])
-    return x or next(rest, None), y or next(rest, None)
+    across, up = x or next(rest, None), y or next(rest, None)
+    # A single column is the horizontal axis.
+    return (up, None) if across is None else (across, up)
 
 
 def _figure(rows: pd.DataFrame, metric: str, across: str | None, up: str | None) -> go.Figure:
@@ -95,9 +97,15 @@ def _figure(rows: pd.DataFrame, metric: str, across: str | None, up: str | None)
     return sensitivity_figure(result.marginals[across], across, metric)
 
 
-def _check_columns(rows: pd.DataFrame, names: Sequence[str]) -> None:
-    for name in names:
-        if name not in rows:
+def _check_columns(run: Run, rows: pd.DataFrame, metric: str, axes: Sequence[str]) -> None:
+    numbers = [str(name) for name in rows if rows[name].dtype.kind in "iuf"]
+    if metric not in numbers:
+        raise UserError(f"there is no column of numbers {metric!r}{suggestion(metric, numbers)}")
+    possible = ["symbol", *map(parameter_column, run.manifest.points.names)]
+    for name in axes:
+        if name not in possible:
             raise UserError(
-                f"there is no column {name!r}{suggestion(name, map(str, rows.columns))}"
+                f"{name!r} is neither a parameter nor 'symbol'{suggestion(name, possible)}"
             )
+        if name == metric or axes.count(name) > 1:
+            raise UserError(f"{name!r} is named twice; metric, x and y are different columns")

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backfleet.plan.identity import MarketIdentity
-from backfleet.report.broker_words import broker_words
 from backfleet.report.job_text import job_text
 from backfleet.results.chunk_index import Counts
+from backfleet.runs.broker_words import broker_words
 from backfleet.runs.facts import RunState
 from backfleet.runs.run import Run
 

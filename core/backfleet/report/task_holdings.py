@@ -87,8 +87,8 @@ def task_holdings(
     import pandas as pd
 
     fills = details.fills
-    # Without the prices of any symbol that was traded, the weights would not add up.
     symbols = [name for name in prices.frames if (fills["symbol"] == name).any()]
+    # If a symbol that was traded has no prices, the weights do not add up.
     if not symbols or any(not len(prices.frames[name]) for name in symbols):
         return None
     fills = fills.assign(at=local_times(manifest, fills["time"]))

@@ -79,7 +79,7 @@ def describe_problems(rows: pa.Table) -> list[str]:
         )
     if fine.rejected:
         lines.append(
-            f"note: {count_of(fine.tasks, 'ok task')} had orders rejected too: {fine.rejections}."
+            f"note: {count_of(fine.tasks, 'ok task')} had some orders rejected: {fine.rejections}."
         )
     # Advice only if suspicious tasks ran out of cash; in ok tasks it happens to single orders.
     if unfilled.margin or refused.margin:

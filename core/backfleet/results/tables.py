@@ -27,14 +27,14 @@ DETAIL_TABLES = ("equity", "orders", "fills", "trades", "analyzers")
 # seen from the values of a store without runs.
 TEXTS = (
     *("run_id", "name", "strategy", "created", "state"),
-    *("engine", "universe", "detail", "code", "first", "last", "parameters", "metric"),
+    *("engine", "universe", "detail", "code", "first", "last", "parameters", "setup", "metric"),
     *("tags", "note"),
 )
 NUMBERS = ("best", "median", "seconds")
 FACTS = (
     *("run_id", "name", "strategy", "created", "state"),
     *("tasks", "done", "ok", "suspicious", "error", "symbols"),
-    *("engine", "universe", "detail", "code", "first", "last", "parameters"),
+    *("engine", "universe", "detail", "code", "first", "last", "parameters", "setup"),
     *("metric", "best", "median", "seconds", "tags", "note"),
 )
 

@@ -21,6 +21,7 @@ from backfleet.plugins import list_plugins
 from backfleet.results.chunk_index import Counts, chunk_listing
 from backfleet.runs.labels import Labels
 from backfleet.runs.parameter_ranges import parameter_ranges
+from backfleet.runs.setup_words import setup_words
 from backfleet.store import Store
 from backfleet.store.records import MAX_RECORD_BYTES, encode_record, read_record
 
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 FACTS = "facts.json"
-FORMAT = "facts/2"
+FORMAT = "facts/3"
 MAX_FACTS_BYTES = 64 * 2**10
 
 CODE_DIGITS = 12
@@ -75,8 +76,8 @@ class RunFacts:
         Hash of the strategy's code.
     first, last
         The first and the last session of the data.
-    parameters
-        See `parameter_ranges`.
+    parameters, setup
+        See `parameter_ranges` and `setup_words`.
     seconds
         Compute time, summed over the tasks.
     """
@@ -97,6 +98,7 @@ class RunFacts:
     first: str
     last: str
     parameters: str
+    setup: str
     seconds: float
     scores: RunScores
 
@@ -120,6 +122,7 @@ class RunFacts:
             first=str(min(symbol.first for symbol in manifest.symbols)),
             last=str(max(symbol.last for symbol in manifest.symbols)),
             parameters=parameter_ranges(manifest.points),
+            setup=setup_words(manifest),
             seconds=counts.seconds,
             scores=scores or RunScores(),
         )
@@ -159,6 +162,7 @@ class RunFacts:
             "first": self.first,
             "last": self.last,
             "parameters": self.parameters,
+            "setup": self.setup,
             "metric": self.scores.metric,
             "best": self.scores.best,
             "median": self.scores.median,

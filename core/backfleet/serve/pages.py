@@ -29,7 +29,7 @@ HEADINGS = (
     Heading("name", "Run"),
     Heading("strategy", "Strategy"),
     Heading("first", "Data", "time", "The first and the last session, and the symbols."),
-    Heading("parameters", "Parameters"),
+    Heading("parameters", "Parameters", tip="Parameters, then the account, market and costs."),
     Heading("best", "Best", "number", "The best task with enough trades, by the metric below."),
     Heading("median", "Median", "number", "The median over all tasks that have the metric."),
     Heading("state", "State"),
@@ -38,6 +38,7 @@ HEADINGS = (
     Heading("run_id", "Run id", shown=False),
     Heading("tags", "Tags", shown=False),
     Heading("code", "Code", shown=False),
+    Heading("setup", "Setup", shown=False),
     Heading("last", "Last session", "time", shown=False),
     Heading("symbols", "Symbols", "count", shown=False),
     Heading("metric", "Metric", shown=False),
@@ -109,6 +110,7 @@ def _row(listed: Listed) -> dict[str, Any]:
             "last": facts.last,
             "symbols": float(facts.symbols),
             "parameters": facts.parameters,
+            "setup": facts.setup,
             "tasks": float(facts.tasks),
         }
     if facts is not None and status is not None:

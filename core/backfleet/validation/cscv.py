@@ -39,7 +39,7 @@ MIN_BLOCK_SESSIONS = 20
 MIN_POINTS = 10
 """With fewer points the ranks take too few values."""
 
-# Of the scores of both halves that one thread computes at a time.
+# Size of the scores of both halves that one thread computes at a time.
 BATCH_BYTES = 32 << 20
 
 

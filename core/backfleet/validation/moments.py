@@ -62,7 +62,7 @@ def moments_of(sums: ReturnSums) -> Moments | Missing:
     n = int(segments.counts.sum())
     if n < MIN_SESSIONS:
         return TooLittle("sessions", n, MIN_SESSIONS)
-    # `fsum` is exact, so the result does not depend on how the sessions are cut into segments.
+    # `fsum` rounds once, however many segments there are, and in whatever order.
     total, square = math.fsum(segments.totals), math.fsum(segments.squares)
     mean, mean_square = total / n, square / n
     m2 = mean_square - mean * mean

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from backfleet.sdk import money
 from backfleet_executors.aws.fargate import FargateSize
 
 __all__ = [
@@ -175,10 +176,10 @@ class Estimate:
         place, currency = str(self.price), self.price.currency
         if not self.is_of_region:
             place += f", since those of {self.charge.region} are not stored and may differ by half"
-        kind = f"on demand at most {self.ceiling:,.4g} {currency}, Spot 70 % off; its price moves"
+        kind = f"on demand at most {money(self.ceiling)} {currency}, Spot 70 % off; its price moves"
         if not self.charge.spot:
             kind = "on demand"
-        addresses = f"{self.addresses:,.4g} {currency} of it for public IPv4 addresses, "
+        addresses = f"{money(self.addresses)} {currency} of it for public IPv4 addresses, "
         return (
             f"{place}; {kind}; {addresses if self.addresses else ''}"
             "without logs, storage and network"

@@ -100,7 +100,7 @@ def build_image(
         with tempfile.TemporaryFile() as context:
             _write_context(context, parts, wheels)
             context.seek(0)
-            report(f"building {request.tag}: minutes where dependencies changed, else seconds")
+            report(f"building {request.tag}: minutes if dependencies changed, otherwise seconds")
             inventory = inventory_label([*wheels, *parts.code])
             _run_build(client, request, context, inventory, _digest_of(base))
     return find_image(client, request.tag)

@@ -36,11 +36,11 @@ def image() -> None:
     help="The platform of the image.  [default: the engine's platform]",
 )
 def build(extra: tuple[str, ...], tag: str, base: str | None, platform: str | None) -> None:
-    """Build an image of backfleet and strategy packages.
+    """Build an image of backfleet and of strategy packages.
 
-    It holds them as they are installed here. A strategy that is edited is shipped to workers by
-    itself. An image is for what cannot: packages with compiled parts, or with dependencies of their
-    own.
+    The image holds them as they are installed here. Edits of a strategy need no new image, because
+    backfleet ships its code to the workers. Packages with compiled parts or with dependencies of
+    their own have to be in the image.
     """
     from backfleet_executors.images.build import BASE_IMAGE, BuildRequest, build_image
 
@@ -58,9 +58,9 @@ def build(extra: tuple[str, ...], tag: str, base: str | None, platform: str | No
     "--image", "name", default="backfleet:latest", show_default=True, help="The image to push."
 )
 def push(repository: str, name: str) -> None:
-    """Push the image, and print its name by digest.
+    """Push the image and print its name by digest.
 
-    That name is the setting `image` of executors.
+    Executors take this name as their setting `image`.
     """
     from backfleet_executors.images.push import push_image
 

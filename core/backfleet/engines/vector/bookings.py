@@ -59,13 +59,13 @@ def event_rows(bars: Sequence[Bars], session: NDArray[np.datetime64]) -> EventRo
         return None
     tables = []
     for number, symbol in enumerate(bars):
-        # Money per share becomes money per unit that the books count, such as a step of a coin.
         events = symbol.events
         if events is None:
             continue
         # An event on a day without a step happens at the next step, and is never paid before it.
         at = np.searchsorted(session, events.day, "left")
         pay = np.maximum(np.searchsorted(session, events.pay, "left"), at)
+        # Money per share becomes money per unit that the books count, such as a step of a coin.
         columns = (
             at, np.full(len(at), number), pay, events.ratio, events.cash * symbol.unit,
             events.rights, events.price * symbol.unit, events.move, events.whole,

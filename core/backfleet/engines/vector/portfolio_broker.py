@@ -124,6 +124,8 @@ def fill(
                 cash = account.cash
                 state.size[symbol], state.price[symbol] = account.size, account.price
                 fill_bars[fill_count] = state.bars[symbol]
+                # Both orders are marked as canceled, and `write_execution` overwrites the one that
+                # is filled.
                 if entry < 0:
                     cancel_orders_of(state, symbol, orders, market.time[step])
                 fill_count = write_execution(
@@ -153,7 +155,6 @@ def execute_by_rules(
     fresh = state.bought[symbol] if state.bought_session[symbol] == terms.session else 0.0
     # What `check_cash` has asked already, such as lots, is not asked again.
     reason, allowed = 0, size
-    # Both orders are marked as canceled, and `write_execution` overwrites the one that is filled.
     if entry < 0:
         if price != price or must_wait(size, held, fresh, terms.cap, terms):
             return True, account, Execution(0.0, 0.0, 0.0, 0.0, 0)

@@ -110,9 +110,9 @@ def simulate(
         if not is_possible(targets[bar], rules.target):
             return WRONG_TARGETS, 0, 0, 0
     # The bars of the fills are needed for the trades only, and no caller reads them.
+    output = OutputArrays(account, orders, fills, np.empty(len(fills), np.int64))
     # None is a type to numba. It compiles this function once for each combination of arrays and
     # None, so that a simulation without a market has none of its branches.
-    output = OutputArrays(account, orders, fills, np.empty(len(fills), np.int64))
     booked = None if events is None else new_bookings(events)
     bars = BarArrays(time, prices)
     if market is not None or has_protective_orders(rules) or not has_rate_only(broker):

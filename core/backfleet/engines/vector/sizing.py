@@ -127,7 +127,8 @@ def size_change(target: float, held: float) -> float:
 
 @inlined
 def value_change(target: float, held: float, close: float) -> float:
-    """`Strategy.order_target_value`: shares for the difference in money, rounded towards 0."""
+    """Return the order by which `Strategy.order_target_value` reaches a value: shares for the
+    difference in money, rounded towards 0."""
     # backtrader closes with `close`, which leaves no fraction of a share behind.
     if target == 0.0 and held != 0.0:
         return -held

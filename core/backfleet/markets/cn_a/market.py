@@ -50,10 +50,10 @@ class CnAMarket(Market):
     )  # fmt: skip
 
     def terms(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> Terms:
-        # Thousands of symbols share the days of their bars, and so the terms that follow from the
-        # days.
         exchange, board = _home(facts)
         days, settlement = SharedDays(bars.session), _settlement(facts, board)
+        # Thousands of symbols share the days of their bars, and so the terms that follow from the
+        # days.
         terms = _terms_by_date(days, exchange, board, settlement, off)
         if "listing" in off or not (outside := _outside_listing(bars, facts)).any():
             return terms

@@ -95,7 +95,7 @@ TRANSFER = {
 # The other exchanges charge the value only. A table of zeros spares callers a case of their own.
 NO_SHARE_FEE = Dated("transfer fee on par value", Step.of(OPENING, 0.0, OFFICIAL, DEPOSITORY))
 PAR_VALUE = 1.0
-"""CNY a share, with few exceptions, which are not modeled."""
+"""CNY per share, with few exceptions, which are not modeled."""
 
 SHARE_FEE = {
     Exchange.SHANGHAI: Dated(
@@ -104,7 +104,7 @@ SHARE_FEE = {
         Step.of("2012-06-01", 0.000375, UNCONFIRMED, DEPOSITORY),
         Step.of("2012-09-01", 0.0003, OFFICIAL, DEPOSITORY),
         Step.of("2015-08-01", 0.0, OFFICIAL, DEPOSITORY),
-        unit="CNY a share",
+        unit="CNY per share",
     ),
     Exchange.SHENZHEN: NO_SHARE_FEE,
     Exchange.BEIJING: NO_SHARE_FEE,
@@ -113,7 +113,7 @@ MINIMUM = Dated(
     "minimum commission",
     Step.of(OPENING, 0.0, UNCONFIRMED, "commissions were fixed, at about 0.35 %"),
     Step.of("2002-05-01", 5.0, OFFICIAL, REGULATOR),
-    unit="CNY an order",
+    unit="CNY per order",
 )
 
 LOT_RULE, LEAST_RULE, MOST_RULE = "lot", "smallest order", "largest order"

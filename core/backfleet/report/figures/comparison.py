@@ -71,7 +71,7 @@ def difference_figure(steps: pd.Series, words: MetricLabel) -> go.Figure:
         xaxis={"title": {"text": plain(f"{words.name}, B − A")}, "tickformat": ".3~g"},
         yaxis={"title": {"text": "tasks"}, "tickformat": "d"},
     )
-    # Differences are B less A: of a metric of which less is better, a negative one is a gain.
+    # Differences are B minus A: if less of the metric is better, a negative one is a gain.
     below, above = ("worse", "better") if words.better > 0 else ("better", "worse")
     names = (below, above) if words.better else ("lower", "higher")
     colors = (LOSS, GAIN) if words.better >= 0 else (GAIN, LOSS)

@@ -132,7 +132,7 @@ def rank_figure(ranks: Floats) -> go.Figure:
         hovermode="closest",
         bargap=0.06,
         xaxis={
-            "title": {"text": "place in the other half"},
+            "title": {"text": "place (1 is best)"},
             "range": [0, 1],
         },
         yaxis={"title": {"text": "splits"}, "tickformat": ".0%", "rangemode": "tozero"},
@@ -160,8 +160,8 @@ def winner_figure(inside: Floats, outside: Floats) -> go.Figure:
     figure = blank(
         300,
         hovermode="closest",
-        xaxis={"title": {"text": "Sharpe in the choosing half"}, "tickformat": ".3~g"},
-        yaxis={"title": {"text": "in the other half"}, "tickformat": ".3~g"},
+        xaxis={"title": {"text": "Sharpe, first half"}, "tickformat": ".3~g"},
+        yaxis={"title": {"text": "Sharpe, other half"}, "tickformat": ".3~g"},
     )
     _add_curve(figure, np.array([low, high]), np.array([low, high]), "equal", "dot")
     figure.add_scatter(

@@ -76,7 +76,7 @@
 
   // Long names of symbols and parameters would leave a figure no room.
   const NARROW_PIXELS = 520, LABEL_CHARS = 44, NARROW_LABEL_CHARS = 20;
-  const TITLE_CHARS = 30, WIDE_TITLE_CHARS = 100;
+  const TITLE_CHARS = 26, WIDE_TITLE_CHARS = 100;
   const isNarrow = (place) => place.clientWidth < NARROW_PIXELS;
   page.ticks = (place, values) => {
     const chars = isNarrow(place) ? NARROW_LABEL_CHARS : LABEL_CHARS;

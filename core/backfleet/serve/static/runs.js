@@ -75,7 +75,11 @@
     return charged ? two(time, charged) : element("span", { className: "two", textContent: time });
   };
   table.render.created = (created) => two(created.slice(0, 10), created.slice(11, 16));
-  table.render.parameters = (text) => element("span", { className: "wrapped", textContent: text, title: text });
+  table.render.parameters = (text, row) => {
+    const setup = at("setup", row) || "";
+    const title = [text, setup].filter(Boolean).join("\n");
+    return element("span", { className: "wrapped", title }, two(text, setup));
+  };
   table.draw();
 
   form.addEventListener("submit", (event) => {

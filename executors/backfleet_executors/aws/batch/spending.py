@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backfleet.executor import Cost
+from backfleet.sdk import money
 from backfleet_executors.aws.batch.arrays import ShardArray
 from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.prices import HOUR, HourlyPrice, charged_seconds
@@ -144,7 +145,7 @@ class Spending:
             usual += worked * (price.spot if is_spot else price.on_demand)
         highest = hours * price.on_demand
         basis = (
-            f"{hours:,.1f} hours of workers, every attempt counted; on demand {highest:,.4g} "
+            f"{_worker_time(hours)} of workers, every attempt counted; on demand {money(highest)} "
             f"{price.currency}; {price.source}"
         )
         return Cost(
@@ -155,6 +156,10 @@ class Spending:
             ceiling=highest,
             is_final=sample.is_final,
         )
+
+
+def _worker_time(hours: float) -> str:
+    return f"{hours:,.1f} hours" if hours >= 1 else f"{hours * 60:.1f} minutes"
 
 
 def worker_seconds(job: Mapping[str, Any], now: float) -> float:

@@ -28,10 +28,9 @@ __all__ = ["list_command", "push_command"]
 )
 @as_json
 def push_command(directory: str, url: str, symbols: str | None, as_json: bool) -> None:
-    """Upload the files of DIRECTORY to S3-URL.
+    """Copy the changed files of DIRECTORY to S3-URL.
 
-    Only what changed is sent, and S3 verifies it. An interrupted push continues where it stopped.
-    Nothing is ever deleted there.
+    S3 verifies each file. An interrupted push continues where it stopped. Nothing is deleted there.
     """
     with nullcontext() if as_json else push_progress(sys.stderr) as watch:
         pushed = push(directory, url, split_names(symbols), watch)

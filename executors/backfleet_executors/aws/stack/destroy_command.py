@@ -69,11 +69,11 @@ def _show_what_goes(clients: Clients, stack: Stack) -> None:
     ]
     if buckets:
         kept = " and ".join(f"s3://{bucket}" for bucket in buckets)
-        click.echo(f"Kept: {kept}, with all that is in them.")
+        click.echo(f"These stay, with all that is in them: {kept}.")
     if "LogGroup" in stack.outputs:
         click.echo(
-            f"Deleted: the workers' logs in CloudWatch ({stack.outputs['LogGroup']}). What tasks "
-            "printed is in the results bucket."
+            f"The workers' logs in CloudWatch ({stack.outputs['LogGroup']}) will be deleted. The "
+            "output of tasks stays in the results bucket."
         )
 
 

@@ -18,10 +18,7 @@ __all__ = ["team_command"]
 
 @click.group("team")
 def team_command() -> None:
-    """Separate teams from each other.
-
-    Each has roles, a job definition and folders of its own.
-    """
+    """Manage teams, which have roles and folders of their own."""
 
 
 @team_command.command("add")
@@ -54,8 +51,8 @@ def list_command(name: str, region: str | None) -> None:
     from backfleet_executors.aws.stack.teams import teams_of
 
     clients = clients_for(region)
-    for team in teams_of(clients, existing_stack(clients, name)):
-        click.echo(team)
+    teams = teams_of(clients, existing_stack(clients, name))
+    click.echo("\n".join(teams) or f"the stack {name} has no teams")
 
 
 @team_command.command("remove")

@@ -6,7 +6,7 @@ import pytest
 
 from backfleet.class_call import ClassCall
 from backfleet.engine import BrokerSettings, Commission, Slippage, SymbolCosts
-from backfleet.report.broker_words import broker_words
+from backfleet.runs.broker_words import broker_words
 
 
 @pytest.mark.parametrize(
