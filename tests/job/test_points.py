@@ -100,7 +100,7 @@ def test_where_keeps_the_points_for_which_it_holds(params: dict[str, Any], chose
     text, holds = chosen
     expected = [point for point in product(params) if holds(point)]
     if not expected:
-        with pytest.raises(JobError, match=r"sweep\.where = .* none of"):
+        with pytest.raises(JobError, match=r"sweep\.where = .* is true for no point"):
             plan(params, where=text)
         return
     points = plan(params, where=text)

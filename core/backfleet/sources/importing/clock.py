@@ -195,8 +195,11 @@ def _no_zone(piece: Rows, wall: Integers) -> DataError:
     hint = ""
     if first >= "09:30" and last <= "16:00" and first < "09:32":
         # The exchanges in China rest from 11:30 to 13:00.
-        china = not np.any((clock > 11 * HOUR_NS + 30 * MINUTE_NS) & (clock < 13 * HOUR_NS))
-        hint = " (the hours of " + ("Asia/Shanghai)" if china else "America/New_York)")
+        noon = (clock > 11 * HOUR_NS + 30 * MINUTE_NS) & (clock < 13 * HOUR_NS)
+        # Bars of the morning alone have the hours of both.
+        if np.any(noon) or np.any(clock >= 13 * HOUR_NS):
+            zone = "America/New_York" if np.any(noon) else "Asia/Shanghai"
+            hint = f" (the hours of {zone})"
     return DataError(
         f"{piece.origin}: row {piece.row[0]}: the times have no offset, and the file does not tell "
         f"the time zone, which may be that of a broker's server; the bars lie between {first} and "

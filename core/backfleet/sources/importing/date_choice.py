@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from backfleet.bar_length import DAY_NS
 from backfleet.errors import DataError
+from backfleet.job.job_errors import suggestion
 from backfleet.sources.importing.dates import (
     DateForm,
     Stamps,
@@ -50,7 +51,7 @@ def choose_form(
         No form fits, or two do; the message shows the first value that decides.
     """
     if stated is not None:
-        return _STATED.get(stated, DateForm("format", stated))
+        return _stated_form(stated)
     forms: list[DateForm] | None = None
     for sample, column in zip(samples, columns, strict=True):
         # All rows of a sample have to fit, and all samples: one row that is no date in a form rules
@@ -69,6 +70,17 @@ def choose_form(
         _tell_units(columns[0], forms[0], notes)
         return forms[0]
     return _by_evidence(samples, columns, symbols, forms, notes)
+
+
+def _stated_form(stated: str) -> DateForm:
+    """Return the form that the user or the preset states. Raises DataError for an unknown name."""
+    form = _STATED.get(stated)
+    if form is None and "%" not in stated:
+        hint = suggestion(stated, _STATED)
+        raise DataError(
+            f"--date-format {stated!r} is neither a name nor a format such as '%Y-%m-%d'{hint}"
+        )
+    return form or DateForm("format", stated)
 
 
 def _filled(column: Any) -> Any:

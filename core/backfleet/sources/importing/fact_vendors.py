@@ -265,7 +265,7 @@ def _states(name: str) -> frozenset[str]:
 def _tell_without_names(facts: FactTables, names: Mapping[str, object], notes: Notes) -> None:
     without = len(facts.instruments) - len(names)
     if without:
-        notes.tell(f"{without:,} symbols have no row in namechange: never ST")
+        notes.tell(f"symbols without a row in namechange, which count as never ST: {without:,}")
 
 
 def _actions(

@@ -20,6 +20,7 @@ from backfleet.sources.importing.preset import load_preset
 from backfleet.sources.importing.target import (
     ImportRecord,
     Inputs,
+    imported_symbols,
     known_import,
     open_target,
     write_record,
@@ -40,11 +41,14 @@ class ImportOutcome:
         Whether the folder held the same import before, and nothing was done.
     preview
         Five bars of the first symbol as they were understood.
+    removed
+        Symbols that an earlier import wrote into the folder and this one did not.
     """
 
     record: ImportRecord
     unchanged: bool
     preview: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 @dataclass
@@ -152,6 +156,7 @@ def import_files(
     # Hashed before the files are read. If one changes meanwhile, the next import notices it.
     begun = ImportRecord(inputs.fingerprint(), inputs.contents())
     running = Import(root, choices, consent)
+    earlier = imported_symbols(target)
     with open_target(target) as folder:
         written = _Written(folder)
         for result in running.run():
@@ -164,7 +169,8 @@ def import_files(
             presets=tuple(running.presets),
         )
         write_record(folder, record)
-    return ImportOutcome(record, unchanged=False, preview=written.preview)
+    removed = tuple(sorted(earlier - record.symbols.keys()))
+    return ImportOutcome(record, unchanged=False, preview=written.preview, removed=removed)
 
 
 def import_symbols(
@@ -177,6 +183,7 @@ def import_symbols(
     DataError
         A symbol is bad, and bad ones are not skipped. Nothing was changed.
     """
+    earlier = imported_symbols(target)
     with open_target(target) as folder:
         written = _Written(folder)
         for symbol in symbols:
@@ -185,7 +192,8 @@ def import_symbols(
         # imported again.
         record = written.record(source.settings.path, ImportRecord("", None))
         write_record(folder, record)
-    return ImportOutcome(record, unchanged=False, preview=written.preview)
+    removed = tuple(sorted(earlier - record.symbols.keys()))
+    return ImportOutcome(record, unchanged=False, preview=written.preview, removed=removed)
 
 
 def _of_source(source: Source, symbol: str, skip_bad: bool) -> Imported | Refused:

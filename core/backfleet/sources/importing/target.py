@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,7 +16,15 @@ from backfleet.sources.importing.choices import ImportChoices
 from backfleet.sources.importing.preset import FOLDER
 from backfleet.store.records import decode_record, encode_record
 
-__all__ = ["RECORD", "ImportRecord", "Inputs", "known_import", "open_target", "write_record"]
+__all__ = [
+    "RECORD",
+    "ImportRecord",
+    "Inputs",
+    "imported_symbols",
+    "known_import",
+    "open_target",
+    "write_record",
+]
 
 RECORD = "import.json"
 FORMAT = "backfleet-import/1"
@@ -140,6 +148,12 @@ def known_import(folder: Path, inputs: Inputs) -> ImportRecord | None:
     if record.contents is None or record.contents != inputs.contents():
         return None
     return record
+
+
+def imported_symbols(folder: Path) -> Set[str]:
+    """Return the symbols that an import has written into a folder."""
+    record = _read_record(folder)
+    return set() if record is None else record.symbols.keys()
 
 
 def _read_record(folder: Path) -> ImportRecord | None:
