@@ -46,10 +46,10 @@ class Metrics(NamedTuple):
     """A task's metrics, in the order of the result's columns.
 
     An undefined metric has no value: it is never 0, infinity or NaN. A return r is that of a
-    session over the one before it, from the value after each session's last bar, so that the first
-    session has none; n is their number, p the number of periods a year, v the account's value after
-    a bar. f is the annual risk-free rate of the job, 0 by default. The minimal acceptable return is
-    0.
+    session over the one before it, from the value after each session's last bar, so that the
+    first session has none; n is their number, p the number of periods per year, v the account's
+    value after a bar.
+    f is the annual risk-free rate of the job, 0 by default. The minimal acceptable return is 0.
 
     Attributes
     ----------

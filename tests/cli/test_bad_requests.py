@@ -67,6 +67,7 @@ BAD: list[tuple[str, int, tuple[str, ...]]] = [
     ),
     # the store
     ("run sma.toml --set results.store=afile", 2, ("afile is a file", "a store is a directory")),
+    ("run sma.toml --store gs://a/b", 2, ("'gs://a/b' is not a store", "s3://")),
     ("run sma.toml --set results.store=gs://a/b", 2, ("'gs://a/b' is not a store", "s3://")),
     ("run sma.toml --set results.store=s3://absent/r", 2, ("s3://absent/r", "no such bucket")),
     ("run sma.toml --set data.path=s3://absent/r", 2, ("s3://absent/r", "no such bucket")),

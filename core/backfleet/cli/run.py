@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,11 @@ __all__ = ["run"]
 @click.command()
 @click.argument("job_file", metavar="JOB", type=click.Path())
 @job_overrides
+@click.option(
+    "--store",
+    metavar="DIR|S3-URL",
+    help="Store of the run, instead of results.store in the job. Default: runs.",
+)
 @executor_option
 @executor_options
 @detach_option
@@ -50,6 +56,7 @@ def run(
     params: tuple[str, ...],
     symbols: str | None,
     sets: tuple[str, ...],
+    store: str | None,
     executor: str | None,
     options: tuple[str, ...],
     detach: bool,
@@ -68,6 +75,9 @@ def run(
     launch = LaunchOptions(
         executor or "local", options, detach, as_json, yes, tags, note, reuse=not no_reuse
     )
+    if store is not None:
+        # Quoted, because a folder may be called 5.
+        sets = (*sets, f"results.store={json.dumps(store, ensure_ascii=False)}")
     # Loaded later, while the executor starts its workers.
     load = partial(_load, job_file, params, symbols, sets)
     if dry_run:
