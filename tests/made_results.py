@@ -18,7 +18,7 @@ from backfleet.summary import Segments, TaskSums
 
 __all__ = ["MemoryStore", "made_result", "outcome_of", "sums_of"]
 
-UNDEFINED = Metrics(*[None] * len(Metrics._fields))  # type: ignore[arg-type]  # counts too
+UNDEFINED = Metrics(*[None] * len(Metrics._fields))  # counts too
 
 
 def outcome_of(task: int, bars: int) -> Outcome:

@@ -3,6 +3,8 @@ which the engine has a loop of its own."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 from backfleet.engine import BrokerSettings, Commission, Slippage
@@ -53,7 +55,7 @@ brokers = (
 
 _FRACTIONS = st.none() | st.sampled_from((0.001, 0.02, 0.1, 0.9))
 
-guards = st.just({}) | st.fixed_dictionaries(
+guards: st.SearchStrategy[dict[str, Any]] = st.just({}) | st.fixed_dictionaries(
     {"stop_loss": _FRACTIONS, "take_profit": _FRACTIONS | st.just(1.7)}
 )
 

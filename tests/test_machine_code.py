@@ -86,7 +86,7 @@ def calls(tmp_path: Path) -> Calls:
             text=True,
             check=True,
         )
-        return [tuple(line.split()) for line in done.stdout.splitlines()]  # type: ignore[misc]
+        return [tuple(line.split()) for line in done.stdout.splitlines()]
 
     return scan
 

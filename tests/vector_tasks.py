@@ -121,6 +121,7 @@ def run_alike(
         compare(vector, engine.run(task), engine.name)
     if not is_portfolio(strategy, len(symbols)):
         compare_summary(task, vector)
+    assert isinstance(vector, Outcome)
     return vector
 
 

@@ -162,10 +162,12 @@ def find_plugin(kind: str, name: str) -> Plugin:
 
 def unknown_plugin(kind: str, name: str, plugins: Sequence[Plugin]) -> UnknownPlugin:
     """Return the error for a name that none of `plugins` has."""
-    from backfleet.job.job_errors import suggestion
+    from backfleet.job.job_errors import closest, suggestion
 
     names = {plugin.name for plugin in plugins}
     hint = suggestion(name, names) if names else "; none is installed"
+    if closest(name, names) is None:
+        hint += ". If a package brings it, install that package with pip"
     return UnknownPlugin(f"no {kind} is named {name!r}{hint}")
 
 

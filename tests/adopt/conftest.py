@@ -42,8 +42,8 @@ def write_prices(folder: Path, count: int = 220) -> None:
     """Write the files that the scripts name."""
     days = sessions(count)
     for seed, name in enumerate(("AAA", "BBB", "CCC"), 1):
-        rows = zip(days, price_rows(count, seed), strict=True)
-        lines = [f"{d},{o:.2f},{h:.2f},{lo:.2f},{c:.2f},{v}" for d, (o, h, lo, c, v) in rows]
+        dated = zip(days, price_rows(count, seed), strict=True)
+        lines = [f"{d},{o:.2f},{h:.2f},{lo:.2f},{c:.2f},{v}" for d, (o, h, lo, c, v) in dated]
         text = "\n".join(["Date,Open,High,Low,Close,Volume", *lines]) + "\n"
         (folder / f"{name}.csv").write_text(text)
     rows = list(price_rows(count, 4))

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,10 +59,11 @@ def test_no_credentials_say_how_to_get_some() -> None:
 def test_a_request_is_sent_once_where_the_caller_looks_into_lost_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    once = Clients("us-east-1", total_max_attempts=1).batch
+    once: Any = Clients("us-east-1", total_max_attempts=1).batch
     assert once.meta.config.retries == {"mode": "standard", "total_max_attempts": 1}
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "3")
-    assert Clients("us-east-1").batch.meta.config.retries["total_max_attempts"] == 3
+    usual: Any = Clients("us-east-1").batch
+    assert usual.meta.config.retries["total_max_attempts"] == 3
 
 
 class LogIn(BaseHTTPRequestHandler):

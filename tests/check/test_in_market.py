@@ -25,7 +25,7 @@ from markets.market_bars import bars_of
 JOB = Path(__file__).parents[2] / "examples" / "jobs" / "sma-cn-a.toml"
 
 
-class BuysWithCash(bt.Strategy):  # type: ignore[misc]
+class BuysWithCash(bt.Strategy):
     """Divides its cash by the price that it sees, as most scripts do."""
 
     def next(self) -> None:
@@ -35,7 +35,7 @@ class BuysWithCash(bt.Strategy):  # type: ignore[misc]
             self.close()
 
 
-class BuysCheap(bt.Strategy):  # type: ignore[misc]
+class BuysCheap(bt.Strategy):
     def next(self) -> None:
         if self.data.close[0] < 5.0:
             self.order_target_percent(target=0.5)

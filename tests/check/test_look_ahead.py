@@ -121,7 +121,7 @@ def test_a_portfolio_leaks_too(subjects: Callable[..., Sequence[CheckCase]]) -> 
     assert leak_of(portfolio, RanksLater).status is Status.FAILED
 
 
-def test_extra_columns_and_further_feeds_have_another_future_too(one: CheckCase) -> None:
+def test_extra_columns_and_auxiliary_feeds_have_another_future_too(one: CheckCase) -> None:
     (bars,) = one.bars
     with_more = replace(bars, extra={"pe": bars.close.copy()}, auxiliary={"index": bars})
 

@@ -18,7 +18,7 @@ from backfleet.errors import NondeterministicResult, PlatformMismatch
 from backfleet.store import Store, open_store
 
 if TYPE_CHECKING:
-    from tests.chunks.conftest import LayOut, MakeResult
+    from chunks.conftest import LayOut, MakeResult
 
 Content = Callable[..., EncodedChunk]
 LATE = {"status": TaskStatus.ERROR, "error": "TaskTimeout: late", "metrics": None, "digest": ""}

@@ -22,7 +22,7 @@ from backfleet.errors import CorruptObject
 from backfleet.metrics.trade_details import DETAILED_TRADE
 
 if TYPE_CHECKING:
-    from tests.chunks.conftest import MakeResult
+    from chunks.conftest import MakeResult
 
 RECORDS = {"equity": EQUITY, "orders": ORDER, "fills": FILL, "trades": DETAILED_TRADE}
 

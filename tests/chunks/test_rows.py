@@ -19,7 +19,7 @@ from backfleet.chunks.task_result import TaskStatus
 from backfleet.metrics import Metrics
 
 if TYPE_CHECKING:
-    from tests.chunks.conftest import LayOut, MakeResult
+    from chunks.conftest import LayOut, MakeResult
 
 FLOATS = st.floats() | st.sampled_from([0.0, -0.0, math.inf])
 VALUES: dict[Kind, st.SearchStrategy[Any]] = {

@@ -24,7 +24,7 @@ from backfleet.summary import TaskSums
 from made_results import MemoryStore, sums_of
 
 if TYPE_CHECKING:
-    from tests.chunks.conftest import MakeResult
+    from chunks.conftest import MakeResult
 
 SESSIONS = 2_520
 

@@ -38,7 +38,7 @@ BAD: list[tuple[str, int, tuple[str, ...]]] = [
     ("run sma.toml -p period=abc", 2, ("params.period", "abc", "whole number")),
     ("run sma.toml -p period=60:5:5", 2, ("params.period.step = 5", "has the wrong sign")),
     ("run sma.toml --symbols 999999", 2, ("'999999'", "600519")),
-    ("run sma.toml --symbols X*", 2, ("'X*' matches none", "600519")),
+    ("run sma.toml --symbols X*", 2, ("'X*' matches no symbol", "600519")),
     ("run sma.toml --symbols ../etc", 2, ("../etc", "path separator")),
     ("run sma.toml --set data.path=nowhere", 2, ("no directory", "/nowhere")),
     ("run sma.toml --set data.source=cvs", 2, ("no source is named 'cvs'", "'csv'")),

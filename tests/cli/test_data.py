@@ -38,7 +38,7 @@ def test_check_tells_every_fault_with_its_file_and_row(in_process: InProcess, ve
         f"{vendor}/CCC.csv: row 4: date is '2024-01-02', a duplicate of row 3",
         f"{vendor}/CCC.csv: row 5: a gap: after 2024-01-02 comes 2024-01-30, without 27 sessions "
         "that other symbols have",
-        f"{vendor}: 3 symbols, 62 bars; 3 faults in 1 of them",
+        f"{vendor}: 3 symbols, 62 bars; 3 faults in 1 symbol",
     ]
 
 
@@ -52,7 +52,7 @@ def test_check_tells_doubts_and_notes_apart_from_faults(
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
         f"{tmp_path}/A.csv: note: no volume: it is zero in all bars",
-        f"{tmp_path}: 1 symbol, 30 bars; 1 note in 1 of them",
+        f"{tmp_path}: 1 symbol, 30 bars; 1 note in 1 symbol",
     ]
     rows = [row.replace(",10,", ",40,").replace("9,", "39,") for row in rows[:15]] + rows[15:]
     write("date,open,high,low,close,volume\n" + "\n".join(rows))
@@ -76,7 +76,7 @@ def test_check_of_sound_files_ends_well_and_says_so_in_json(
         (("--option", "delimitter=;"), "data.options.delimitter: unknown key; did you mean"),
         (("--option", "delimiter"), "--option delimiter: must be KEY=VALUE"),
         (("--timezone", "Mars/North"), "Mars/North"),
-        (("--symbols", "XYZ*"), "'XYZ*' matches none of the 3 symbols"),
+        (("--symbols", "XYZ*"), "'XYZ*' matches no symbol in"),
         (("--symbols", "AAA,,BBB"), "--symbols has an empty name between its commas"),
         (("--columns", "volume,"), "--columns has an empty name between its commas"),
     ],
@@ -157,9 +157,21 @@ def test_import_of_facts_says_what_they_hold_and_what_to_write_into_the_job(
     assert "--bar is about bars; remove it" in wrong.stderr
 
 
+def test_import_says_which_symbols_of_an_earlier_one_are_gone(
+    in_process: InProcess, tmp_path: Path
+) -> None:
+    for symbol in ("OLD", "NEW"):
+        rows = "".join(f"2024-01-0{day},2,3,1,2,100\n" for day in (2, 3, 4))
+        (tmp_path / f"{symbol}.csv").write_text(f"Date,Open,High,Low,Close,Volume\n{rows}")
+    first = in_process("data", "import", tmp_path / "OLD.csv", "bars")
+    assert "replaced" not in first.stdout
+    second = in_process("data", "import", tmp_path / "NEW.csv", "bars")
+    assert "replaced: bars no longer has OLD, which an earlier import wrote" in second.stdout
+
+
 def test_presets_are_listed_with_the_first_lines_of_a_file(in_process: InProcess) -> None:
     listed = in_process("data", "presets").stdout
-    assert "tushare: tushare: daily, adj_factor and suspend_d\n    ts_code,trade_date," in listed
+    assert "tushare  (tushare: daily, adj_factor and suspend_d)\n    ts_code,trade_date," in listed
     assert "[[layouts]]" in in_process("data", "presets", "mt5").stdout
 
 
@@ -172,6 +184,7 @@ def test_presets_are_listed_with_the_first_lines_of_a_file(in_process: InProcess
             "you mean 'yahoo'?",
         ),
         (("out", "--column", "clothes=x"), "--column clothes: no such role"),
+        (("out", "--date-format", "day-firs"), "did you mean 'day-first'?"),
         (("out", "--timezone", "Mars/North"), "Mars/North"),
         (("out", "--symbols", "A*"), "--symbols and --option need --source"),
         (("s3://bucket/prepared",), "import into one and push that"),

@@ -42,9 +42,9 @@ def test_json_has_every_fold_and_the_account(ask: Ask, run: bf.Run) -> None:
 
 
 def test_set_changes_the_rule_and_the_windows(ask: Ask, run: bf.Run) -> None:
-    text = ask(f"folds {run.url} --set select=sortino --set 'where=trades > 1000'").out
+    text = ask(f"folds {run.url} --set validation.select=sortino --set 'where=trades > 1000'").out
     assert "chosen by sortino where trades > 1000." in text
-    assert "Folds 1, 2, 3 hold cash, because no point could be chosen." in text
+    assert "All 3 folds hold cash, because no point satisfies trades > 1000 in the" in text
     text = ask(f"folds {run.url} --set windows=groups --set groups=4").out
     assert "6 folds (groups, 2 of 4 tested), chosen by sharpe." in text
     assert "Sharpe of 3 paths: median" in text
@@ -56,6 +56,8 @@ def test_set_changes_the_rule_and_the_windows(ask: Ask, run: bf.Run) -> None:
         ("--set select=win_rate", "does not follow from the returns of a window. Use sharpe,"),
         ("--set train='20 years'", "no window fits into 607 sessions from 2019-01-03 to"),
         ("--set familly=x", "unknown key; did you mean 'family'?"),
+        ("--set validation.validation=x", "[validation]: validation: unknown key"),
+        ("--set self=x", "[validation]: self: unknown key"),
         ("--set select", "must be a key and a value"),
     ],
 )

@@ -72,6 +72,7 @@ def test_a_declaration_raises_the_total_and_never_lowers_it(ask: Ask, store: Pat
         assert (done.code, done.err) == (0, "")
         assert done.out == f"{FAMILY}: {declared} trials outside {store}\n"
     assert row_of(ask, store)["total"] == 2003
+    assert "no run of the family" in ask(f"trials declare F 1 --note x --store {store}").err
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def test_files_that_are_only_written_and_modules_are_not_recorded(
         os.close(os.open("created", os.O_CREAT | os.O_RDWR | os.O_EXCL))
         open("__pycache__/compiled.nbi").close()
         os.close(os.open(".", os.O_RDONLY))
-        import recorded_module  # type: ignore[import-not-found]
+        import recorded_module
 
         Path(recorded_module.__file__).read_text()
     del sys.modules["recorded_module"]

@@ -20,8 +20,10 @@ from backfleet.code.own_code import (
 )
 from backfleet.plugins import list_plugins
 
-OUTSIDE = ("check", "cli", "code", "plugins", "report", "results", "runs", "scaffold", "serve")
-OUTSIDE += ("store", "submissions", "testing", "validation")
+OUTSIDE = (
+    *("check", "cli", "code", "plugins", "report", "results", "runs", "scaffold", "serve"),
+    *("store", "submissions", "testing", "validation"),
+)
 
 PLAN = """
 import sys

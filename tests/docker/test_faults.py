@@ -12,7 +12,7 @@ import pytest
 from waiting import until
 
 if TYPE_CHECKING:
-    from tests.docker.conftest import Yard, YardMaker
+    from docker.conftest import Yard, YardMaker
 
     from testbed.engine import Engine
 

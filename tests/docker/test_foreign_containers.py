@@ -38,7 +38,7 @@ class StandIn(ThreadingHTTPServer):
 
     def listing(self, label: str) -> list[dict[str, Any]]:
         """Return the containers with a label, given as `name=value`."""
-        containers = [
+        containers: list[dict[str, Any]] = [
             {
                 "Id": container,
                 "State": state,

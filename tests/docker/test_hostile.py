@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.docker.conftest import Yard
+    from docker.conftest import Yard
 
 pytestmark = [pytest.mark.testbed]
 

@@ -10,7 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     import docker
-    from tests.docker.conftest import Yard
+    from docker.conftest import Yard
 
 pytestmark = [pytest.mark.testbed]
 

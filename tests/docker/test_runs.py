@@ -15,7 +15,7 @@ from sample_job import SAMPLE_FACTS, SAMPLE_SYMBOLS
 from waiting import until
 
 if TYPE_CHECKING:
-    from tests.docker.conftest import Yard
+    from docker.conftest import Yard
 
 pytestmark = [pytest.mark.testbed]
 

@@ -42,7 +42,7 @@ class Reader:
             self.pip_install("-e", self.folder)
             return ""
         done = subprocess.run(
-            RUN.sub(self.run, command) if self.run else command,
+            RUN.sub(self.run, command.replace("RUN", self.run)) if self.run else command,
             shell=True,
             cwd=self.folder,
             env=self.environment,

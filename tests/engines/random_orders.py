@@ -71,4 +71,4 @@ def random_bars(seed: int, count: int, symbol: str = "X") -> Bars:
     low = np.minimum(open_, close) * (1.0 - draw.random(count) * 0.02)
     tradable = draw.random(count) > 0.1
     tradable[0] = True
-    return make_bars(open_, close, high, low, symbol=symbol, tradable=tradable)  # type: ignore[no-any-return]
+    return make_bars(open_, close, high, low, symbol=symbol, tradable=tradable)

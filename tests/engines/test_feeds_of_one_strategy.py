@@ -66,7 +66,8 @@ def folder(tmp_path: Path) -> Path:
     everyday = pd.bdate_range("2021-01-04", periods=90)
     hours = pd.date_range("2021-01-04 09:05", periods=36, freq="5min")
     times = {"AAA": everyday, "BBB": everyday, "CCC": everyday, "MKT": everyday}
-    times["MIN"] = [time + pd.Timedelta(days=day) for day in (0, 1, 3) for time in hours]
+    intraday = [time + pd.Timedelta(days=day) for day in (0, 1, 3) for time in hours]
+    times["MIN"] = pd.DatetimeIndex(intraday)
     for seed, (name, all_times) in enumerate(times.items()):
         draw = random.Random(seed)
         days = [day for day in all_times if name not in ("CCC", "MKT") or draw.random() < 0.95]

@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 from backfleet.bars import Bars, BarsWindow
-from backfleet.engine import Engine
+from backfleet.class_call import ClassCall
+from backfleet.engine import BrokerSettings, Engine, Outcome, Simulation
 from backfleet.engines.bt import bt
-from engine_tasks import make_bars, run_on_both
+from engine_tasks import ENGINES, make_bars, run_on_both
 
 LONG = 5
 
@@ -162,6 +163,35 @@ def test_a_timer_is_silent_in_the_warmup() -> None:
     bars = make_bars(walk(6), warmup=4)
     outcome = run_on_both(Timed, bars)
     assert outcome.orders["created"].tolist() == bars.time[4:].tolist()
+
+
+@pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
+@pytest.mark.parametrize("period", [LONG, 20])
+def test_analyzers_measure_the_same_with_and_without_a_warmup(engine: Engine, period: int) -> None:
+    bars = make_bars(walk(60), session=np.datetime64("2020-01-20") + np.arange(60))
+    start = bars.session[30].item()
+    calls = ("TimeReturn", "Returns", "SharpeRatio", "DrawDown", "Calmar", "PyFolio", "VWR")
+    analyzers = tuple((name, ClassCall(name)) for name in calls)
+    # The longer period is not over with the warm-up, so that `prenext` is called after it.
+    none, some = (
+        engine.run(
+            Simulation(
+                Calls,
+                {"period": period},
+                (bars.window(BarsWindow(start, warmup=warmup)),),
+                BrokerSettings(1000.0, 0.001),
+                analyzers=analyzers,
+            )
+        )
+        for warmup in (0, 12)
+    )
+    assert isinstance(none, Outcome)
+    assert isinstance(some, Outcome)
+    assert some.orders.tobytes() == none.orders.tobytes()
+    assert some.metrics == none.metrics
+    # Rows of texts have NaN for a number, which differs from itself.
+    assert list(map(repr, some.analyzers)) == list(map(repr, none.analyzers))
+    assert len(some.analyzers) > 30
 
 
 def test_several_symbols_begin_with_the_first_of_their_bars_from_the_start_on() -> None:

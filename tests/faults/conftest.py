@@ -184,8 +184,8 @@ class Fleet:
             process.communicate()
         for worker in self.workers():
             with_children = [worker, *worker.children(recursive=True)]
-            for process in with_children:
-                process.send_signal(signal.SIGKILL)
+            for own in with_children:
+                own.send_signal(signal.SIGKILL)
 
     # -- what they leave --------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from backfleet.errors import CorruptObject
 from backfleet.store.records import DamagedRecord
 
 if TYPE_CHECKING:
-    from tests.faults.conftest import Fleet
+    from faults.conftest import Fleet
 
 
 def test_damaged_chunks_are_superseded_and_nothing_else_is_computed(

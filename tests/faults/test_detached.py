@@ -18,7 +18,7 @@ from backfleet.runs.executors import open_executor
 from waiting import until
 
 if TYPE_CHECKING:
-    from tests.faults.conftest import Fleet, FleetMaker
+    from faults.conftest import Fleet, FleetMaker
 
 
 def test_a_detached_run_goes_on_and_wait_finishes_it(fleet: Fleet, undisturbed: Fleet) -> None:

@@ -10,7 +10,7 @@ from exhaustive_cases import cases
 from waiting import until
 
 if TYPE_CHECKING:
-    from tests.faults.conftest import Fleet
+    from faults.conftest import Fleet
 
 MANY = 5
 """Chunks that are committed when a run is disturbed."""

@@ -13,7 +13,7 @@ import pytest
 from backfleet.worker.output import MAX_TASK_OUTPUT_BYTES
 
 if TYPE_CHECKING:
-    from tests.faults.conftest import Fleet, FleetMaker
+    from faults.conftest import Fleet, FleetMaker
 
 ERRORS = {
     "raise": "ValueError: no such price, says <object object at 0x...> \\ud800 (_raise)",

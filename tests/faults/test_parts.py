@@ -10,7 +10,7 @@ from exhaustive_cases import cases
 from waiting import until
 
 if TYPE_CHECKING:
-    from tests.faults.conftest import Fleet, FleetMaker
+    from faults.conftest import Fleet, FleetMaker
 
 SIZE = 8
 """Tasks in each of the two chunks."""

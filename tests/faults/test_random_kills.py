@@ -12,7 +12,7 @@ import pytest
 from waiting import until
 
 if TYPE_CHECKING:
-    from tests.faults.conftest import Fleet
+    from faults.conftest import Fleet
 
 ROUNDS = 60
 SLOWLY = "0.05"

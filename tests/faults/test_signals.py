@@ -12,7 +12,7 @@ import pytest
 from waiting import until
 
 if TYPE_CHECKING:
-    from tests.faults.conftest import Fleet
+    from faults.conftest import Fleet
 
 GRACE_SECONDS = 20.0
 """Seconds that a worker has from SIGTERM to its exit."""

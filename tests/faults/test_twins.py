@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from waiting import until
 
 if TYPE_CHECKING:
-    from tests.faults.conftest import Fleet
+    from faults.conftest import Fleet
 
 
 def overtaken(fleet: Fleet, commit: int) -> subprocess.Popen[str]:

@@ -202,7 +202,7 @@ def alter_handle(run: Path, neighbor: Path, chance: random.Random) -> str:
     (run / "results.parquet").unlink(missing_ok=True)
     file = run / "submissions" / "1.handle.json"
     record = json.loads(file.read_bytes())
-    handle = chance.choice(
+    handle: Any = chance.choice(
         (
             [],
             {},

@@ -128,7 +128,7 @@ def _moment(text: str, date_format: str | None) -> tuple[datetime, int]:
         raise ValueError(f"no moment: {text!r}")
     year, month, day, _, hour, _, minute, _, second, _, fraction, offset, _ = match.groups()
     numbers = [int(part or 0) for part in (year, month, day, hour, minute, second)]
-    moment = datetime(*numbers)  # type: ignore[arg-type]
+    moment = datetime(*numbers)
     if offset:
         moment = datetime.fromisoformat(f"{moment.isoformat()}{offset}")
     return moment, int((fraction or "").ljust(9, "0"))

@@ -18,7 +18,7 @@ ENOUGH_BARS = 200
 """More than any indicator of these tests needs before its first value."""
 
 
-class ArrayFeed(bt.feed.DataBase):  # type: ignore[misc]  # backtrader has no types
+class ArrayFeed(bt.feed.DataBase):  # backtrader has no types
     """A feed whose bars come from arrays."""
 
     params = (("prices", None),)
@@ -65,7 +65,7 @@ def lines_of_first(
 
 
 def _run(indicator: Callable[[Any], Any], prices: Mapping[str, Floats]) -> Lines:
-    class Holder(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
+    class Holder(bt.Strategy):  # backtrader has no types
         def __init__(self) -> None:
             self.indicator = indicator(self.data)
 

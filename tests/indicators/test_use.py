@@ -106,7 +106,7 @@ def test_names_and_defaults_are_those_of_the_signature() -> None:
     same(ind.bollinger(CLOSE, width=3.0), ind.bollinger(CLOSE, 20, 3.0))
     assert ind.bollinger(CLOSE)._fields == ("middle", "upper", "lower")
     with pytest.raises(TypeError, match="widht"):
-        ind.bollinger(CLOSE, widht=3.0)  # type: ignore[call-arg]  # the mistake is the test
+        ind.bollinger(CLOSE, widht=3.0)  # the mistake is the test
 
 
 def test_indicators_can_be_called_from_compiled_code() -> None:

@@ -47,12 +47,12 @@ def limits_of(bars: Bars, facts: SymbolFacts) -> Limits:
 
 def terms_on(symbol: str, day: str, **facts: object) -> Terms:
     """Return the terms of a day whose previous close was 10.00, as one bar."""
-    facts_of = SymbolFacts(symbol, **facts)  # type: ignore[arg-type]
+    facts_of = SymbolFacts(symbol, **facts)
     return CnAMarket().terms(bars_before(symbol, day), facts_of, NOTHING_OFF)[1:]
 
 
 def limits_on(symbol: str, day: str, **facts: object) -> tuple[float, float]:
-    limits = limits_of(bars_before(symbol, day), SymbolFacts(symbol, **facts))  # type: ignore[arg-type]
+    limits = limits_of(bars_before(symbol, day), SymbolFacts(symbol, **facts))
     return float(limits.up[1]), float(limits.down[1])
 
 

@@ -141,7 +141,7 @@ def test_two_ex_dates_in_one_halt_follow_each_other() -> None:
 
 
 def test_an_ex_date_that_no_action_explains_is_found() -> None:
-    assert exact(EXAMPLE_20, DIVIDEND).events.first_unexplained is None  # type: ignore[union-attr]
+    assert exact(EXAMPLE_20, DIVIDEND).events.first_unexplained is None
     for actions in ((), (Action(D3, cash=0.7),), (Action(D4, cash=0.5),)):
         events = exact(EXAMPLE_20, *actions).events
         assert events is not None
@@ -466,6 +466,23 @@ def test_a_limit_order_keeps_its_seen_price_through_a_split() -> None:
     assert isinstance(outcome, Outcome)
     assert outcome.fills["size"].tolist() == [1500]
     assert outcome.fills["price"] == pytest.approx([8.2], rel=1e-3)
+
+
+def test_events_are_booked_if_an_auxiliary_feed_begins_before_the_symbol() -> None:
+    class Holding(bt.Strategy):
+        def next(self) -> None:
+            if len(self.data) == 1:
+                self.buy(size=1100)
+
+    index = flat("index", ["2023-12-28", "2023-12-29", *DAYS], [10.0] * 7)
+    stock = replace(exact(EXAMPLE_20, DIVIDEND), auxiliary={"index": index})
+    task = Simulation(Holding, {}, (stock,), BrokerSettings(20_000, 0.0))
+    for engine in (BacktraderStockEngine(), BacktraderEngine()):
+        outcome = engine.run(task)
+        assert isinstance(outcome, Outcome)
+        assert outcome.fills["size"].tolist() == [1000]
+        # The close falls by 0.40, and each share gets 0.50.
+        assert np.diff(outcome.equity["value"])[1] == pytest.approx(100)
 
 
 TRAIL, TRAIL_LIMIT = bt.Order.StopTrail, bt.Order.StopTrailLimit

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -257,7 +258,7 @@ def check_portfolio(seed: int) -> set[int]:
     draw = Random(seed)
     a_day, reinvests = draw.choice((1, 1, 3)), draw.random() < 0.3
     share, waits = draw.choice((None, None, Fraction(1, 4))), draw.random() < 0.3
-    symbols = []
+    symbols: list[Any] = []
     for board in draw.choices(list(SYMBOLS), k=draw.randint(2, 4)):
         rules = Rules(board, waits=waits, share=share, reinvests=reinvests)
         rows, dividends = random_bars(draw, board, a_day)

@@ -297,7 +297,7 @@ def test_example_16_a_registered_issue_has_no_limits_at_first() -> None:
     facts = {"listed": date(2024, 1, 3)}
     days = np.busday_offset("2024-01-02", np.arange(7)).astype(str).tolist()
     free = flat("600000", days[:6], [10.0, 10.0, 40.0, 2.0, 90.0, 30.0])
-    known = SymbolFacts("600000", **facts)  # type: ignore[arg-type]
+    known = SymbolFacts("600000", **facts)
     followed = CnAMarket().follow(free, known, MarketSettings()).window(BarsWindow())
     assert (
         reasons(play(followed, {1: [100], 2: [100], 3: [100], 4: [-200]}, 100_000)) == ["NONE"] * 4
@@ -305,7 +305,7 @@ def test_example_16_a_registered_issue_has_no_limits_at_first() -> None:
     sixth = flat("600000", days, [30.0] * 7)
     assert_limits(sixth, 33.0, 27.0, **facts)
     beijing = flat("920001.BJ", days[:2], [7.0, 7.77])
-    known = SymbolFacts("920001.BJ", **facts)  # type: ignore[arg-type]
+    known = SymbolFacts("920001.BJ", **facts)
     first = CnAMarket().follow(beijing, known, MarketSettings()).window(BarsWindow())
     assert reasons(play(first, {0: [100]}, 10_000)) == ["NONE"]
     second = flat("920001.BJ", days[:3], [7.0, 7.77, 7.77])

@@ -61,7 +61,8 @@ def walks(request: pytest.FixtureRequest) -> tuple[NDArray[np.float64], NDArray[
     random = np.random.default_rng(request.param)
     others = random.standard_t(4, COUNT) * 0.01
     returns = 0.6 * others + random.normal(0.0003, 0.008, COUNT)
-    return CASH * np.cumprod(1.0 + returns), 50.0 * np.cumprod(1.0 + others)
+    account, closes = np.cumprod(1.0 + returns), np.cumprod(1.0 + others)
+    return CASH * account.astype(np.float64), 50.0 * closes.astype(np.float64)
 
 
 def returns_of(values: NDArray[np.float64]) -> pd.Series:

@@ -108,7 +108,7 @@ def test_figures_of_other_columns_are_refused(
     evil_run: bf.Run, columns: dict[str, str], message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
-        bf.plot(evil_run, **columns)  # type: ignore[arg-type]  # A task is no text.
+        bf.plot(evil_run, **columns)  # A task is no text.
 
 
 def test_figures_that_cannot_be_are_refused(evil_run: bf.Run) -> None:

@@ -4,7 +4,9 @@ import builtins
 import io
 import os
 import sys
+from collections.abc import Callable
 from errno import ENOENT
+from typing import Any
 
 LINUX_ONLY = ("O_PATH", "memfd_create", "posix_fadvise", "pidfd_open", "sched_getaffinity")
 for name in LINUX_ONLY:
@@ -14,7 +16,7 @@ for name in LINUX_ONLY:
 PROC = ("/proc/", "/sys/")
 
 
-def _hides(path):
+def _hides(path: Any) -> bool:
     # psutil has a way of its own on macOS, which is not to be had here.
     caller = sys._getframe(2).f_globals.get("__name__", "")
     return isinstance(path, str | os.PathLike) and (
@@ -24,8 +26,8 @@ def _hides(path):
     )
 
 
-def _without_proc(original):
-    def wrapped(path, *arguments, **options):
+def _without_proc(original: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapped(path: Any, *arguments: Any, **options: Any) -> Any:
         if _hides(path):
             raise FileNotFoundError(ENOENT, os.strerror(ENOENT), os.fspath(path))
         return original(path, *arguments, **options)

@@ -100,7 +100,7 @@ def test_without_the_extra_it_is_named(
     command: object, module: str, extra: str, sweep: bf.Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    done = CliRunner().invoke(command, [sweep.url])  # type: ignore[arg-type]  # either command
+    done = CliRunner().invoke(command, [sweep.url])  # either command
     assert isinstance(done.exception, BackfleetError)
     assert done.exception.exit_code == 2
     assert f"{module} is not installed" in str(done.exception)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from tests.worker.test_chunk_writer import manifest_of
 
 from backfleet.chunks.commit import commit_chunk
 from backfleet.chunks.parts import store_part
@@ -13,6 +12,7 @@ from backfleet.store.records import DamagedRecord
 from backfleet.worker.chunk_encoder import ChunkEncoder
 from made_results import MemoryStore, made_result
 from watched_store import WatchedStore
+from worker.test_chunk_writer import manifest_of
 
 TASKS = 6
 MANIFEST = manifest_of(TASKS)

@@ -155,7 +155,7 @@ def test_modules_that_were_imported_from_the_edited_files_do_not_mix_in(
     monkeypatch.syspath_prepend(str(finished))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.delitem(sys.modules, "acme_sizes", raising=False)
-    import acme_sizes  # type: ignore[import-not-found]
+    import acme_sizes
 
     assert bf.run_task(run, 0).row["final_value"] == final_values(run)[0]
     assert sys.modules["acme_sizes"] is acme_sizes

@@ -103,7 +103,8 @@ def test_settings_of_a_stranger_start_workers_only_after_consent(
     assert sorted(folder.rglob("*")) == files
 
     (option,) = re.findall("--trust-settings [0-9a-f]{64}", refused.stderr)
-    for options in (option.split(), []):
+    no_options: list[str] = []
+    for options in (option.split(), no_options):
         done = backfleet("resume", folder, *options, env=stranger)
         assert done.returncode == 0, done.stderr
         assert "image: theirs" in done.stderr

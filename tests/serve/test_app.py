@@ -211,6 +211,11 @@ def test_a_run_that_appears_is_listed(
     assert [row["run_id"] for row in server.listed()] == [manifest.run_id]
     assert standings(server)[0]["state"] == "incomplete"
     assert "4 of 4 tasks have no result yet." in server.get(f"/runs/{manifest.run_id}").text
+    (folder / "manifest.json").unlink()
+    assert not server.listed()
+    manifest = plan_job(make_job(tmp_path / "none-yet", name="again")).manifest
+    (folder / "manifest.json").write_bytes(manifest.to_bytes())
+    assert [row["name"] for row in server.listed()] == ["again"]
 
 
 def test_a_damaged_manifest_is_listed_as_such_and_spoils_no_other(

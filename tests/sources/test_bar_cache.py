@@ -98,13 +98,27 @@ def test_cached_bars_know_their_time_zone(source: Make, file: Path, cache: Path)
     assert parsed.timezone == cached.timezone == "Asia/Shanghai"
 
 
+@pytest.mark.parametrize("start", ["", "x", "xx"])
+def test_words_that_are_cut_within_a_character_spoil_no_cached_bars(
+    source: Make, file: Path, cache: Path, counted: Counted, start: str
+) -> None:
+    # The name of the adjusted close is part of the words, and a character of it has three bytes.
+    name = start + "价" * 90
+    file.write_text(rows(20).replace(",pe\n", f",{name}\n", 1))
+    stocks = source(CsvSource, file.parent, adjusted=name)
+    parsed, cached = (load(stocks, cache)[0] for _ in range(2))
+    assert counted.parses == 1
+    assert cached.digest() == parsed.digest()
+
+
 def test_cached_bars_are_mapped_and_read_only(source: Make, file: Path, cache: Path) -> None:
     stocks = source(CsvSource, file.parent, columns=("pe",))
     load(stocks, cache)
     bars, _ = load(stocks, cache)
-    for column in (bars.session, bars.close, bars.extra["pe"]):
+    columns: list[Any] = [bars.session, bars.close, bars.extra["pe"]]
+    for column in columns:
         assert not column.flags.owndata
-    for column in (bars.time, bars.session, bars.close, bars.tradable, bars.extra["pe"]):
+    for column in [*columns, bars.time, bars.tradable]:
         assert column.flags.c_contiguous
         with pytest.raises(ValueError, match="read-only"):
             column[0] = column[1]

@@ -34,7 +34,7 @@ def test_without_a_rule_prices_stay_and_an_adjusted_close_is_mentioned() -> None
     rows = YAHOO + "2020-01-02,9,12,8,10,5,1\n"
     assert parse(rows).adjustment == "as in the file; 'Adj Close' is not used"
     assert parse(day_rows("2020-01-02")).adjustment == "as in the file"
-    words = "already adjusted, as the job says"
+    words = "already adjusted in the file"
     assert parse(rows, adjusted="already-adjusted").adjustment == words
 
 

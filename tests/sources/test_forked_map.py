@@ -7,6 +7,7 @@ import signal
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,7 +87,7 @@ def test_processes_finish_their_block_and_end_if_nobody_wants_more(tmp_path: Pat
         (tmp_path / f"{item}").write_bytes(bytes(100_000))
         return item
 
-    results = map_forked(write, range(2000), 2)
+    results: Any = map_forked(write, range(2000), 2)
     assert next(results) == 0
     results.close()
     written = list(tmp_path.iterdir())

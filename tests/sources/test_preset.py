@@ -9,6 +9,7 @@ import pytest
 from backfleet.errors import DataError, JobError
 from backfleet.job import Data
 from backfleet.plan.data import source_of
+from backfleet.sources.adjustment import ALREADY_ADJUSTED
 
 YAHOO = "Date,Open,High,Low,Close,Adj Close,Volume\n" + "".join(
     f"2024-01-{day:02},{day},{day + 1},{day - 1},{day},{day / 2},100\n" for day in range(2, 12)
@@ -34,6 +35,15 @@ def test_preset_in_a_job_reads_raw_prices_and_the_factor(data: Path) -> None:
     bars = source.parse("ABC", source.read("ABC"))
     assert (list(bars.raw.close)[:2], list(bars.factor)[:2]) == ([2.0, 3.0], [0.5, 0.5])
     assert (bars.symbol, len(bars), str(bars.session[0])) == ("ABC", 10, "2024-01-02")
+    assert bars.adjustment == "adjusted by the adjusted close / close"
+
+
+def test_prices_that_a_preset_knows_as_adjusted_are_not_taken_for_raw_ones(data: Path) -> None:
+    """A market asks for this, because its lots and limits need raw prices."""
+    (data / "ABC.csv").write_text(YAHOO)
+    options = {"preset": "yahoo", "adjust": "already-adjusted"}
+    source = source_of(Data(source="preset", path=str(data), options=options))
+    assert source.parse("ABC", source.read("ABC")).adjustment == ALREADY_ADJUSTED
 
 
 def test_content_of_a_preset_is_part_of_the_options(data: Path) -> None:

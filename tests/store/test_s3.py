@@ -11,7 +11,7 @@ from backfleet.errors import CorruptObject, ObjectMissing, StoreError, StoreFull
 from backfleet.store import Store, backoff, open_store
 
 if TYPE_CHECKING:
-    from tests.store.conftest import FaultyEndpoint
+    from store.conftest import FaultyEndpoint
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from backfleet.store import Store, open_store, put_sealed, read_sealed, read_sea
 from backfleet.store.seals import NotAuthenticated
 
 if TYPE_CHECKING:
-    from tests.store.conftest import FaultyEndpoint
+    from store.conftest import FaultyEndpoint
 
 RUN = "0123456789abcdef"
 

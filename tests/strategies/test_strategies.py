@@ -75,6 +75,7 @@ def run(
     vector, backtrader = VectorEngine().run(task), BacktraderEngine().run(task)
     for table in ("equity", "orders", "fills", "trades"):
         assert getattr(vector, table).tobytes() == getattr(backtrader, table).tobytes()
+    assert isinstance(vector, Outcome)
     return vector
 
 

@@ -53,7 +53,7 @@ def visit(chromium: Browser) -> Iterator[Callable[..., Page]]:
     contexts = []
 
     def call(url: str, **options: object) -> Page:
-        context = chromium.new_context(**options)  # type: ignore[arg-type]  # handed through
+        context = chromium.new_context(**options)  # handed through
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(TIMEOUT_MS)

@@ -166,7 +166,7 @@ def test_to_trade_a_further_feed_is_an_error_that_names_it(engine: Engine) -> No
         engine.run(Simulation(TradesMarket, {}, (bars,), BrokerSettings(100.0, 0.0)))
 
 
-def test_several_symbols_share_the_further_feeds() -> None:
+def test_several_symbols_share_the_auxiliary_feeds() -> None:
     market = make_bars(walk(6, 2), symbol="M")
     both = tuple(beside(make_bars(walk(6, s), symbol=f"S{s}"), market=market) for s in (1, 3))
 

@@ -61,9 +61,7 @@ def market(facts: dict[str, Any]) -> Bars:
     tradable[0] = True
     volume = np.where(draw.random(count) < 0.2, np.nan, 1000.0)
     warmup = min(facts["warmup"], count)
-    return make_bars(  # type: ignore[no-any-return]
-        *np.array(rows).T, tradable=tradable, volume=volume, warmup=warmup
-    )
+    return make_bars(*np.array(rows).T, tradable=tradable, volume=volume, warmup=warmup)
 
 
 def targets(bars: Bars, rule: str, seed: int, silence: float) -> Any:

@@ -89,7 +89,7 @@ def symbol(
         close = np.maximum(np.round(close / facts["tick"]), 1) * facts["tick"]
         open_ = np.maximum(np.round(open_ / facts["tick"]), 1) * facts["tick"]
     start = session[min(facts["warmup"], count - 1)]
-    return make_bars(  # type: ignore[no-any-return]
+    return make_bars(
         open_,
         close,
         np.maximum(open_, close) * 1.01,

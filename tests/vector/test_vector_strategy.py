@@ -51,7 +51,7 @@ def test_a_subclass_takes_over_parameters() -> None:
 
 def test_a_strategy_cannot_be_changed_once_it_is_made() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        Silent().days = 4  # type: ignore[misc]
+        Silent().days = 4
 
 
 def test_metrics_are_each_instances_own() -> None:

@@ -316,7 +316,7 @@ def test_what_is_no_part_of_the_chunk_is_ignored(
     store: MemoryStore, foreign: dict[str, object]
 ) -> None:
     content = ENCODER.encode(0, 0, [result_of(0)]).chunk
-    header = replace(content.header, **foreign)  # type: ignore[arg-type]  # one field of its type
+    header = replace(content.header, **foreign)  # one field of its type
     store.objects["parts/000000.0/00000000"] = replace(content, header=header).to_bytes(PART)
 
     assert list(writer_of(store).todo) == list(ALL)

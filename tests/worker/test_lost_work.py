@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
-from tests.worker.test_chunk_writer import manifest_of
 
 from backfleet.chunks.chunk import Chunk
 from backfleet.chunks.formats import PART
@@ -19,6 +18,7 @@ from backfleet.worker.chunk_encoder import ChunkEncoder
 from backfleet.worker.chunk_writer import ChunkWriter, WriterSetup
 from backfleet.worker.messages import Encoded, TaskBatch, TaskResults
 from made_results import MemoryStore, made_result
+from worker.test_chunk_writer import manifest_of
 
 MOST_LOST = 120.0
 FOLLOWED = 60

@@ -14,7 +14,7 @@ from pathlib import Path
 from backfleet.adopt.choice import choose_run
 from backfleet.adopt.data_files import AdoptedData, DataWriter
 from backfleet.adopt.job_file import job_text
-from backfleet.adopt.observation import ObservedRun, ObservedScript
+from backfleet.adopt.observation import ObservedRun
 from backfleet.adopt.proof import PointComparison, RunJob, compare, run_adopted_job
 from backfleet.adopt.script import Ending, Script, read_observation, run_in_child
 from backfleet.adopt.strategy_file import StrategyFile, strategy_file
@@ -129,10 +129,10 @@ class _Work:
     prove: RunJob
 
     def adopted(self) -> Adoption:
-        ending, script = self._observe("script")
+        ending, runs = self._observe("script")
         # From here on, everything is about one run of the script.
-        position = choose_run(script, self.request.run, str(self.request.script.path))
-        run = script.runs[position]
+        position = choose_run(runs, self.request.run, str(self.request.script.path))
+        run = runs[position]
         self._refuse(run.refusals)
         if self.request.strict:
             self._refuse([f"a job has no key for {item.reason}" for item in run.statements])
@@ -144,7 +144,7 @@ class _Work:
         notes = [*run.notes, *self._notes(ending, writer)]
         if not all(comparison.is_equal for comparison in comparisons):
             # First, because a script with another value each time can equal no job.
-            self._refuse_chance(script)
+            self._refuse_chance(runs)
             notes.append(
                 "a second run of the script gave the same value. Typical causes are settings that "
                 "the script changes while it runs, and the order of feeds with times of several "
@@ -155,7 +155,7 @@ class _Work:
         reasons = [statement.reason for statement in run.statements]
         return Adoption(run, data, strategy, comparisons, reasons, notes)
 
-    def _observe(self, name: str) -> tuple[Ending, ObservedScript]:
+    def _observe(self, name: str) -> tuple[Ending, Sequence[ObservedRun]]:
         folder = self.scratch / name
         folder.mkdir()
         ending = self.run_script(self.request.script, folder)
@@ -222,12 +222,11 @@ class _Work:
             notes.append(f"{was} is called {after} in the job")
         return notes
 
-    def _refuse_chance(self, first: ObservedScript) -> None:
+    def _refuse_chance(self, first: Sequence[ObservedRun]) -> None:
         """Run the script once more: some give another value each time."""
         _, second = self._observe("again")
         values = [
-            [point.final_value for run in script.runs for point in run.points]
-            for script in (first, second)
+            [point.final_value for run in runs for point in run.points] for runs in (first, second)
         ]
         # The second time, there may be fewer runs or points.
         for before, after in zip_longest(*values):

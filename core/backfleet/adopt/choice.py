@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backfleet.adopt.observation import ObservedRun, ObservedScript
+from backfleet.adopt.observation import ObservedRun
 from backfleet.errors import UserError
 
 __all__ = ["choose_run"]
 
 
-def choose_run(script: ObservedScript, number: int | None, name: str) -> int:
+def choose_run(runs: Sequence[ObservedRun], number: int | None, name: str) -> int:
     """Return the position of the run that the user chose, or of the only one.
 
     Raises UserError if there are several and none was chosen, and for a number that no run has.
     """
-    count = len(script.runs)
+    count = len(runs)
     if number is not None:
         if not 1 <= number <= count:
             raise UserError(f"--run {number}: {name} has runs 1 to {count}")
-        # Users count from 1.
         return number - 1
     if count > 1:
         raise UserError(
             f"{name} runs {count} backtests, and a job is one. Choose one with --run N:\n"
-            + "\n".join(_lines(script.runs))
+            + "\n".join(_lines(runs))
         )
     return 0
 

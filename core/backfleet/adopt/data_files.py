@@ -330,7 +330,7 @@ def _write_parquet(path: Path, lines: Lines, columns: Sequence[str], daily: bool
         times = {"date": pa.array(_days(lines), pa.date32())}
     else:
         times = {"datetime": pa.array(lines["moment"].astype("datetime64[us]"))}
-    # A feed may lack a line that another one has, such as the open interest of futures.
+    # A feed may lack a line that another one has, such as a column that only its class reads.
     missing = np.full(len(lines["moment"]), np.nan)
     names = (*PRICES, "volume", *columns)
     values = {name: pa.array(lines.get(name, missing)) for name in names}

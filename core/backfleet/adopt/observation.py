@@ -10,21 +10,24 @@ from backfleet.adopt.python_code import PythonCode
 
 __all__ = [
     "RECORD_FORMAT",
-    "RUNS_FILE",
     "CsvFeed",
     "ObservedFeed",
     "ObservedParameter",
     "ObservedPoint",
     "ObservedRun",
-    "ObservedScript",
     "Statement",
     "feed_file",
+    "run_file",
 ]
 
-RECORD_FORMAT = "adopted-script/1"
-RUNS_FILE = "runs.json"
+RECORD_FORMAT = "adopted-run/1"
 
 Place = Literal["params", "init", "start"]
+
+
+def run_file(run: int) -> str:
+    """Return the name of the file with the record of a run."""
+    return f"run-{run}.json"
 
 
 def feed_file(run: int, feed: int) -> str:
@@ -188,10 +191,3 @@ class ObservedRun:
     refusals: tuple[str, ...] = ()
     globals: Mapping[str, PythonCode] = field(default_factory=dict)
     defaults: tuple[ObservedParameter, ...] = ()
-
-
-@dataclass(frozen=True)
-class ObservedScript:
-    """All runs of a script, in their order."""
-
-    runs: tuple[ObservedRun, ...]

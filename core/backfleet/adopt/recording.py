@@ -14,10 +14,9 @@ from typing import Any
 from backfleet.adopt.feeds import observed_feeds
 from backfleet.adopt.observation import (
     RECORD_FORMAT,
-    RUNS_FILE,
     ObservedPoint,
     ObservedRun,
-    ObservedScript,
+    run_file,
 )
 from backfleet.adopt.python_code import MAIN, NoCode, PythonCode, python_code_of
 from backfleet.adopt.setup import Setup
@@ -28,23 +27,17 @@ __all__ = ["ObservationLog", "recording_runs"]
 
 
 class ObservationLog:
-    """Keeps what was observed in a folder, up to date after each run, however the script ends."""
+    """Keeps what was observed in a folder: a record of each run, written when the run has ended."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._runs: list[ObservedRun] = []
-
-    @property
-    def next_run(self) -> int:
-        """Position of the run that begins next."""
-        return len(self._runs)
+        self.next_run = 0
 
     def add(self, run: ObservedRun) -> None:
         """Add a run that has ended."""
-        self._runs.append(run)
-        # All runs again each time: the script may end, or be killed, before the next one.
-        content = encode_record(RECORD_FORMAT, ObservedScript(tuple(self._runs)))
-        (self.folder / RUNS_FILE).write_bytes(content)
+        # At once, since the script may end, or be killed, before the next run has ended.
+        (self.folder / run_file(self.next_run)).write_bytes(encode_record(RECORD_FORMAT, run))
+        self.next_run += 1
 
 
 @contextmanager

@@ -8,10 +8,11 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backfleet.adopt.observation import RECORD_FORMAT, RUNS_FILE, ObservedScript
+from backfleet.adopt.observation import RECORD_FORMAT, ObservedRun, run_file
 from backfleet.errors import UserError, printable_line
 from backfleet.store.records import decode_record
 
@@ -98,15 +99,17 @@ def _failure(script: Script, output: Path, code: int) -> str:
     return f"{last} (line {lines[-1]})" if lines else last
 
 
-def read_observation(script: Script, folder: Path, ending: Ending) -> ObservedScript:
-    """Return what was observed.
+def read_observation(script: Script, folder: Path, ending: Ending) -> Sequence[ObservedRun]:
+    """Return the runs of a script, in their order.
 
     Raises UserError if the script ran no backtest.
     """
-    record = folder / RUNS_FILE
-    # A run that has ended can be adopted, whatever the script did afterwards.
-    if record.is_file():
-        return decode_record(ObservedScript, RECORD_FORMAT, record.read_bytes())
+    runs: list[ObservedRun] = []
+    while (record := folder / run_file(len(runs))).is_file():
+        runs.append(decode_record(ObservedRun, RECORD_FORMAT, record.read_bytes()))
+    # Runs that have ended can be adopted, whatever the script did afterwards.
+    if runs:
+        return runs
     if ending.failure is not None:
         raise UserError(
             f"{script.path} failed before a backtest had ended: {ending.failure}. Make it run with "

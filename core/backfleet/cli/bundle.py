@@ -32,6 +32,7 @@ def export(run: str, file: Path, store: str, force: bool) -> None:
     opened = open_run(run, store)
     bundle = export_bundle(opened, file, overwrite=force)
     missing = opened.counts().missing
+    # A note and no error: an incomplete run can be shared as well.
     if missing:
         tasks = opened.manifest.tasks
         click.echo(

@@ -71,7 +71,7 @@ COMMANDS = {
         "backfleet.cli.markets:markets",
         "List the markets, and show which rules held on a day.",
     ),
-    "data": ("backfleet.cli.data:data", "Check, prepare, list and push files of bars."),
+    "data": ("backfleet.cli.data:data", "Check, import, list and push files of bars."),
     "doctor": ("backfleet.cli.doctor:doctor", "Diagnose the installation and the executors."),
     "worker": ("backfleet.cli.worker:worker", "Run a shard of a submission; executors call it."),
 }

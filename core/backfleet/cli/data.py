@@ -105,4 +105,4 @@ def _counted(level: str, faults: Sequence[Fault]) -> str:
     if not of_level:
         return ""
     symbols = len({fault.symbol for fault in of_level})
-    return f"{len(of_level):,} {level}{'s' * (len(of_level) != 1)} in {symbols:,} of them"
+    return f"{count_of(len(of_level), level)} in {count_of(symbols, 'symbol')}"

@@ -26,6 +26,7 @@ __all__ = ["import_command", "presets_command"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_SHOWN_DOUBTS = 20
+MAX_SHOWN_SYMBOLS = 5
 RULES = (
     "adjusted-close", "factor", "divided", "preclose", "events", "already-adjusted", "none",
 )  # fmt: skip
@@ -104,10 +105,11 @@ def _reading_options(command: F) -> F:
 def import_command(place: str, target: str, as_json: bool, **reading: Any) -> None:
     """Import files of any vendor into the folder OUT.
 
-    Runs read the files in OUT, which are Parquet. PATH is a file or a folder. The command finds the
-    layout by itself, and prints five bars as it understood them and every assumption. It refuses
-    files that can be read in two ways, and names the option that decides. Exits with 0 if all
-    symbols were imported, with 1 if some were left out, and with 2 if nothing was imported.
+    PATH is a file or a folder. OUT gets one Parquet file per symbol, which runs read, and loses
+    what an earlier import wrote there. The command finds the layout by itself, prints five bars as
+    it understood them, and every assumption. It refuses files that can be read in two ways, and
+    names the option that decides. Exits with 0 if all symbols were imported, with 1 if some were
+    left out, and with 2 if nothing was imported.
     """
     _check_target(place, target)
     if reading["facts"]:
@@ -258,6 +260,13 @@ def _show(outcome: ImportOutcome, target: str) -> None:
         click.echo(f"doubt: {symbol}: {doubt}")
     if len(record.doubts) > MAX_SHOWN_DOUBTS:
         click.echo(f"doubt: {len(record.doubts) - MAX_SHOWN_DOUBTS:,} more symbols; see data check")
+    if outcome.removed:
+        names = ", ".join(outcome.removed[:MAX_SHOWN_SYMBOLS])
+        more = len(outcome.removed) - MAX_SHOWN_SYMBOLS
+        click.echo(
+            f"replaced: {target} no longer has {names}{f' and {more:,} more' if more > 0 else ''}, "
+            "which an earlier import wrote; import files together to have them in one folder"
+        )
     lengths = ", ".join(sorted(set(record.lengths.values())))
     left_out = f"; {len(record.refused):,} left out" if record.refused else ""
     size = f"{count_of(len(record.symbols), 'symbol')}, {count_of(record.bars, 'bar')}"
@@ -300,5 +309,5 @@ def presets_command(name: str | None, as_json: bool) -> None:
         echo_json([{"name": key, "title": preset.title} for key, preset in presets.items()])
         return
     for key, preset in presets.items():
-        click.echo(f"{click.style(key, bold=True)}: {preset.title}")
+        click.echo(f"{click.style(key, bold=True)}  ({preset.title})")
         click.echo("".join(f"    {line}\n" for line in preset.example.splitlines()[:3]))

@@ -22,6 +22,7 @@ from backfleet.store import DEFAULT_STORE
 
 __all__ = ["doctor"]
 
+# click drops the colors if standard output is not a terminal.
 COLORS = {FindingStatus.OK: "green", FindingStatus.WARNING: "yellow", FindingStatus.FAILURE: "red"}
 STATUS_WIDTH, SUBJECT_WIDTH = 9, 22
 _ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")

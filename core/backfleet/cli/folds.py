@@ -40,7 +40,8 @@ def folds(run: str, store: str, sets: tuple[str, ...], as_json: bool) -> None:
     test window after it.
 
     The windows and the rule are those of [validation] in the job that was submitted last. Nothing
-    runs again, whatever --set changes: --set windows=rolling --set train='3 years' --set test=252.
+    runs again, whatever --set changes: --set windows=rolling --set train='3 years' --set test='1
+    year'.
 
     Scores are values of the metric by which points are chosen. "rank" is the place of the chosen
     point among all points in the test window, from 0 to 1. "test_median" and "test_best" are scores
@@ -73,8 +74,9 @@ def _changes(sets: tuple[str, ...]) -> dict[str, Any]:
     from backfleet.job import Overrides
 
     # Through the parser of `backfleet run --set`, so that values have the same syntax and errors.
-    keys: Any = Overrides((), None, [f"validation.{text}" for text in sets]).apply({})
-    changes: dict[str, Any] = keys.get("validation", {})
+    # As there, a key can be written with its table: validation.select=sortino.
+    keys = [f"validation.{text.removeprefix('validation.')}" for text in sets]
+    changes: dict[str, Any] = Overrides((), None, keys).apply({}).get("validation", {})
     return changes
 
 

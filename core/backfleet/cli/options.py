@@ -30,6 +30,7 @@ __all__ = [
     "sql_limits",
     "store_option",
     "tag_option",
+    "whole_store_option",
     "with_options",
     "yes_option",
 ]
@@ -40,13 +41,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 COUNT = click.IntRange(0, 2**63 - 1)
 """The type of an option that counts rows, tasks or trades."""
 
-store_option = click.option(
-    "--store",
-    default=DEFAULT_STORE,
-    show_default=True,
-    metavar="DIR|S3-URL",
-    help="Store that contains the run if RUN is an id.",
-)
+
+def _store_option(help: str) -> Callable[[F], F]:
+    return click.option(
+        "--store", default=DEFAULT_STORE, show_default=True, metavar="DIR|S3-URL", help=help
+    )
+
+
+store_option = _store_option("Store that contains the run if RUN is an id.")
+whole_store_option = _store_option("Store of the runs.")
 
 executor_option = click.option(
     "--executor", metavar="NAME", help="Executor to use; 'backfleet plugins' lists executors."

@@ -18,8 +18,10 @@ from backfleet.cli.options import (
     note_option,
     sql_limits,
     store_option,
+    whole_store_option,
 )
 from backfleet.cli.table import print_fitting
+from backfleet.console import count_of
 from backfleet.errors import UserError
 from backfleet.home import expand_home
 from backfleet.results.sql_limits import SqlLimits
@@ -52,7 +54,7 @@ MAX_CELL_CHARS = 48
 @click.group(
     cls=SuggestingGroup, otherwise="'backfleet runs --store {}'", invoke_without_command=True
 )
-@store_option
+@whole_store_option
 @click.option(
     "--where",
     metavar="SQL",
@@ -204,7 +206,7 @@ def _description(folder: RunFolder) -> str:
         return f"{folder.store.url}: no readable manifest; damaged, or removed in part"
     counts = folder.run.counts()
     name = folder.run.manifest.name
-    return f"{folder.store.url}: {name}, {counts.done:,} of {counts.tasks:,} tasks done"
+    return f"{folder.store.url}: {name}, {counts.done:,} of {count_of(counts.tasks, 'task')} done"
 
 
 def _confirm(count: int) -> None:

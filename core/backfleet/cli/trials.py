@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from backfleet.cli.commands import SuggestingGroup
-from backfleet.cli.options import as_json, echo_damage, echo_json, store_option
+from backfleet.cli.options import as_json, echo_damage, echo_json, whole_store_option
 from backfleet.cli.table import print_fitting
+from backfleet.console import count_of
 from backfleet.errors import UserError
 from backfleet.job.job_errors import suggestion
 from backfleet.store import Store, open_store
@@ -18,16 +19,16 @@ from backfleet.validation.trial_counts import Family, count_points, read_familie
 
 __all__ = ["trials"]
 
-CODE_DIGITS = 12
+LOGIC_DIGITS = 12
 
-LEFT_OUT_FIRST = ("last", "declared", "present", "created", "code", "symbols", "runs")
+LEFT_OUT_FIRST = ("last", "declared", "present", "created", "logic", "symbols", "runs")
 """Columns that give way if the terminal is too narrow."""
 
 
 @click.group(
     cls=SuggestingGroup, otherwise="'backfleet trials --store {}'", invoke_without_command=True
 )
-@store_option
+@whole_store_option
 @as_json
 @click.pass_context
 def trials(context: click.Context, store: str, as_json: bool) -> None:
@@ -54,15 +55,20 @@ def trials(context: click.Context, store: str, as_json: bool) -> None:
 
 @trials.command()
 @click.argument("family")
-@store_option
+@whole_store_option
 @as_json
 def show(family: str, store: str, as_json: bool) -> None:
-    """Show the runs and declarations of a FAMILY, the oldest first."""
+    """Show the runs and declarations of a FAMILY, oldest first.
+
+    "logic" is the hash of the code without its comments and docstrings. "is_present" says whether
+    it is that of the newest run.
+    """
     root = open_store(store)
     records = read_family(root, family, echo_damage)
+    # A family can have declarations alone, made before its first run in the store.
     if not records.entries and not records.declarations:
         raise _unknown_family(root, family, store)
-    runs, declarations = _runs(records, None if as_json else CODE_DIGITS), _declarations(records)
+    runs, declarations = _runs(records, None if as_json else LOGIC_DIGITS), _declarations(records)
     if as_json:
         echo_json(_facts(records) | {"entries": runs, "declarations": declarations})
         return
@@ -78,7 +84,7 @@ def show(family: str, store: str, as_json: bool) -> None:
 @click.argument("family")
 @click.argument("number", metavar="N", type=int)
 @click.option("--note", required=True, metavar="TEXT", help="Where the trials took place.")
-@store_option
+@whole_store_option
 def declare(family: str, number: int, note: str, store: str) -> None:
     """Declare N trials of a FAMILY from outside the store.
 
@@ -88,7 +94,11 @@ def declare(family: str, number: int, note: str, store: str) -> None:
     root = open_store(store)
     declare_trials(root, family, number, note)
     declared = read_family(root, family, echo_damage).declared
-    click.echo(f"{family}: {declared:,} trials outside {store}")
+    click.echo(f"{family}: {count_of(declared, 'trial')} outside {store}")
+    names = [known.name for known in read_families(root, echo_damage) if known.entries]
+    if family not in names:
+        hint = suggestion(family, names)
+        click.echo(f"note: {store} has no run of the family {family!r} yet{hint}", err=True)
 
 
 def _facts(family: Family) -> dict[str, Any]:
@@ -107,7 +117,7 @@ def _facts(family: Family) -> dict[str, Any]:
     }
 
 
-def _runs(family: Family, code_digits: int | None) -> list[dict[str, Any]]:
+def _runs(family: Family, logic_digits: int | None) -> list[dict[str, Any]]:
     present = {entry.run_id for entry in family.present}
     return [
         {
@@ -116,7 +126,7 @@ def _runs(family: Family, code_digits: int | None) -> list[dict[str, Any]]:
             "points": entry.count,
             "symbols": entry.symbols,
             "last": entry.last,
-            "code": entry.logic[:code_digits],
+            "logic": entry.logic[:logic_digits],
             "is_present": entry.run_id in present,
         }
         for entry in family.entries

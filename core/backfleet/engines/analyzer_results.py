@@ -68,7 +68,7 @@ def _numbers(table: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Scala
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a value stands in the result of an analyzer.
+    """The place of a value in the result of an analyzer.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class _Place:
     depth: int = 0
 
     def below(self, key: object) -> _Place:
-        """The place of what a table keeps by a key."""
+        """Return the place of the value that a table has under a key."""
         # Only the outermost date is the time of a value. Dates below it are texts in the key.
         inner = replace(self, depth=self.depth + 1)
         if isinstance(key, date) and self.local_time is None:
@@ -93,12 +93,12 @@ class _Place:
         return replace(inner, keys=keys, is_column=self.is_column and isinstance(key, str))
 
     def item(self, number: int) -> _Place:
-        """The place of an item of a list."""
+        """Return the place of an item of a list."""
         index = (*self.index, number)
         return replace(self, index=index, is_column=False, depth=self.depth + 1)
 
     def value(self, number: float, text: str | None = None) -> AnalyzerValue:
-        """A value at this place. A list in a list of lists adds its number to the key."""
+        """Return a value at this place. In nested lists, the outer numbers are part of the key."""
         # A plain list gives columns in row 0, and a list of lists rows and columns. Indexes further
         # out go into the key.
         row, column = (0, 0, *self.index)[-2:]

@@ -7,7 +7,7 @@ from typing import Any
 from backfleet.engine import Engine, Outcome, Simulation
 from backfleet.engines.bt import bt
 from backfleet.engines.cerebro import simulate
-from backfleet.engines.feed import FeedColumns, made_feed
+from backfleet.engines.feed import FeedColumns, new_feed
 
 __all__ = ["BacktraderStockEngine"]
 
@@ -28,4 +28,4 @@ def pandas_feed(columns: FeedColumns) -> Any:
 
     frame = pd.DataFrame(dict(columns.lines), index=pd.DatetimeIndex(columns.stamps))
     # `nocase` would take an extra column `Open` for the line `open`.
-    return made_feed(bt.feeds.PandasData, columns, {"dataname": frame, "nocase": False})
+    return new_feed(bt.feeds.PandasData, columns, {"dataname": frame, "nocase": False})

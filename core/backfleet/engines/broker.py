@@ -8,7 +8,7 @@ from typing import Any
 from backfleet.class_call import ClassCall
 from backfleet.engine import BrokerSettings, Commission, SymbolCosts
 from backfleet.engines.bt import bt
-from backfleet.engines.classes import made
+from backfleet.engines.classes import instantiate
 from backfleet.engines.vector.broker import commission
 from backfleet.engines.vector.state import BrokerParams
 
@@ -41,7 +41,7 @@ def apply_settings(broker: Any, settings: BrokerSettings, symbols: Sequence[str]
     broker.set_int2pnl(settings.interest_in_pnl)
     broker.set_fundmode(settings.fund_mode, settings.fund_start_value)
     if settings.volume_filler is not None:
-        broker.set_filler(made(settings.volume_filler, "volume filler"))
+        broker.set_filler(instantiate(settings.volume_filler, "volume filler"))
 
 
 def apply_slippage(broker: Any, settings: BrokerSettings) -> None:
@@ -74,7 +74,7 @@ def _scheme(settings: BrokerSettings, symbol: str) -> Any:
     costs = settings.costs_of(symbol)
     terms = costs.commission
     if isinstance(terms, ClassCall):
-        return made(terms, "commission scheme")
+        return instantiate(terms, "commission scheme")
     # None is how backtrader says that there is no margin. With a margin, positions are futures.
     common = {
         "margin": terms.margin or None,

@@ -42,7 +42,7 @@ class BarTimes:
         return cls(unique, time[first])
 
     def times(self, numbers: NDArray[np.float64]) -> NDArray[np.int64]:
-        """int64 nanoseconds; NaN is NOT_YET."""
+        """Return backtrader's numbers as int64 nanoseconds; NaN becomes NOT_YET."""
         times = np.full(len(numbers), NOT_YET, np.int64)
         known = ~np.isnan(numbers)
         # An exact match: every time of backtrader's is the number of some bar of these columns.
@@ -58,14 +58,14 @@ def build_outcome(strategy: Any, columns: Sequence[FeedColumns], traded: int) ->
     strategy
         The strategy after the run, with a `Recorder` among its analyzers.
     columns
-        What its feeds were made from: the task's symbols, then feeds that are only looked at.
+        The columns of its feeds: the task's symbols, then the auxiliary feeds.
     traded
         The number of the task's symbols.
 
     Raises
     ------
     ValueError
-        Where one that is not to be traded was.
+        If the strategy traded an auxiliary feed.
     """
     recorder = strategy.analyzers.getbyname(Recorder.NAME)
     recorder.catch_up()
@@ -99,9 +99,8 @@ def _columns(names: tuple[str, ...], rows: array[float]) -> Columns:
 def _records(
     dtype: np.dtype[Any], columns: Mapping[str, NDArray[Any]], bar_times: BarTimes
 ) -> Records:
-    """Columns as records, the times in them as nanoseconds."""
+    """Return columns as records, with their times in nanoseconds."""
     names = dtype.names or ()
-    # The last field, since a mapping of several tables need not begin with one of the dtype.
     records = np.empty(len(columns[names[-1]]), dtype)
     for name in names:
         values = columns[name]
@@ -110,14 +109,14 @@ def _records(
 
 
 def _orders(recorder: Recorder) -> Columns:
-    """In the order of creation, each as it ended."""
+    """Return the orders in the order of their creation, in their final state."""
     columns = _columns(ORDERS, recorder.orders)
     rows = np.argsort(columns["ref"], kind="stable")
     return {name: values[rows] for name, values in columns.items()}
 
 
 def _trades(recorder: Recorder) -> Columns:
-    """In the order in which they were opened."""
+    """Return the trades in the order in which they were opened."""
     rows = array("d")
     # A reference is given when a trade begins, which makes it the order in which they were opened.
     for symbol, trade, size in sorted(recorder.trades(), key=lambda item: item[1].ref):

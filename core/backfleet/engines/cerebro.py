@@ -20,7 +20,7 @@ from backfleet.engines.market_broker import has_market, set_up_market
 from backfleet.engines.recorder import Recorder
 from backfleet.engines.shown_feed import ShownFeed, as_shown
 from backfleet.engines.vector.backtrader_adapter import backtrader_strategy
-from backfleet.engines.warmup import Warmup, after_warmup
+from backfleet.engines.warmup import Warmup, after_warmup, analyzer_after_warmup
 from backfleet.vector_strategy import VectorStrategy
 
 __all__ = ["simulate"]
@@ -34,17 +34,17 @@ def simulate(
     Raises
     ------
     DataError
-        Where an extra column has the name of a price line.
+        If an extra column has the name of a price line.
     ValueError
-        Where the strategy traded an auxiliary feed.
+        If the strategy traded an auxiliary feed.
     backtrader.errors.StrategySkipError
-        Where the strategy asked to be skipped, which backtrader itself keeps quiet about.
+        If the strategy asked to be skipped. backtrader itself ignores that silently.
     """
     _count_from_one()
     cheats = simulation.broker.cheat_on_open
     # `stdstats` would add observers for plots. The recorder keeps what they would show.
     cerebro = cerebro_class(stdstats=False, cheat_on_open=cheats)
-    others = further_feeds(simulation)
+    others = auxiliary_feeds(simulation)
     # A vector strategy reads its prices from the bars, and sizes its orders in traded shares.
     is_vector = issubclass(simulation.strategy, VectorStrategy)
     # Columns are in the order of the symbols, then of the auxiliary feeds. `order` has the columns
@@ -61,7 +61,8 @@ def simulate(
         )
     else:
         apply_settings(cerebro.broker, simulation.broker, names[: len(traded)])
-    strategy, params = after_warmup(*backtrader_strategy(simulation), Warmup.of(traded, order))
+    warmup = Warmup.of(traded, order)
+    strategy, params = after_warmup(*backtrader_strategy(simulation), warmup)
     cerebro.addstrategy(strategy, **{**params, **_signals(simulation)})
     sizer = simulation.broker.sizer
     if sizer is not None:
@@ -70,7 +71,8 @@ def simulate(
         # Some read the account from it: AnnualReturn, and SharpeRatio with `legacyannual`.
         cerebro.addobserver(bt.observers.Broker)
     for name, call in simulation.analyzers:
-        cerebro.addanalyzer(load_class(call, "analyzer"), _name=name, **dict(call.arguments))
+        analyzer, more = analyzer_after_warmup(load_class(call, "analyzer"), warmup)
+        cerebro.addanalyzer(analyzer, _name=name, **dict(call.arguments), **more)
     cerebro.addanalyzer(Recorder, _name=Recorder.NAME, numbers=order)
     strategies = cerebro.run()
     if not strategies:
@@ -87,13 +89,13 @@ def simulate(
     return replace(outcome, fallback=fallback, metrics=metrics, analyzers=tables)
 
 
-def further_feeds(simulation: Simulation) -> Mapping[str, ShownFeed]:
-    """The feeds of `Bars.auxiliary`, the same for all symbols, by their names.
+def auxiliary_feeds(simulation: Simulation) -> Mapping[str, ShownFeed]:
+    """Return the auxiliary feeds of a task by their names, with the times at which they are seen.
 
-    Their times are those at which they can be seen. A feed that is made from the symbols' own bars
-    differs from symbol to symbol, and with several symbols its name begins with the symbol's. A
-    vector strategy has the feeds in its bars, and on backtrader's clock they would add bars to it.
+    A feed that is made from the symbols' own bars differs from symbol to symbol, and with several
+    symbols its name begins with the symbol's.
     """
+    # A vector strategy has the feeds in its bars. As feeds of backtrader, they would add bars.
     if issubclass(simulation.strategy, VectorStrategy):
         return {}
     traded = simulation.bars
@@ -112,7 +114,7 @@ def further_feeds(simulation: Simulation) -> Mapping[str, ShownFeed]:
 
 
 def _signals(simulation: Simulation) -> Mapping[str, Any]:
-    """The argument of a signal strategy, as `Cerebro.add_signal` makes it."""
+    """Return the argument of a signal strategy, as `Cerebro.add_signal` creates it."""
     signals = [
         (
             getattr(bt, f"SIGNAL_{kind.upper()}"),

@@ -15,7 +15,7 @@ from backfleet.errors import JobError, PluginError, error_line
 from backfleet.file_import import import_file, imported_file
 from backfleet.job.job_errors import suggestion
 
-__all__ = ["ClassKind", "backtraders_classes", "check_class", "load_class", "made"]
+__all__ = ["ClassKind", "backtraders_classes", "check_class", "instantiate", "load_class"]
 
 ClassKind = Literal["analyzer", "commission scheme", "signal", "sizer", "volume filler"]
 
@@ -53,7 +53,7 @@ def load_class(call: ClassCall, kind: ClassKind) -> Any:
     return cls
 
 
-def made(call: ClassCall, kind: ClassKind) -> Any:
+def instantiate(call: ClassCall, kind: ClassKind) -> Any:
     """Return an object of the class."""
     return load_class(call, kind)(**dict(call.arguments))
 

@@ -1,4 +1,4 @@
-"""backtrader's numbers of times, by the column."""
+"""Conversion of arrays of times to the numbers that backtrader uses for times."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ DAY_US = 86_400_000_000
 
 
 def date_numbers(moments: Times) -> Floats:
-    """backtrader's numbers of times, bit for bit those of `backtrader.date2num`.
-
-    It adds the day and the fractions of hour, minute, second and microsecond exactly and rounds
-    once (`math.fsum`). A plain sum of the fractions is off by less than 2**-52, so adding the day
-    to it rounds alike unless the exact sum is that close to the middle of two doubles, which lie
-    2**-33 apart; those few are summed exactly.
+    """Return backtrader's numbers of times, bit for bit those of `backtrader.date2num`.
 
     Parameters
     ----------
     moments
         datetime64[us], between the years 1436 and 2870.
     """
-    # divmod rounds down, so that `rest` is never negative before 1970 either.
+    # `date2num` adds the day and the fractions of hour, minute, second and microsecond exactly and
+    # rounds once (`math.fsum`). A plain sum of the fractions is off by less than 2**-52. Adding the
+    # day to it rounds alike, unless the exact sum is that close to the middle of two doubles. Those
+    # few are summed exactly.
+    #
+    # divmod rounds down, so that `rest` is not negative before 1970 either.
     day, rest = np.divmod(moments.astype("datetime64[us]").view(np.int64), DAY_US)
     number = (day + EPOCH_ORDINAL).astype(np.float64)
     # Daily bars at midnight are whole numbers, and there is nothing to round.
@@ -55,7 +55,7 @@ def date_numbers(moments: Times) -> Floats:
 
 
 def doubles(values: Floats) -> array[float]:
-    """The values as a line holds them."""
+    """Return values as the array of doubles that a line of backtrader holds."""
     # `frombytes` copies once. `array("d", values)` would make a Python float of each number.
     line = array("d")
     line.frombytes(np.ascontiguousarray(values, np.float64).tobytes())

@@ -27,7 +27,7 @@ __all__ = [
     "bulk_feed",
     "columns_of",
     "feed_class",
-    "made_feed",
+    "new_feed",
 ]
 
 Floats = NDArray[np.float64]
@@ -267,10 +267,10 @@ class BulkFeed(bt.feed.DataBase):
 
 def bulk_feed(columns: FeedColumns) -> Any:
     """The feed of a symbol, filled in bulk."""
-    return made_feed(BulkFeed, columns, {"columns": columns})
+    return new_feed(BulkFeed, columns, {"columns": columns})
 
 
-def made_feed(base: type, columns: FeedColumns, params: Mapping[str, Any]) -> Any:
+def new_feed(base: type, columns: FeedColumns, params: Mapping[str, Any]) -> Any:
     """Return the feed of a symbol, of the class `base`."""
     feed = feed_class(base, columns.extra, columns.is_late)(**params, **columns.settings())
     if columns.is_late:

@@ -16,12 +16,12 @@ Times = NDArray[np.datetime64]
 
 
 def feed_times(feeds: Sequence[Bars], session_end: np.timedelta64 = MIDNIGHT) -> tuple[Times, ...]:
-    """The naive times, datetime64[us], at which one task sees its feeds; one array a feed.
+    """Return the naive times, datetime64[us], at which one task sees its feeds; one array per feed.
 
-    Where a session has one moment in all of them, bars are daily and have their session's date at
-    `session_end`. Otherwise they have the local time of the first feed's zone, or all of them the
-    time in UTC where local times would not ascend, as in the hour that comes twice in autumn.
-    Either way, what happened at one moment is seen at one moment, and in the same order.
+    If each session has one moment in all feeds, the bars are daily, and a bar has its session's
+    date at `session_end`. Otherwise bars have the local time of the first feed's zone. All of them
+    have the time in UTC if local times would not ascend, as in the hour that comes twice in autumn.
+    In any case, equal moments stay equal, and the order of moments stays the same.
     """
     united = UnitedTimes.of([feed.time for feed in feeds])
     if _ascends(united.first([feed.session for feed in feeds])):
@@ -47,7 +47,7 @@ def wall_times(time: NDArray[np.int64], zone: str) -> Times:
     micros = np.ascontiguousarray(time // 1000)
     if zone == "UTC":
         return micros.view("datetime64[us]")
-    # Daily bars need none of it, and it takes a while to import.
+    # Imported here, since daily bars do without pyarrow, which takes a while to import.
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -40,7 +40,7 @@ REASON = "reject_reason"
 """The key in `order.info` under which the reason of a rejection lies."""
 
 RELATIVE_ERROR = 1e-13
-"""Of a number of traded shares that was converted to seen ones and back, with room to spare."""
+"""Relative error of a number of shares that is converted to seen shares and back, with a margin."""
 
 
 def has_market(bars: tuple[Bars, ...]) -> bool:
@@ -122,8 +122,10 @@ class MarketBroker(bt.brokers.BackBroker):
     def _traded(
         self, data: Any, size: float, price: Any, plimit: Any, trailamount: Any
     ) -> tuple[float, dict[str, Any]]:
-        """Return a signed size in lots of traded shares, and an order's prices as traded. A size
-        that is too small is left for the rejection."""
+        """Return a signed size in lots of traded shares, and an order's prices as traded.
+
+        A size below a lot is kept, so that the order is rejected and its record names the size.
+        """
         scale, held = self._scale(data), self._held(data)
         size = float(size)
         if scale != 1.0:
@@ -203,7 +205,6 @@ class MarketBroker(bt.brokers.BackBroker):
             if reason:
                 self.submitted.remove(order)
                 self._reject(order, reason)
-        # The others go through backtrader's check of the cash.
         super().check_submitted()
 
     def _try_exec(self, order: Any) -> None:
@@ -216,7 +217,7 @@ class MarketBroker(bt.brokers.BackBroker):
             if must_wait(size, held, fresh, cap, terms):
                 return
             self._exec_with_price(order)
-            self._note(order, held)
+            self._record_fill(order, held)
             return
         # As in `BackBroker._try_exec_market`: a symbol without a bar since the order was placed is
         # not filled at the bar of its placing.
@@ -234,7 +235,7 @@ class MarketBroker(bt.brokers.BackBroker):
         opened, high, low, _ = self.rules[data].prices[self._bar(data)]
         self._try_exec_market(order, opened, high, low)
         self.p.filler = None
-        self._note(order, held)
+        self._record_fill(order, held)
         # What could not be filled is rejected with its reason, so that no market order outlives
         # the first bar after its placing.
         if order.alive():
@@ -276,8 +277,8 @@ class MarketBroker(bt.brokers.BackBroker):
         self._ococheck(order)
         self._bracketize(order, cancel=True)
 
-    def _note(self, order: Any, held: float) -> None:
-        """Note what was filled at this bar, and what was bought in this session."""
+    def _record_fill(self, order: Any, held: float) -> None:
+        """Record the shares filled at this bar, and those bought in this session."""
         data = order.data
         terms, bar, now = self._terms(data), self._bar(data), self._held(data)
         # Nothing was filled, for instance because the cash did not suffice.
@@ -404,7 +405,10 @@ def set_up_market(
 
 
 def _traded_shares(size: float, held: float, scale: float, step: float) -> float:
-    """Return a signed number of seen shares in traded ones. All that is held stays all of it."""
+    """Return a signed number of seen shares as traded shares.
+
+    A number that closes the whole position in seen shares closes the whole position.
+    """
     # What a strategy computes from seen numbers, such as the size of its position, has been
     # rounded.
     shares = abs(size) * scale

@@ -61,11 +61,13 @@ class OpenEvents:
         """Book the events until the current session, and pay what is due."""
         if self._booked == len(self._events) and not self._due:
             return
+        begun = [feed for feed in self._feeds if len(feed)]
+        # An auxiliary feed may have bars before any symbol has one.
+        if not begun:
+            return
         # The clock of a portfolio: the latest session of any feed. A feed that is halted stays
         # behind.
-        today = max(
-            self._rules[feed].terms[len(feed) - 1].session for feed in self._feeds if len(feed)
-        )
+        today = max(self._rules[feed].terms[len(feed) - 1].session for feed in begun)
         # Events are sorted by their days, so that each is booked once and none is looked at before
         # its day.
         while self._booked < len(self._events) and self._events[self._booked].day <= today:
@@ -117,9 +119,12 @@ class OpenEvents:
     def _move_order(
         self, broker: Any, order: Any, event: BookEvent, before: Account, after: Account
     ) -> None:
-        """Let a waiting order follow: a market order the price, and one with a price of its own the
-        seen price, or the mean entry price of the position that it closes. If no share is left, the
-        latter are canceled."""
+        """Change the size and the prices of a waiting order by an event.
+
+        A market order follows the reference price. An order with a price of its own keeps the price
+        that the strategy sees, or its distance from the position's mean entry price. It is canceled
+        if the event leaves no share.
+        """
         if before.size and not after.size and order.exectype != bt.Order.Market:
             broker.cancel(order)
             return
@@ -144,7 +149,7 @@ class OpenEvents:
     def _move_trades(
         self, broker: Any, data: Any, before: Account, after: Account, basis: float
     ) -> None:
-        """Let the open trades of a position follow. With several trade ids, each has its part."""
+        """Change the open trades of a position by an event, each trade id by its part."""
         for trades in broker.cerebro.runningstrats[0]._trades[data].values():
             # Only the last trade of an id can be open.
             trade = trades[-1]

@@ -34,7 +34,7 @@ TradeKey = tuple[int, int]
 
 STATUS = {getattr(bt.Order, status.name.title()): int(status) for status in OrderStatus}
 # Constants of the module, since `notify_order` reads them for every order
-REFUSED = (bt.Order.Margin, bt.Order.Rejected)
+REJECTIONS = (bt.Order.Margin, bt.Order.Rejected)
 ACCEPTED, PARTIAL = bt.Order.Accepted, bt.Order.Partial
 WITH_LIMIT = (int(OrderKind.STOP_LIMIT), int(OrderKind.STOP_TRAIL_LIMIT))
 
@@ -57,8 +57,7 @@ class Recorder(bt.Analyzer):
     behind them."""
 
     def start(self) -> None:
-        # Flat arrays of doubles: a run of thousands of orders would otherwise keep millions of
-        # Python floats alive, which the collector visits.
+        # Flat arrays of doubles: a Python float in a list takes four times the memory.
         self.account, self.orders, self.fills = array("d"), array("d"), array("d")
         self.largest: dict[TradeKey, list[float]] = {}
         self._held: dict[TradeKey, float] = {}
@@ -76,11 +75,14 @@ class Recorder(bt.Analyzer):
         self._is_market = isinstance(self._broker, MarketBroker)
         if self._is_market:
             self._broker.follow_positions(self._follow_event)
-        self._step_where_too_short()
+        self._disable_runonce_if_too_short()
 
-    def _step_where_too_short(self) -> None:
-        """With fewer bars than the longest indicator needs, backtrader's vectorised mode fails with
-        an IndexError; its stepwise mode never calls `next`, which is what was meant."""
+    def _disable_runonce_if_too_short(self) -> None:
+        """Switch backtrader's vectorized mode off if a feed has fewer bars than an indicator needs.
+
+        That mode would raise an IndexError. The other one never calls `next` of the strategy, as it
+        should be.
+        """
         periods = zip(self.strategy._minperiods, self.datas, strict=True)
         if any(period > data.buflen() for period, data in periods):
             self.strategy.cerebro._disable_runonce()
@@ -139,7 +141,7 @@ class Recorder(bt.Analyzer):
             self._symbols[id(order.p.data)],
             kind,
             STATUS[status],
-            self._reason(order) if status in REFUSED else RejectReason.NONE,
+            self._reason(order) if status in REJECTIONS else RejectReason.NONE,
             created.dt,
             # `executed.dt` of an order that lives on is that of its last fill, which is not its
             # end.
@@ -166,8 +168,10 @@ class Recorder(bt.Analyzer):
         self._follow_trades(order, bit)
 
     def _follow_trades(self, order: Any, bit: Any) -> None:
-        """backtrader's trades forget their largest position, so their fills are followed once more,
-        as in `backtrader.Strategy._addnotification`."""
+        """Follow the position of a trade, as `backtrader.Strategy._addnotification` does.
+
+        backtrader's trades do not keep their largest position.
+        """
         data = order.p.data
         # A feed can stand in for another, whose position its orders then change.
         data = data if data._compensate is None else data._compensate
@@ -203,8 +207,10 @@ class Recorder(bt.Analyzer):
         return str(self.datas[self.p.numbers.index(number)]._name)
 
     def catch_up(self) -> None:
-        """Take the notifications that backtrader did not deliver, those of the last bar, and the
-        orders that live on."""
+        """Record the orders that live on, after the notifications that backtrader did not deliver.
+
+        It delivers those of a bar on the next one, which does not come after the last.
+        """
         while (order := self._broker.get_notification()) is not None:
             self.notify_order(order)
         for order in self._alive.values():
@@ -212,7 +218,7 @@ class Recorder(bt.Analyzer):
         self._alive.clear()
 
     def trades(self) -> Iterator[tuple[int, Any, float]]:
-        """The number of the feed, the trade and its largest position, of all trades."""
+        """Yield the number of the feed, the trade and its largest position, for all trades."""
         for data, by_id in self.strategy._trades.items():
             symbol = self._symbols[id(data)]
             for trade_id, trades in by_id.items():

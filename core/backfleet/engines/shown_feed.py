@@ -154,7 +154,7 @@ class _Clock:
 
 
 def _last_of_each(following: NDArray[np.intp], tradable: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether a bar is the last tradable one of those that the same traded bar follows."""
+    """Return for each bar whether it is the last tradable one before the same traded bar."""
     rows = np.flatnonzero(tradable)
     last = np.zeros(len(following), np.bool_)
     # The last one of equal neighbors, and the very last. The slice is for a feed without a tradable

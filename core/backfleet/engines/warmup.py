@@ -1,4 +1,7 @@
-"""The warm-up on backtrader: a strategy sees the bars before the start, and is idle on them."""
+"""The warm-up on backtrader: a strategy sees the bars before the start, and is idle on them.
+
+So are the job's analyzers, whose numbers are metrics.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,19 @@ import numpy as np
 
 from backfleet.engines.feed import FeedColumns
 
-__all__ = ["Warmup", "after_warmup"]
+__all__ = ["Warmup", "after_warmup", "analyzer_after_warmup"]
 
 
 @dataclass(frozen=True)
 class Warmup:
-    """Until when a strategy waits: the start has come with the first bar of one of its feeds.
+    """The end of a strategy's warm-up, which is the first bar from the job's start on of any feed.
 
     Attributes
     ----------
     feed
-        The strategy's position of the feed whose first bar from the start on is the earliest.
+        Position, among the strategy's feeds, of the feed that has this bar.
     bars
-        How many bars that feed has before it.
+        Number of bars that this feed has before it.
     """
 
     feed: int
@@ -31,7 +34,7 @@ class Warmup:
 
     @classmethod
     def of(cls, columns: Sequence[FeedColumns], order: Sequence[int]) -> Warmup | None:
-        """The warm-up of a task's symbols; None where no bar lies before the start.
+        """Return the warm-up of a task's symbols; None if no bar lies before the start.
 
         `order` has the number of each of the strategy's feeds.
         """
@@ -50,7 +53,7 @@ class Warmup:
         return cls(order.index(feed), before[feed])
 
     def is_over(self, datas: Sequence[Any]) -> bool:
-        """Whether the start has come."""
+        """Whether the first bar after the warm-up has come."""
         # `len` of a feed counts the bars that it has delivered, the current one included.
         return len(datas[self.feed]) > self.bars
 
@@ -58,7 +61,7 @@ class Warmup:
 def after_warmup(
     strategy: Any, params: Mapping[str, Any], warmup: Warmup | None
 ) -> tuple[Any, Mapping[str, Any]]:
-    """A strategy that begins after the warm-up, and its arguments."""
+    """Return a strategy that begins after the warm-up, and its arguments."""
     if warmup is None:
         return strategy, params
     return _waiting(strategy), {**params, "_warmup": warmup}
@@ -67,12 +70,14 @@ def after_warmup(
 # Cached, since backtrader keeps every class that has been made
 @cache
 def _waiting(strategy: Any) -> Any:
-    """A strategy that is still before its minimum period in the warm-up, and deaf there.
+    """Return a subclass of a strategy that does nothing in the warm-up.
 
-    The period is raised rather than `_getminperstatus` replaced: the fast `Cerebro` takes a
-    strategy with a `_getminperstatus` of its own bar by bar.
+    Its minimum period ends with the warm-up or later, and what backtrader calls before that does
+    not reach the strategy.
     """
 
+    # A raised period, and not a `_getminperstatus` of its own, with which the fast `Cerebro` would
+    # take the strategy bar by bar.
     class Waiting(strategy):
         def __init__(self, *args: Any, _warmup: Warmup, **kwargs: Any) -> None:
             # Python puts the class name into a name with two underscores, so that it cannot collide
@@ -100,9 +105,35 @@ def _waiting(strategy: Any) -> Any:
             if self.__warmup.is_over(self.datas):
                 super().notify_timer(*args, **kwargs)
 
-    # The class is seen in messages, in pickles and in `type(self).__name__` of the strategy's code.
-    Waiting.__name__ = strategy.__name__
-    Waiting.__qualname__ = strategy.__qualname__
-    Waiting.__module__ = strategy.__module__
-    Waiting.__doc__ = strategy.__doc__
-    return Waiting
+    return _named_as(strategy, Waiting)
+
+
+def analyzer_after_warmup(analyzer: Any, warmup: Warmup | None) -> tuple[Any, Mapping[str, Any]]:
+    """Return an analyzer that begins after the warm-up, and its additional arguments."""
+    if warmup is None:
+        return analyzer, {}
+    return _waiting_analyzer(analyzer), {"_warmup": warmup}
+
+
+@cache
+def _waiting_analyzer(analyzer: Any) -> Any:
+    class Waiting(analyzer):
+        params = (("_warmup", None),)
+
+        # backtrader calls it on the bars of the warm-up, which are before the strategy's minimum
+        # period. It calls those of the children, and most analyzers do in it what they do in
+        # `next`.
+        def _prenext(self) -> None:
+            if self.p._warmup.is_over(self.strategy.datas):
+                super()._prenext()
+
+    return _named_as(analyzer, Waiting)
+
+
+def _named_as(original: Any, cls: Any) -> Any:
+    """Return a class with the name of another one, which messages and a script's code show."""
+    cls.__name__ = original.__name__
+    cls.__qualname__ = original.__qualname__
+    cls.__module__ = original.__module__
+    cls.__doc__ = original.__doc__
+    return cls

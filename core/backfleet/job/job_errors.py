@@ -10,7 +10,7 @@ from typing import Any
 
 from backfleet.errors import JobError
 
-__all__ = ["combined_error", "invalid_value", "plain_reason", "show", "suggestion"]
+__all__ = ["closest", "combined_error", "invalid_value", "plain_reason", "show", "suggestion"]
 
 MAX_VALUE_CHARS = 60
 MAX_PROBLEMS = 15
@@ -68,21 +68,28 @@ def plain_reason(problem: Mapping[str, Any]) -> str:
     if problem["type"] == "literal_error" and isinstance(problem["input"], str):
         # pydantic gives the options only as text: "'a', 'b' or 'c'".
         options = context["expected"].replace(" or ", ", ").replace("'", "").split(", ")
-        reason += suggestion(problem["input"], options)
+        close = closest(problem["input"], options)
+        reason += f"; did you mean {close!r}?" if close else ""
     return reason
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:
     """Return a hint to end a message with: the closest of `names`, or all of them if few."""
     known = sorted(names)
-    # Compared without case, since a wrong case is a common mistake.
-    by_folded = {known_name.casefold(): known_name for known_name in known}
-    close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    close = closest(name, known)
     if close:
-        return f"; did you mean {by_folded[close[0]]!r}?"
+        return f"; did you mean {close!r}?"
     if known and len(known) <= 12:
         return f"; there {'is' if len(known) == 1 else 'are'} {', '.join(known)}"
     return ""
+
+
+def closest(name: str, names: Iterable[str]) -> str | None:
+    """Return the one of `names` that a name is probably a misspelling of, or None."""
+    # Compared without case, since a wrong case is a common mistake.
+    by_folded = {known_name.casefold(): known_name for known_name in names}
+    close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    return by_folded[close[0]] if close else None
 
 
 def _cut(text: str, max_chars: int) -> str:

@@ -47,7 +47,7 @@ class PointFilter:
         kept, where = self._where(points)
         count = len(points) if kept is None else len(kept)
         if not count:
-            raise invalid_value(KEY, self.where, f"is true for none of {len(points):,} points")
+            raise invalid_value(KEY, self.where, f"is true for no point, of {len(points):,}")
         # A sample that draws all is left out of the filter, so that equal points make one run.
         if self.sample is None or self.sample >= count:
             return kept, PointFilter(where)

@@ -283,7 +283,7 @@ def _without(data: Data, symbols: Sequence[str]) -> list[str]:
         matches = [name for name in symbols if fnmatchcase(name, pattern)]
         if not matches:
             raise DataError(
-                f"data.exclude: {pattern!r} matches none of the {len(symbols):,} chosen symbols"
+                f"data.exclude: {pattern!r} matches no chosen symbol, of {len(symbols):,}"
                 f"{suggestion(pattern, symbols)}"
             )
         excluded.update(matches)
@@ -377,8 +377,8 @@ def choose_symbols(source: Source, names: Sequence[str]) -> list[str]:
             near = difflib.get_close_matches(pattern.strip("*?"), there, n=3)
             hint = ", ".join(near or there[:3])
             raise DataError(
-                f"data.symbols: {pattern!r} matches none of the {len(there)} symbols in "
-                f"{source.settings.path} (there is {hint})"
+                f"data.symbols: {pattern!r} matches no symbol in {source.settings.path}, which has "
+                f"{len(there):,}, such as {hint}"
             )
         chosen.update(dict.fromkeys(matches))
     return list(chosen)

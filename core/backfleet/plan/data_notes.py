@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["DataNotes", "count_of_symbols"]
+from backfleet.console import count_of
+
+__all__ = ["DataNotes"]
 
 MAX_NAMED_SYMBOLS = 3
 """Symbols with a reason in one line; the others are counted."""
@@ -40,18 +42,20 @@ class DataNotes:
         """Yield a label and a line for each kind of note; `symbols` is how many the run has."""
         if self.skipped:
             total = symbols + len(self.skipped)
-            yield "skipped", f"{len(self.skipped):,} of {total:,} symbols: {_named(self.skipped)}"
+            of_all = count_of(total, "symbol")
+            yield "skipped", f"{len(self.skipped):,} of {of_all}: {_named(self.skipped)}"
         if self.doubts:
-            yield "doubts", f"{len(self.doubts):,} of {symbols:,} symbols: {_named(self.doubts)}"
+            of_all = count_of(symbols, "symbol")
+            yield "doubts", f"{len(self.doubts):,} of {of_all}: {_named(self.doubts)}"
         if self.adjustments:
             words = [
-                rule if count == symbols else f"{rule} ({count_of_symbols(count)})"
+                rule if count == symbols else f"{rule} ({count_of(count, 'symbol')})"
                 for rule, count in self.adjustments.items()
             ]
             yield "prices", "; ".join(words)
         if self.market:
             counts = [
-                f"{words} ({count_of_symbols(count)})" for words, count in self.market.items()
+                f"{words} ({count_of(count, 'symbol')})" for words, count in self.market.items()
             ]
             yield "market", "; ".join(counts)
         if self.survivorship:
@@ -68,8 +72,3 @@ def _named(reasons: Mapping[str, str]) -> str:
     )
     # A reason may be an error of several lines.
     return "; ".join(" ".join(line.split()) for line in shown) + more
-
-
-def count_of_symbols(count: int) -> str:
-    """Return a number of symbols with its noun."""
-    return "1 symbol" if count == 1 else f"{count:,} symbols"

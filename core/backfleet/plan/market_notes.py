@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from backfleet.console import count_of
 from backfleet.errors import MarketError
 from backfleet.facts import Action, Facts, SymbolFacts
-from backfleet.plan.data_notes import count_of_symbols
 from backfleet.plan.market_bars import MarketRules
 from backfleet.sources.bar_cache import SymbolData
 
@@ -68,7 +68,7 @@ def unexplained(symbols: Mapping[str, SymbolData]) -> dict[str, int]:
 def check_strict(notes: Mapping[str, int]) -> None:
     """Raise MarketError if the notes about a market name an assumption."""
     assumed = [
-        f"{words} ({count_of_symbols(count)})"
+        f"{words} ({count_of(count, 'symbol')})"
         for words, count in notes.items()
         # These notes say what the job asked for, and assume nothing.
         if words not in WORDS.values()

@@ -105,7 +105,6 @@ def _plan(job: Job) -> Plan:
     parameters = (*description.parameters, *signals.parameters)
     points = _points(job, parameters)
     data = plan_data(job.data, market_identity(job.market))
-    # From here on, the globs of the job are symbols.
     names = [symbol.name for symbol in data.symbols]
     check_symbols(job.broker, names, source_of(job.data).symbols)
     if job.market is not None and job.market.strict:

@@ -56,7 +56,7 @@ def _csv(rows: Rows, stream: BinaryIO) -> None:
     # A strategy, or whoever wrote a store, chooses names of columns, too.
     writer.writerow(map(_csv_cell, rows.schema.names))
     for batch in _batches(rows):
-        columns = [python_values(column) for column in batch.columns]
+        columns = [_finite_values(column) for column in batch.columns]
         writer.writerows([_csv_cell(value) for value in row] for row in zip(*columns, strict=True))
     # Otherwise the end of the wrapper would close the caller's stream.
     text.detach()
@@ -66,19 +66,28 @@ def _csv_cell(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(FORMULA):
         # With an apostrophe in front, a spreadsheet takes the cell as text.
         return f"'{value}"
-    return _finite(value)
+    return value
 
 
 def _json(rows: Rows, stream: BinaryIO) -> None:
     """Write a list of objects."""
     separator = b"["
     for batch in _batches(rows):
-        columns = [python_values(column) for column in batch.columns]
+        columns = [_finite_values(column) for column in batch.columns]
         for row in zip(*columns, strict=True):
-            values = dict(zip(rows.schema.names, map(_finite, row), strict=True))
+            values = dict(zip(rows.schema.names, row, strict=True))
             stream.write(separator + json.dumps(values, default=_plain).encode())
             separator = b",\n "
     stream.write(b"[]\n" if separator == b"[" else b"]\n")
+
+
+def _finite_values(column: pa.Array) -> list[Any]:
+    """Return the values of a column as Python objects, `_finite` each."""
+    values = python_values(column)
+    # Most columns are of these types and have nothing to replace.
+    if pa.types.is_integer(column.type) or pa.types.is_string(column.type):
+        return values
+    return list(map(_finite, values))
 
 
 def _finite(value: Any) -> Any:

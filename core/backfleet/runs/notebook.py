@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 from typing import Any, TextIO
 
+from backfleet.console import count_of
 from backfleet.html import bar, heading
 from backfleet.results.chunk_index import Counts
 
@@ -26,7 +27,7 @@ class NotebookBar:
 
     def show(self, counts: Counts, words: str) -> None:
         ipython: Any = import_module("IPython.display")
-        text = f"{counts.finished:,} of {counts.tasks:,} tasks {words}".rstrip()
+        text = f"{counts.finished:,} of {count_of(counts.tasks, 'task')} {words}".rstrip()
         html = ipython.HTML(
             heading("", f"run {self._run}") + bar(counts.finished, counts.tasks, text)
         )

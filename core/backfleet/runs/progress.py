@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from backfleet.console import count_of
 from backfleet.results.chunk_index import Counts
 from backfleet.runs.notebook import NotebookBar, is_notebook
 
@@ -82,8 +83,9 @@ class PlainLines:
         rate = f", {speed.rate:.1f}/s" if speed.rate else ""
         eta = f", about {_duration(speed.left)} left" if speed.left else ""
         compiling = f", {COMPILING}" if speed.is_compiling else ""
+        tasks = count_of(counts.tasks, "task")
         print(
-            f"run {self._run}: {_about(counts)}{counts.finished:,} of {counts.tasks:,} tasks"
+            f"run {self._run}: {_about(counts)}{counts.finished:,} of {tasks}"
             f"{compiling}{rate}{eta}{_failures(counts)}",
             file=self._stream,
             flush=True,

@@ -265,7 +265,7 @@ class Run:
         limit = MAX_TASKS if max_compared is None else max_compared
         return reach_run_verdict(run_data(self.stored), limit)
 
-    def folds(self, validation: Validation | None = None, **changes: Any) -> Folds:
+    def folds(self, validation: Validation | None = None, /, **changes: Any) -> Folds:
         """Return what the training and test windows say: the point chosen in each fold, how it did
         afterwards, and the account that follows from the choices.
 

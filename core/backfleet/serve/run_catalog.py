@@ -120,6 +120,11 @@ class Catalog:
         """Return all runs, the newest first. Raises StoreError."""
         self._asked = time.monotonic()
         names = list(run_folders(self.store))
+        # A run that was removed may come back with another name, and need not be looked at.
+        for name in set(self._facts).difference(names):
+            self._facts.pop(name, None)
+            self._statuses.pop(name, None)
+            self._open.pop(name, None)
         fresh = [name for name in names if name not in self._facts]
         # Threads wait for S3 together. On small local files they only hinder each other.
         read_all = self._readers.map if self.store.url.startswith("s3://") else map
@@ -194,7 +199,7 @@ class Catalog:
             run = self._open.get(name) or self._open.setdefault(name, Run(store))
             state, counts = run.state(), run.chunk_index.counts()
             if state == "complete":
-                self._open.pop(name)
+                self._open.pop(name, None)
                 scores = run_scores(store, run.chunk_index.listing())
         tags = ", ".join(read_labels(store).tags)
         return RunStatus(state, counts, 0.0, tags, scores, stored_cost(SubmissionLog(store)))

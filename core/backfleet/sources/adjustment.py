@@ -8,7 +8,7 @@ from typing import Literal
 
 __all__ = ["ALREADY_ADJUSTED", "Adjustment"]
 
-ALREADY_ADJUSTED = "already adjusted, as the job says"
+ALREADY_ADJUSTED = "already adjusted in the file"
 """The words about prices whose raw ones are unknown."""
 
 Rule = Literal["none", "factor", "adjusted", "events", "already"]

@@ -146,7 +146,8 @@ class CsvFile:
             return DataError(f"{self.origin}: {error}")
         actual, expected = wrong[0].actual_columns, wrong[0].expected_columns
         row = self._row_number(wrong[0].number - 1)
-        return DataError(f"{self.origin}: row {row}: {actual} values for {expected} columns")
+        values = "1 value" if actual == 1 else f"{actual} values"
+        return DataError(f"{self.origin}: row {row}: {values} for {expected} columns")
 
 
 @lru_cache

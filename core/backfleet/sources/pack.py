@@ -151,7 +151,8 @@ def unpack(
             timezone=timezone,
             length=np.timedelta64(length, UNITS[unit]),
             stamp=STAMPS[stamp],
-            adjustment=record["adjustment"].item().decode(),
+            # The words may have been cut within a character.
+            adjustment=record["adjustment"].item().decode(errors="ignore"),
         )
     except Exception:  # There is no end to what damaged bytes can raise; all of it is a miss.
         return None

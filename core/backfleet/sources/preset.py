@@ -16,6 +16,7 @@ from backfleet.bars import Bars
 from backfleet.errors import DataError
 from backfleet.job.job_errors import suggestion
 from backfleet.source import Source, SourceOptions, SourceSettings
+from backfleet.sources.adjustment import ALREADY_ADJUSTED
 from backfleet.sources.importing.preset import Preset, Rule, load_preset, parse_preset
 from backfleet.sources.locations import location_at
 
@@ -24,6 +25,17 @@ if TYPE_CHECKING:
     from backfleet.sources.importing.importer import Imported
 
 __all__ = ["PresetOptions", "PresetSource"]
+
+ADJUSTMENT_WORDS = {
+    "adjusted-close": "adjusted by the adjusted close / close",
+    "factor": "adjusted by the vendor's factor",
+    "divided": "adjusted by the vendor's factor",
+    "preclose": "adjusted by the close / the previous close of the next day",
+    "events": "adjusted by the vendor's dividends and splits",
+    "already-adjusted": ALREADY_ADJUSTED,
+    "none": "as in the file",
+}
+"""The rules as `Bars.adjustment` names them."""
 
 
 def _loaded(value: object) -> object:
@@ -132,7 +144,8 @@ class PresetSource(Source):
         # The sessions are days in the zone of the preset, and the job's sessions must be the same.
         elif bars.timezone != zone:
             raise self._refusal(f'set data.timezone = "{bars.timezone}"', symbol)
-        return replace(bars, symbol=symbol, stamp=imported.stamp)
+        words = ADJUSTMENT_WORDS[imported.adjustment]
+        return replace(bars, symbol=symbol, stamp=imported.stamp, adjustment=words)
 
     def _refusal(self, reason: str, symbol: str) -> DataError:
         return DataError(

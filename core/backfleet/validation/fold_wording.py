@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from backfleet.console import count_of
 from backfleet.job.validation import Validation
 from backfleet.validation.bootstrap import Interval
-from backfleet.validation.folds import MIN_SESSIONS
+from backfleet.validation.folds import MIN_SESSIONS, FoldChoice
 from backfleet.validation.out_of_sample import StitchedAccount
 from backfleet.validation.walk_forward import Folds
 
@@ -129,16 +129,9 @@ def _paths(folds: Folds) -> Iterator[str]:
 def _gaps(folds: Folds) -> Iterator[str]:
     in_cash = [choice for choice in folds.choices if choice.point is None]
     if in_cash:
-        # A symbol's fold is named with its symbol. A sweep over thousands of symbols would name
-        # thousands.
-        names = [
-            f"{choice.fold} ({choice.symbol})" if choice.symbol else f"{choice.fold}"
-            for choice in in_cash[:MAX_LISTED]
-        ]
-        more = f" and {len(in_cash) - MAX_LISTED:,} more" if len(in_cash) > MAX_LISTED else ""
-        word = "Fold" if len(in_cash) == 1 else "Folds"
-        holds = "holds" if len(in_cash) == 1 else "hold"
-        yield f"{word} {', '.join(names)}{more} {holds} cash, because no point could be chosen."
+        rule = folds.rule.where
+        missing = f"satisfies {rule}" if rule else f"has a {folds.rule.select}"
+        yield f"{_named(in_cash, folds)} cash, because no point {missing} in the training window."
     left_out = folds.left_out
     if left_out:
         yield (
@@ -147,6 +140,21 @@ def _gaps(folds: Folds) -> Iterator[str]:
         )
     if any(fold.is_short for fold in folds.windows.folds):
         yield "The last test window is shorter than the others, because the data end."
+
+
+def _named(in_cash: Sequence[FoldChoice], folds: Folds) -> str:
+    """Return the folds that hold cash, up to the verb: `Folds 2, 3 and 4 hold`."""
+    if len(in_cash) == len(folds.choices) > 1:
+        return f"All {count_of(len(folds.windows.folds), 'fold')} hold"
+    names = [
+        f"{choice.fold} ({choice.symbol})" if choice.symbol else f"{choice.fold}"
+        for choice in in_cash[:MAX_LISTED]
+    ]
+    if len(in_cash) == 1:
+        return f"Fold {names[0]} holds"
+    more = len(in_cash) - MAX_LISTED
+    last = f"{more:,} more" if more > 0 else names.pop()
+    return f"Folds {', '.join(names)} and {last} hold"
 
 
 def _holdout(folds: Folds) -> Iterator[str]:

@@ -12,7 +12,9 @@ __all__ = ["prices_command"]
 
 
 @click.command("prices")
-@click.option("--region", help="AWS region; else backfleet.toml's, else the environment's.")
+@click.option(
+    "--region", help="AWS region. Default: that of backfleet.toml, or of the environment."
+)
 @click.option("--arm64", is_flag=True, help="The price on ARM64.")
 def prices_command(region: str | None, arm64: bool) -> None:
     """Look up the price of Fargate and write it into backfleet.toml.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import stat
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -414,7 +415,7 @@ def test_fault_26_a_clock_that_is_a_day_off_changes_nothing_in_what_is_known_of_
 ) -> None:
     handle = started()
     gate.alter("DescribeJobs", lambda answer: {"jobs": []})
-    real = submit_module.time.time
+    real = time.time
     monkeypatch.setattr("time.time", lambda: real() + 86_400)
 
     assert states(poll_of(handle).statuses()) == ["waiting"] * 3

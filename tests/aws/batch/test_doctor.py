@@ -265,7 +265,9 @@ def test_the_live_check_fails_where_containers_never_start(
     monkeypatch.setattr(BatchCalls, "named", lambda *_: [])
     findings = by_subject(executor.diagnose_live())
 
-    late = ("job seen by its id", "job found by its name", "two containers", "keys of runs")
-    late = (*late, "rights of workers", "SIGTERM", "exit code 75", "exit code 64", "time-out")
+    late = (
+        *("job seen by its id", "job found by its name", "two containers", "keys of runs"),
+        *("rights of workers", "SIGTERM", "exit code 75", "exit code 64", "time-out"),
+    )
     assert {findings[subject].status for subject in late} == {FindingStatus.FAILURE}
     assert "not within 0 s; the job is " in findings["two containers"].text

@@ -59,7 +59,8 @@ def starts(
     running: list[tuple[float, int, Waiting]] = []
     coming = list(arrivals)
     while coming or running:
-        clock.now = min(moment for moment, *_ in [*coming[:1], *running[:1]])
+        moments = [arrival[0] for arrival in coming[:1]] + [start[0] for start in running[:1]]
+        clock.now = min(moments)
         while coming and coming[0][0] <= clock.now:
             for waiting in coming.pop(0)[1]:
                 order.add(waiting)

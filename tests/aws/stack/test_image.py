@@ -56,8 +56,11 @@ def test_an_image_of_the_same_code_is_neither_built_nor_pushed_again(
 def test_the_executor_knows_what_the_pushed_image_holds(aws_command: Command) -> None:
     from backfleet.code.hashes import distribution_hashes
     from backfleet.runs.executors import open_executor
+    from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 
     assert aws_command("deploy", "--yes").error is None
-    installed = open_executor("aws-batch").installed()
+    executor = open_executor("aws-batch")
+    assert isinstance(executor, AwsBatchExecutor)
+    installed = executor.installed()
     assert installed is not None
     assert installed["backfleet"] == distribution_hashes(["backfleet"])["backfleet"]

@@ -110,11 +110,11 @@ class Kinds(bt.Strategy):
 
     def bracket(self, close: float) -> list[Any]:
         prices = {"price": close * 0.995, "stopprice": close * 0.97, "limitprice": close * 1.03}
-        return self.buy_bracket(size=100, valid=DAYS, **prices)  # type: ignore[no-any-return]
+        return self.buy_bracket(size=100, valid=DAYS, **prices)
 
     def short_bracket(self, close: float) -> list[Any]:
         prices = {"stopprice": close * 1.03, "limitprice": close * 0.97}
-        return self.sell_bracket(size=80, exectype=bt.Order.Market, **prices)  # type: ignore[no-any-return]
+        return self.sell_bracket(size=80, exectype=bt.Order.Market, **prices)
 
     def oco(self, close: float) -> list[Any]:
         stop = self.sell(size=100, exectype=bt.Order.Stop, price=close * 0.96)

@@ -85,7 +85,7 @@ class Plain(Looks):
 class Own(bt.Indicator):
     """An indicator of a script's own, which looks at the strategy that it belongs to."""
 
-    lines = ("own",)
+    lines: Any = ("own",)
 
     def __init__(self) -> None:
         self.below = bt.indicators.SMA(self.data, period=4)
@@ -97,7 +97,7 @@ class Own(bt.Indicator):
 class OfItsOwn(Looks):
     """A strategy with such an indicator, and lines that take the values of others."""
 
-    lines = ("signal",)
+    lines: Any = ("signal",)
 
     def __init__(self) -> None:
         super().__init__()

@@ -167,7 +167,7 @@ def test_traps_of_csv_feeds_are_those_of_backtrader(name: str, tmp_path: Path) -
     assert filled == by_column
 
 
-class OwnLine(bt.feeds.GenericCSVData):  # type: ignore[misc]  # backtrader is untyped
+class OwnLine(bt.feeds.GenericCSVData):  # backtrader is untyped
     def _loadline(self, linetokens: list[str]) -> Any:
         return super()._loadline([linetokens[0], "9", *linetokens[2:]])
 

@@ -17,12 +17,12 @@ from cerebro_runs import make_frame
 Frame = pd.DataFrame
 
 
-class WithRatio(bt.feeds.PandasData):  # type: ignore[misc]  # backtrader is untyped
+class WithRatio(bt.feeds.PandasData):  # backtrader is untyped
     lines = ("ratio",)
     params = (("ratio", -1),)
 
 
-class OwnLoad(bt.feeds.PandasData):  # type: ignore[misc]  # backtrader is untyped
+class OwnLoad(bt.feeds.PandasData):  # backtrader is untyped
     def _load(self) -> bool:
         loaded = bool(super()._load())
         if loaded:

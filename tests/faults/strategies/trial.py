@@ -24,7 +24,7 @@ AT = 1
 """The point that misbehaves; the other points of a mode are its neighbors."""
 
 
-class Trial(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
+class Trial(bt.Strategy):  # backtrader has no types
     """Buys and sells by turns, and leaves two random draws in its metrics."""
 
     params = (("mode", "plain"), ("point", 0))

@@ -25,7 +25,8 @@ def _bars() -> list[tuple[float, float, float, float, int]]:
 
 
 def _days() -> list[dt.date]:
-    day, days = dt.date(2021, 5, 17), []
+    day = dt.date(2021, 5, 17)
+    days: list[dt.date] = []
     while len(days) < 30:
         if day.weekday() < 5:
             days.append(day)

@@ -8,6 +8,8 @@ import json
 import sqlite3
 import zipfile
 from collections.abc import Sequence
+from contextlib import closing
+from datetime import date
 
 import duckdb
 import numpy as np
@@ -23,6 +25,28 @@ from sources.importing.layouts import BARS, DAYS, EXPECTED, table
 OHLCV = "date,open,high,low,close,volume"
 PAIRS = list(zip(DAYS, BARS, strict=True))
 TEXT = table([[d, *b] for d, b in PAIRS], OHLCV)
+
+
+def parquet_with(name: str, column: pa.Array) -> bytes:
+    """Return the bars as Parquet, with one column replaced or added."""
+    columns = dict(
+        zip(OHLCV.split(","), zip(*([d, *b] for d, b in PAIRS), strict=True), strict=True)
+    )
+    stream = io.BytesIO()
+    pq.write_table(pa.table({**columns, name: column}), stream)
+    return stream.getvalue()
+
+
+NEVER = pa.array([date(9999, 12, 31), *DAYS[1:]], pa.date32())
+
+
+def damaged_database() -> bytes:
+    """Return a database whose list of tables is sound and whose rows are not."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("create table bars (date text, open, high, low, close, volume)")
+        connection.executemany("insert into bars values (?, 1, 1, 1, 1, 1)", [["x" * 999]] * 99)
+        content = connection.serialize()
+    return content[:8192] + bytes(range(256)) * ((len(content) - 8192) // 256)
 
 
 def workbook(*, title: bool) -> bytes:
@@ -54,11 +78,11 @@ def parquet_with_index() -> bytes:
     days = pa.array([str(d) for d in DAYS]).dictionary_encode()
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table({**columns, "__index_level_0__": days}), sink)
-    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
+    return sink.getvalue().to_pybytes()
 
 
 def zstd() -> bytes:
-    return pa.compress(TEXT.encode(), "zstd", asbytes=True)  # type: ignore[no-any-return]
+    return pa.compress(TEXT.encode(), "zstd", asbytes=True)
 
 
 CONTENTS = {
@@ -129,6 +153,9 @@ def test_tables_of_databases_are_read(importing: Import) -> None:
         ("A.json", b'{"a": [1, {"b": 2}]}', "this JSON has no table of bars"),
         ("A.csv", bytes(range(1, 9)) + bytes(5000), "a binary file of an unknown kind"),
         ("A.xlsx", zipped({"xl/workbook.xml": "<x/>"}), "this workbook cannot be read"),
+        ("A.db", damaged_database(), 'the table "bars" cannot be read: .*Export it as CSV'),
+        ("A.parquet", parquet_with("date", NEVER), "row 1: the date is '9999-12-31', which does"),
+        ("A.parquet", parquet_with("date", NEVER.cast(pa.timestamp("s", "UTC"))), "'9999-12-31 "),
     ],
 )
 def test_damaged_and_foreign_containers_are_refused(
@@ -136,6 +163,20 @@ def test_damaged_and_foreign_containers_are_refused(
 ) -> None:
     with pytest.raises(DataError, match=rf"{file}: .*{message}"):
         importing({file: content})
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([[1], [2, 3]] * 15),
+        pa.array([b"\xff\xfe", b"text"] * 15),
+        pa.array([1, 2] * 15, pa.duration("s")),
+    ],
+    ids=["lists", "bytes", "durations"],
+)
+def test_columns_that_are_no_texts_are_ignored(importing: Import, column: pa.Array) -> None:
+    outcome = importing({"ABC.parquet": parquet_with("Adj Close", column)})
+    assert importing.rows(outcome) == EXPECTED
 
 
 @pytest.mark.parametrize("late", [0, 1])

@@ -74,7 +74,7 @@ def test_tables_of_tushare(tmp_path: Path) -> None:
         "2 spans of ST and delisting periods, from the names",
         "2 corporate actions; the table has no rights",
         "a day of delisting is the first one without trading",
-        "2 symbols have no row in namechange: never ST",
+        "symbols without a row in namechange, which count as never ST: 2",
         "1 row of dividend is only proposals: left out",
         "1 row of new_share without a row in stock_basic is left out: 688001.SH",
         "1 row of namechange is followed by days without a name: 600001.SH 2009-11-30",

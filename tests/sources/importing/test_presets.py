@@ -53,6 +53,14 @@ adjust = "none"
 """
 
 
+def test_alternatives_of_a_preset_that_a_file_lacks_are_refused(importing: Import) -> None:
+    preset = importing.folder / "mine.toml"
+    preset.write_text(OWN.replace('date = "when"', 'date = "when", amount = "x|y"'))
+    files = {"ABC.txt": table([[DAYS[0], *BARS[0]]], "when|o|h|l|c|v", "|")}
+    with pytest.raises(DataError, match=r"row 1: there is no column 'x\|y' for the amount"):
+        importing(files, preset=str(preset))
+
+
 def test_preset_of_ones_own_works_like_a_shipped_one(importing: Import) -> None:
     preset = importing.folder / "mine.toml"
     preset.write_text(OWN)

@@ -190,10 +190,10 @@ class FastBroker(ValuingBroker):
             if cash >= 0.0:
                 self.submit_accept(order)
             else:
-                self._refuse(order)
+                self._reject_for_cash(order)
 
-    def _refuse(self, order: Any) -> None:
-        """The cash does not suffice."""
+    def _reject_for_cash(self, order: Any) -> None:
+        """Reject an order because the cash does not suffice, and cancel what depends on it."""
         order.margin()
         self.notifs.append(copy_of(order))
         # An order that came alone has no company to be canceled with it.
@@ -280,8 +280,10 @@ class FastBroker(ValuingBroker):
         return bool(price <= opened or price <= self._now(data, "high"))
 
     def _now(self, data: Any, name: str) -> Any:
-        """A price as `BackBroker._try_exec` reads it: of a feed that was wound back, since another
-        one is not as far, the tick is that of its next bar."""
+        """Return a price as `BackBroker._try_exec` reads it, which prefers the feed's tick.
+
+        A feed that was too early for a step was wound back, and has the tick of its next bar.
+        """
         price = None if self.by_the_bar else getattr(data, f"tick_{name}", None)
         return getattr(data, name)[0] if price is None else price
 
@@ -354,4 +356,4 @@ class FastBroker(ValuingBroker):
         # As at the end of `_execute`: the part that was closed is kept, and the order ends as
         # `Margin`.
         if needed and not opened:
-            self._refuse(order)
+            self._reject_for_cash(order)

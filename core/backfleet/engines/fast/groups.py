@@ -1,4 +1,4 @@
-"""Groups of orders, kept only for orders that are in one.
+"""Groups of orders: brackets, and orders that cancel one another.
 
 `BackBroker` notes for every order its children and those that cancel one another, in a deque and a
 list of its own, although few orders ever have any. Here an order that comes alone is not noted. If

@@ -73,7 +73,7 @@ class BarCursor:
         self.bar = -1
 
 
-def _refuse(*_: object, **__: object) -> None:
+def _raise_moved(*_: object, **__: object) -> None:
     raise LineMovedError
 
 
@@ -138,10 +138,10 @@ class CursorLine:
 
     # Under all names by which backtrader's methods and scripts read a line's position. Writing one
     # would move the line alone.
-    _idx = property(lambda self: self._fast_cursor.bar, _refuse)
-    idx = property(lambda self: self._fast_cursor.bar, _refuse)
-    lencount = property(lambda self: self._fast_cursor.bar + 1, _refuse)
-    forward = backwards = rewind = advance = extend = home = reset = _refuse
+    _idx = property(lambda self: self._fast_cursor.bar, _raise_moved)
+    idx = property(lambda self: self._fast_cursor.bar, _raise_moved)
+    lencount = property(lambda self: self._fast_cursor.bar + 1, _raise_moved)
+    forward = backwards = rewind = advance = extend = home = reset = _raise_moved
 
 
 class CursorSeries:

@@ -198,7 +198,7 @@ class ValuingBroker(GroupingBroker):
         self._note(market, unlevered, unrealized)
 
     def _note(self, market: float, unlevered: float, unrealized: float) -> None:
-        """Note the value of all positions, as the end of `BackBroker._get_value` does."""
+        """Store the values of the account, as the end of `BackBroker._get_value` does."""
         self._value = value = self.cash + unlevered
         self._fundval = value / self._fundshares
         self._valuemkt = unlevered

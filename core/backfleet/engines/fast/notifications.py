@@ -18,9 +18,9 @@ __all__ = ["deliver"]
 
 
 def deliver(notifications: deque[Any], default: Any) -> None:
-    """`strategy._addnotification(order)`, for all notifications and the strategies whose they are.
+    """Deliver notifications as `Strategy._addnotification` does, to the strategy of each order.
 
-    `default` gets what nobody has ordered.
+    `default` is the strategy that gets orders without an owner.
     """
     while notifications:
         order = notifications.popleft()

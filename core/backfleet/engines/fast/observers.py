@@ -100,7 +100,7 @@ class Observers:
         if bar == self._room:
             self._lengthen(1)
         self._note_account(bar)
-        # Only orders and trades of this bar make them write.
+        # Without orders and trades of this bar, these observers would write nothing.
         if strategy._orderspending:
             for observer in self._of_orders:
                 _show_fills(observer, strategy._orderspending)

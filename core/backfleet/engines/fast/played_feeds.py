@@ -59,7 +59,7 @@ def take_alone(
 
 def _moved(feeds: Sequence[Any]) -> Iterator[Step]:
     """Note what each step of the feeds has changed."""
-    # Only changes are noted: most feeds move on most steps, and a longer bar seldom does.
+    # Only changes are noted, since a feed of longer bars seldom moves.
     last = [(0, 0, 0)] * len(feeds)
     notes = [_Notes() for _ in feeds]
     is_filled = [bool(feed.buflen()) for feed in feeds]

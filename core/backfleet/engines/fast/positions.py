@@ -1,9 +1,9 @@
-"""Positions that compute their datetime when asked, and say when a script changes them.
+"""Positions that compute their datetime when it is read, and report changes by a script.
 
 backtrader writes the bar's datetime into every open position on every bar, which costs more than
 valuing the position. The broker also keeps what it knows of its positions and commission schemes.
-Both are public, and scripts write to them. So the positions and the two dictionaries tell the
-broker of each change that is not its own.
+Both are public, and scripts write to them. So the positions and the two dictionaries report each
+change to the broker that is not its own.
 
 Must equal: every attribute of a `backtrader.Position`, its copies, and the two dictionaries.
 """
@@ -127,8 +127,8 @@ class HeldPosition(Position):
         return object.__new__, (Position,), self.fields.copy()
 
 
-def _telling(base: type, name: str) -> Callable[..., Any]:
-    """A dictionary's method that tells of the change."""
+def _reporting(base: type, name: str) -> Callable[..., Any]:
+    """Return a dictionary's method that also calls `changed`."""
     method = getattr(base, name)
 
     def change(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -148,10 +148,9 @@ class Positions(defaultdict[Any, Any]):
         super().__init__(Position)
         self.changed = changed
 
-    # A defaultdict calls it, too. Here it passes by `__setitem__`, which reports a change by a
-    # script.
     def __missing__(self, data: Any) -> HeldPosition:
         position = HeldPosition(self.changed)
+        # Past the `__setitem__` of this class, which would report a change by a script.
         super().__setitem__(data, position)
         return position
 
@@ -179,8 +178,8 @@ class Schemes(dict[Any, Any]):
 
 for _name in MUTATORS:
     # Set after the classes, so that `dict` and `defaultdict` give the methods they wrap
-    setattr(Positions, _name, _telling(defaultdict, _name))
-    setattr(Schemes, _name, _telling(dict, _name))
+    setattr(Positions, _name, _reporting(defaultdict, _name))
+    setattr(Schemes, _name, _reporting(dict, _name))
 
 # Scripts print what they get.
 HeldPosition.__name__ = HeldPosition.__qualname__ = "Position"

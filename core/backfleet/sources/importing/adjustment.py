@@ -40,9 +40,12 @@ class FactorTable:
     def at(self, days: NDArray[np.int64]) -> Floats:
         """Return the factor of each day."""
         if self.until:
+            # The first row whose day is not before the bar's: LEAN's factors hold up to their days.
             place = np.searchsorted(self.days, days, "left")
         else:
+            # The last row that is not after the bar. Bars before the first row take its factor.
             place = np.maximum(np.searchsorted(self.days, days, "right") - 1, 0)
+        # Bars after the last row take its factor.
         return self.values[np.minimum(place, len(self.values) - 1)]
 
 
@@ -59,6 +62,7 @@ def factor_of(rule: str, rows: Rows, traded: NDArray[np.bool_]) -> Floats:
             return rows.numbers["factor"]
         case "preclose":
             steps = preclose_steps(rows, traded)
+            # Smaller differences are rounding, and their product would drift over years.
             growth: Floats = np.where(np.abs(steps - 1) > MIN_STEP, steps, 1.0).cumprod()
             return growth
         case "events":
@@ -70,7 +74,9 @@ def preclose_steps(rows: Rows, traded: NDArray[np.bool_]) -> Floats:
     """Return the last traded close over the previous close that each row states."""
     close = rows.numbers["close"]
     last = np.maximum.accumulate(np.where(traded, np.arange(len(rows)), -1))
+    # The position of the traded row before each row; -1 for the first one.
     before = np.concatenate([[-1], last[:-1]])
+    # NaN and 0 in the column are no previous close.
     known = traded & (before >= 0) & (rows.numbers["preclose"] > 0)
     steps = np.ones(len(rows))
     steps[known] = close[before[known]] / rows.numbers["preclose"][known]
@@ -79,6 +85,7 @@ def preclose_steps(rows: Rows, traded: NDArray[np.bool_]) -> Floats:
 
 def _from_events(numbers: Mapping[str, Floats], close: Floats) -> Floats:
     splits = np.nan_to_num(numbers.get("split", np.ones(len(close))), nan=1.0)
+    # Vendors write 0 on days without a split.
     splits = np.where(splits > 0, splits, 1.0)
     dividends = np.nan_to_num(numbers.get("dividend", np.zeros(len(close))))
     before = np.concatenate([[np.nan], close[:-1]])
@@ -86,4 +93,5 @@ def _from_events(numbers: Mapping[str, Floats], close: Floats) -> Floats:
     step[0] = 1.0
     # A step holds for all rows before its ex-date.
     product = np.cumprod(step[::-1])[::-1]
+    # Shifted by one row: the ex-date itself has the new prices already.
     return np.concatenate([product[1:], [1.0]])

@@ -39,16 +39,19 @@ def _stated_adjustment(form: Form) -> str | None:
     """Return the rule that the preset, one of its columns, or a title in the file states."""
     layout = form.layout
     titles = " ".join(line for part in form.parts[:1] for line in part.preamble)
+    # TDX writes the kind of adjustment, forward or backward, into the title above the table.
     if "前复权" in titles or "后复权" in titles:
         return "already-adjusted"
     if layout.adjust_column:
         place = [normalize(name) for name in form.names].index(layout.adjust_column)
         values = {
+            # A column of whole numbers with missing values is read as floats.
             str(value).removesuffix(".0")
             for sample in form.samples
             for value in sample.columns[place].unique().to_pylist()
         }
         rules = {layout.adjust_values.get(value, "") for value in values}
+        # One rule for all rows: a symbol cannot be raw in some and adjusted in others.
         if len(rules) == 1 and rules != {""}:
             return rules.pop()
         raise DataError(
@@ -75,6 +78,7 @@ _ADJUSTMENT_WORDS = {
 def _found_adjustment(form: Form, columns: Mapping[str, int]) -> str:
     if "adjusted" in columns:
         return "adjusted-close"
+    # The close itself is named as adjusted, so all prices are taken for adjusted.
     if "adjusted" in roles_of([form.name(columns["close"])]):
         return "already-adjusted"
     if form.shape and not form.shape.closes_only:

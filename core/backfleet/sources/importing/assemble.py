@@ -78,24 +78,30 @@ def assemble(
     DataError
         A row is refused; with the file, the row and the reason.
     """
+    # Each file is put in order on its own: one may be newest first and the other not.
     oriented = (_without_empty(_oldest_first(piece, notes), notes) for piece in pieces)
     pieces = [piece for piece in oriented if len(piece)]
     if not pieces:
         raise DataError(f"{symbol}: no row has a price")
+    # By their first rows, so that files that follow each other need no sorting of rows.
     pieces = sorted(pieces, key=lambda piece: int(piece.wall[0]))
     placed = place(pieces, reading.zone, reading.stamp, reading.layout.daily, notes)
+    # The file of each row, for messages.
     origins = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
     table = SymbolTable(
         symbol, join_rows(pieces), placed, origins, [piece.origin for piece in pieces]
     )
+    # Order first, since double rows are found as neighbors.
     table = _sorted(table, notes)
     table = _distinct(table, notes)
+    # After double rows have gone, which have no distance to each other.
     if is_irregular(table.placed):
         raise table.refusal(
             0,
             f"the times are irregular, such as {table.when(0)} and {table.when(1)}: these are "
             "ticks or snapshots, and no bars. Make bars of one length of them, and import those",
         )
+    # Before rows are left out below, which would leave gaps.
     length = bar_length(table.placed)
     bars = _bars(table, reading, supplements, notes)
     return Assembled(bars, length, table.placed.daily)
@@ -104,6 +110,7 @@ def assemble(
 def _oldest_first(piece: Rows, notes: Notes) -> Rows:
     if len(piece) > 1 and piece.wall[0] > piece.wall[-1]:
         steps = np.diff(piece.wall)
+        # Most steps go back. A file in which few do is not newest first, but out of order.
         if np.mean(steps <= 0) > 0.5:
             notes.tell("newest first: sorted")
             return piece.take(np.arange(len(piece))[::-1])
@@ -112,6 +119,7 @@ def _oldest_first(piece: Rows, notes: Notes) -> Rows:
 
 def _without_empty(piece: Rows, notes: Notes) -> Rows:
     prices = np.vstack([piece.numbers[role] for role in PRICES])
+    # NaN is not above 0, so a missing volume counts as none.
     has_volume = piece.numbers.get("volume", np.zeros(len(piece))) > 0
     is_missing = np.isnan(prices)
     # A zero among empty cells is no price either.
@@ -141,9 +149,11 @@ def _sorted(table: SymbolTable, notes: Notes) -> SymbolTable:
             f"{table.origins[int(table.origin[row])]}: the rows are not in order, first in row "
             f"{table.rows.row[row]}: sorted"
         )
-        # A file that begins again is often that of several symbols, without a column for them.
+        # A file that begins again, here within the first tenth of the span, is often that of
+        # several symbols, without a column for them.
         restarts = key[backward + 1] <= key[0] + (key[-1] - key[0]) // 10
         (notes.assume if restarts.any() else notes.tell)(note)
+    # Stable, so that double rows stay in the order of the files, which messages name.
     return table.take(np.argsort(key, kind="stable"))
 
 
@@ -152,6 +162,7 @@ def _distinct(table: SymbolTable, notes: Notes) -> SymbolTable:
     double = np.flatnonzero(key[1:] == key[:-1]) + 1
     if not len(double):
         return table
+    # All roles at once, of shape (roles, rows). Two missing values are equal here, unlike in numpy.
     values = np.vstack(list(table.rows.numbers.values()))
     same = np.all(
         (values[:, double] == values[:, double - 1])
@@ -177,6 +188,7 @@ def _distinct(table: SymbolTable, notes: Notes) -> SymbolTable:
 
 
 def _bars(table: SymbolTable, reading: FormReading, supplements: Supplements, notes: Notes) -> Bars:
+    # Before rows are judged: zeros on days without trades are no bad prices.
     table, traded = find_traded(table, notes)
     if reading.skip_rows:
         table, traded = without_bad_rows(table, traded, notes)
@@ -184,6 +196,7 @@ def _bars(table: SymbolTable, reading: FormReading, supplements: Supplements, no
     rows = table.rows
     sessions = _sessions(table.placed)
     factor = _factor(table, reading, supplements, traded, sessions, notes)
+    # The factor is of the adjusted prices that the file has; dividing by it gives the raw ones.
     prices = _prices(rows, factor if reading.adjust == "divided" else None)
     volume = _volume(table, traded, notes)
     if reading.adjust == "divided":
@@ -205,6 +218,7 @@ def _bars(table: SymbolTable, reading: FormReading, supplements: Supplements, no
 
 def _prices(rows: Rows, divisor: NDArray[np.float64] | None) -> Prices:
     """Return raw prices."""
+    # A copy, because `Prices` makes its arrays read-only, and the rows keep theirs.
     values = (rows.numbers[role] for role in PRICES)
     return Prices(*(column.copy() if divisor is None else column / divisor for column in values))
 
@@ -226,7 +240,7 @@ def _factor(
         if "preclose" in table.rows.numbers:
             _check_preclose(table, reading, traded, notes)
     if not traded.all():
-        # A suspension keeps the factor before it.
+        # A suspension keeps the factor before it: that of the last row with one above 0, not NaN.
         last = np.maximum.accumulate(np.where(factor > 0, np.arange(len(factor)), 0))
         factor = np.where(traded | (factor > 0), factor, factor[last])
     bad = traded & ~is_positive(factor)
@@ -241,6 +255,7 @@ def _factor(
 
 
 def _check_preclose(table: SymbolTable, reading: FormReading, traded: Flags, notes: Notes) -> None:
+    # A mask of the rows that look like ex-dates.
     steps = np.abs(preclose_steps(table.rows, traded) - 1) > MIN_STEP
     share = float(np.mean(steps))
     if reading.adjust == "preclose" and share > MAX_EX_DATE_SHARE:
@@ -262,6 +277,7 @@ def _volume(table: SymbolTable, traded: Flags, notes: Notes) -> NDArray[np.float
     if bad.any():
         row = int(np.argmax(bad))
         raise table.refusal(row, f"volume is {volume[row]:g}, not a number from 0 up{SKIP}")
+    # Indices and currencies have zeros for a volume that nobody counts.
     if not np.any(volume[traded] > 0):
         notes.tell("no row has a volume above 0: it is unknown, not 0")
         return np.where(traded, np.nan, 0.0)
@@ -283,6 +299,7 @@ def _tell_suspended(
 ) -> None:
     if supplements.suspended is None:
         return
+    # Vendors leave out such days or write them as rows; only missing ones are reported.
     absent = np.setdiff1d(supplements.suspended, sessions)
     if len(absent):
         first = f"{absent[0].astype('M8[D]')} of {table.symbol}"
@@ -292,6 +309,7 @@ def _tell_suspended(
 def _sessions(placed: Placed) -> NDArray[np.int64]:
     if placed.daily:
         return placed.key
+    # int64 nanoseconds in UTC; the cast to the zone's wall clock gives the day of the session.
     moments = pa.array(placed.key, pa.timestamp("ns", placed.zone))
     local = pc.local_timestamp(moments).cast(pa.int64())
     return np.asarray(local.to_numpy(), dtype=np.int64) // DAY_NS

@@ -79,6 +79,7 @@ def place(
     """
     wall = np.concatenate([piece.wall for piece in pieces])
     offset = np.concatenate([piece.offset for piece in pieces])
+    # Before any zone is needed: daily bars of a file without offsets are sessions in every zone.
     if always_daily or _is_daily(wall):
         days = _sessions(wall, offset, stamp, notes)
         return Placed(days, True, zone or _zone_of(wall, offset) or "UTC")
@@ -87,6 +88,8 @@ def place(
     parts = []
     for piece in pieces:
         naive = piece.offset == NAIVE
+        # `offset` is what the clock of the file is ahead of UTC. NAIVE is not subtracted: it would
+        # overflow.
         utc = piece.wall - np.where(naive, 0, piece.offset)
         if naive.any():
             assert zone is not None
@@ -99,12 +102,16 @@ def place(
 
 
 def _is_daily(wall: Integers) -> bool:
+    # Pieces can overlap, and rows can come in any order here. Sorting is only done if it is needed.
     ordered = wall if np.all(wall[1:] >= wall[:-1]) else np.sort(wall)
     days = ordered // DAY_NS
+    # Two different times on one day. Equal times are double rows, which say nothing about the
+    # length.
     if np.any((days[1:] == days[:-1]) & (ordered[1:] != ordered[:-1])):
         return False
     clocks = np.unique(ordered - days * DAY_NS)
     if len(clocks) == 1:
+        # A single row shows a session only by its midnight.
         return bool(clocks[0] == 0) or len(wall) > 1
     # Midnight of a zone with summer time is at two hours of UTC.
     return len(clocks) == 2 and int(clocks[1] - clocks[0]) in (HOUR_NS, DAY_NS - HOUR_NS)
@@ -127,12 +134,14 @@ def _sessions(wall: Integers, offset: Integers, stamp: Stamp | None, notes: Note
     # 0 is Monday: 1970-01-01 was a Thursday.
     weekday = (np.unique(days) + 3) % 7
     clock = _clock_words(int(clocks[0]))
+    # Bars that begin on the evening before their session, as those of forex and futures do.
     if np.mean(weekday == 6) >= MIN_SUNDAYS and np.mean(weekday == 4) < MAX_FRIDAYS:
         notes.tell(
             f"daily bars have the time {clock} on Sundays to Thursdays, which is the midnight "
             "before the session in their market's time zone: the session is the day after"
         )
         return days + 1
+    # At 23:59 and later a bar has ended: vendors write that as the end of the day.
     is_in_evening = EVENING <= clocks[0] < LAST_MINUTE
     # Without bars at weekends, the day after would be a Saturday, so the date is the session.
     if is_in_evening and stamp != "close" and np.mean(weekday >= 5) >= MIN_WEEKENDS:
@@ -157,10 +166,13 @@ def _zone_of(wall: Integers, offset: Integers) -> str | None:
     if not known.any():
         return "UTC"
     utc = wall - offset
+    # Zones with summer time whose offsets are seen most often. A zone fits only if it gives the
+    # clock of the file in every row, and if both of its offsets occur.
     for zone in ("America/New_York", "Europe/Berlin", "Europe/London"):
         local = pc.local_timestamp(_stamps(utc).cast(pa.timestamp("ns", zone)))
         if np.array_equal(_integers(local), wall) and len(np.unique(known)) > 1:
             return zone
+    # One offset alone, or offsets of none of these zones.
     hours = np.unique(known) / HOUR_NS
     if len(hours) > 1:
         return "America/New_York" if set(hours) <= {-5.0, -4.0} else "UTC"
@@ -182,8 +194,12 @@ def _no_zone(piece: Rows, wall: Integers) -> DataError:
     )
     hint = ""
     if first >= "09:30" and last <= "16:00" and first < "09:32":
-        china = not np.any((clock > 11 * HOUR_NS + 30 * MINUTE_NS) & (clock < 13 * HOUR_NS))
-        hint = " (the hours of " + ("Asia/Shanghai)" if china else "America/New_York)")
+        # The exchanges in China rest from 11:30 to 13:00.
+        noon = (clock > 11 * HOUR_NS + 30 * MINUTE_NS) & (clock < 13 * HOUR_NS)
+        # Bars of the morning alone have the hours of both.
+        if np.any(noon) or np.any(clock >= 13 * HOUR_NS):
+            zone = "America/New_York" if np.any(noon) else "Asia/Shanghai"
+            hint = f" (the hours of {zone})"
     return DataError(
         f"{piece.origin}: row {piece.row[0]}: the times have no offset, and the file does not tell "
         f"the time zone, which may be that of a broker's server; the bars lie between {first} and "
@@ -195,6 +211,8 @@ def _localized(piece: Rows, zone: str) -> Integers:
     """Return local times in UTC; of an hour that comes twice, the first is in summer time."""
     stamps = pa.array(piece.wall, pa.timestamp("ns"))
     try:
+        # Both readings: they differ only in the hour that comes twice in autumn. A time that the
+        # clock skipped raises in either.
         early = _integers(pc.assume_timezone(stamps, zone, ambiguous="earliest"))
         late = _integers(pc.assume_timezone(stamps, zone, ambiguous="latest"))
     except pa.ArrowInvalid as error:
@@ -209,6 +227,8 @@ def _localized(piece: Rows, zone: str) -> Integers:
 
 def _bad_local_time(piece: Rows, zone: str, error: Exception) -> DataError:
     try:
+        # Arrow's message names no row. Skipped times are moved and then differ from what the file
+        # has.
         fixed = pc.assume_timezone(
             pa.array(piece.wall, pa.timestamp("ns")),
             zone,
@@ -244,6 +264,7 @@ def bar_length(placed: Placed) -> str:
     """Return the length of the bars, the most frequent difference, such as `1d` or `15m`."""
     key = placed.key if np.all(placed.key[1:] >= placed.key[:-1]) else np.sort(placed.key)
     steps = np.diff(key)
+    # Double rows have no distance.
     steps = steps[steps > 0]
     if not len(steps):
         return "1d" if placed.daily else "unknown"
@@ -259,6 +280,7 @@ def is_irregular(placed: Placed) -> bool:
     steps = np.diff(placed.key)
     if placed.daily or not len(steps):
         return False
+    # Missing bars leave steps that are multiples of the length. Ticks have no such length.
     return bool(np.mean(steps % _most_frequent(steps) == 0) < MIN_ON_GRID)
 
 
@@ -270,9 +292,12 @@ def stamped_by_close(bars: Bars) -> bool:
     local = pc.local_timestamp(pa.array(bars.time, pa.timestamp("ns", bars.timezone)))
     clock = _integers(local) % DAY_NS
     changes = np.flatnonzero(bars.session[1:] != bars.session[:-1])
+    # The most frequent ones, because half days end early and single sessions begin late.
     first = _most_frequent(clock[[0, *(changes + 1)]])
     last = _most_frequent(clock[[*changes, len(clock) - 1]])
     step = _most_frequent(np.diff(bars.time)) if len(bars) > 1 else 0
+    # The first bar ends one length after 09:30, and the last one when the market closes, at which
+    # no bar can begin.
     return first - step == 9 * HOUR_NS + 30 * MINUTE_NS and last in (15 * HOUR_NS, 16 * HOUR_NS)
 
 

@@ -68,6 +68,7 @@ def _is_skipped(path: str) -> bool:
 def plain_name(path: str) -> str:
     """Return the last name of a path without the suffixes of formats: `AAPL.csv.gz` is `AAPL`."""
     name = path.rpartition("/")[2]
+    # In a loop: `A.csv.gz` has two suffixes.
     while (suffix := name.rpartition(".")[2].lower()) in SUFFIXES and "." in name.lstrip("."):
         name = name[: -len(suffix) - 1]
     return name
@@ -88,6 +89,7 @@ def open_parts(file: Path, path: str, settings: TextSettings) -> Iterator[Part]:
             head = stream.read(512)
     except OSError as error:
         raise DataError(f"{file}: cannot be read: {error.strerror}") from None
+    # By the first bytes, since names lie: a `.csv` can be compressed, and a `.dat` can be anything.
     if head.startswith(b"\x1f\x8b"):
         yield from _stream_parts(file, path, partial(_gzip, file), settings)
     elif head.startswith(b"\x28\xb5\x2f\xfd"):
@@ -98,6 +100,7 @@ def open_parts(file: Path, path: str, settings: TextSettings) -> Iterator[Part]:
         yield TablePart(file, path, partial(tables.parquet, file))
     elif head.startswith((b"ARROW1", b"FEA1")):
         yield TablePart(file, path, partial(tables.feather, file))
+    # DuckDB begins with a checksum of eight bytes.
     elif head[8:12] == b"DUCK":
         yield from (TablePart(file, path, load) for load in tables.duckdb_tables(file))
     elif head.startswith(b"SQLite format 3\0"):
@@ -129,6 +132,7 @@ def _stream_parts(
 ) -> Iterator[Part]:
     from backfleet.sources.importing import documents
 
+    # The text within a compressed file can be JSON or a page of HTML, too.
     with naming_damage(file), open_stream() as stream:
         head = stream.read(4096)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -151,6 +155,7 @@ def _zip_parts(file: Path, path: str, settings: TextSettings) -> Iterator[Part]:
         members = zipfile.ZipFile(file).infolist()
     except (zipfile.BadZipFile, OSError) as error:
         raise DataError(f"{file}: this zip archive is damaged: {error}") from None
+    # A workbook is a zip archive of XML.
     if any(member.filename == "xl/workbook.xml" for member in members):
         yield from (TablePart(file, path, load) for load in tables.workbook_sheets(file))
         return
@@ -160,6 +165,8 @@ def _zip_parts(file: Path, path: str, settings: TextSettings) -> Iterator[Part]:
         texts = [member for member in texts if not member.filename.lower().endswith(".txt")]
     if not texts:
         raise DataError(f"{file}: the archive has no .csv, .txt or .json files")
+    # The sizes as the archive states them, before anything is unpacked: a small archive can hold
+    # terabytes.
     unpacked = sum(member.file_size for member in texts)
     if unpacked > MAX_UNPACKED_BYTES or unpacked > MAX_RATIO * max(file.stat().st_size, 1):
         raise DataError(

@@ -32,11 +32,13 @@ class Copies:
         """Compare the bars of a symbol with those of the symbols before."""
         if len(bars) < COMPARED:
             return
+        # Two downloads of one symbol can begin or end on different days, so either end is enough.
         for part in (slice(None, COMPARED), slice(-COMPARED, None)):
             close = bars.raw.close[part]
             if len(np.unique(close)) < COMPARED // 2:
                 # Funds of the money market have one price.
                 continue
+            # Low and volume are left out: times and three prices are not equal by chance.
             columns = (bars.time[part], bars.raw.open[part], bars.raw.high[part], close)
             key = hashlib.sha256(b"".join(np.ascontiguousarray(c).tobytes() for c in columns))
             other = self._seen.setdefault(key.digest(), symbol)

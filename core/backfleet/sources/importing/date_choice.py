@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from backfleet.bar_length import DAY_NS
 from backfleet.errors import DataError
+from backfleet.job.job_errors import suggestion
 from backfleet.sources.importing.dates import (
     DateForm,
     Stamps,
@@ -50,9 +51,11 @@ def choose_form(
         No form fits, or two do; the message shows the first value that decides.
     """
     if stated is not None:
-        return _STATED.get(stated, DateForm("format", stated))
+        return _stated_form(stated)
     forms: list[DateForm] | None = None
     for sample, column in zip(samples, columns, strict=True):
+        # All rows of a sample have to fit, and all samples: one row that is no date in a form rules
+        # it out.
         here = find_forms(_filled(column))
         if not here:
             raise _no_form(sample, column)
@@ -62,10 +65,22 @@ def choose_form(
             f"{samples[0].origin}: the dates of the files have different forms. Import the files "
             "of each form on their own"
         )
+    # 202401020930 is a date with a time, although it would be an epoch in milliseconds of 1976.
     if len(forms) == 1 or forms[0].kind == "digits":
         _tell_units(columns[0], forms[0], notes)
         return forms[0]
     return _by_evidence(samples, columns, symbols, forms, notes)
+
+
+def _stated_form(stated: str) -> DateForm:
+    """Return the form that the user or the preset states. Raises DataError for an unknown name."""
+    form = _STATED.get(stated)
+    if form is None and "%" not in stated:
+        hint = suggestion(stated, _STATED)
+        raise DataError(
+            f"--date-format {stated!r} is neither a name nor a format such as '%Y-%m-%d'{hint}"
+        )
+    return form or DateForm("format", stated)
 
 
 def _filled(column: Any) -> Any:
@@ -79,6 +94,7 @@ def _filled(column: Any) -> Any:
 def _no_form(sample: Frame, column: Any) -> DataError:
     values = column.cast(pa.string()).to_pylist()
     shown = next((value for value in values if value), "")
+    # The form in which most rows are dates shows the row that is wrong, not only the first one.
     best = max(
         (read_dates(column.cast(pa.string()), DateForm(kind)) for kind in ("ymd", "dmy", "mdy")),
         key=lambda stamps: int(stamps.valid.sum()),
@@ -117,12 +133,15 @@ def _by_evidence(
     notes: Notes,
 ) -> DateForm:
     readings = [[read_dates(_filled(column), form) for column in columns] for form in forms]
+    # In dates with points the day comes first, as in German and Russian.
     points = all("." in (text or "") for text in columns[0].cast(pa.string()).to_pylist()[:50])
     if points and forms[0].kind == "dmy":
         notes.tell("dates: day first, as points between the numbers mean")
         return forms[0]
+    # Such as 03/03/2024 in all rows: it does not matter which reading is right.
     if _equal(readings):
         return forms[0]
+    # Files are in order of time, one way or the other. Exchanged days and months break it.
     ordered = [
         all(_is_ordered(s, symbol) for s, symbol in zip(reading, symbols, strict=True))
         for reading in readings
@@ -136,6 +155,8 @@ def _by_evidence(
         return form
     weekends = [_weekend_share(reading) for reading in readings]
     quiet = [share == 0 for share in weekends]
+    # A market that never rests has weekends in both readings, so that none is quiet. Few days prove
+    # nothing: the other reading must have a number of weekends.
     if sum(quiet) == 1 and min(s for s in weekends if s > 0) >= MIN_WEEKEND_SHARE:
         form = forms[quiet.index(True)]
         notes.assume(
@@ -159,6 +180,7 @@ def _is_ordered(stamps: Stamps, symbols: Any) -> bool:
     if symbols is None or len(symbols) != len(stamps.wall):
         steps = np.diff(stamps.wall)
         return bool(np.all(steps >= 0) or np.all(steps <= 0))
+    # In a long file each symbol is in order, and the file as a whole need not be.
     values = np.asarray(symbols.cast(pa.string()).to_pylist(), dtype=object)
     groups = (stamps.wall[values == name] for name in dict.fromkeys(values))
     every = [np.diff(group) for group in groups]
@@ -169,6 +191,7 @@ def _is_ordered(stamps: Stamps, symbols: Any) -> bool:
 
 def _weekend_share(stamps: Sequence[Stamps]) -> float:
     days = np.concatenate([stamp.wall // DAY_NS for stamp in stamps])
+    # Day 0, 1970-01-01, was a Thursday; 5 and 6 are the weekend.
     return float(np.mean((days + 3) % 7 >= 5))
 
 

@@ -36,6 +36,8 @@ MONTHS = {
     "mär": 3, "mrz": 3, "mai": 5, "okt": 10, "dez": 12,
 }  # fmt: skip
 
+# The parts of the patterns below, in the syntax of RE2, which arrow uses: no look-around, and `\pL`
+# for letters. Named groups become the fields of a struct.
 _WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*[, ]+)?"
 _TIME = (
     r"(?:(?:[T ,]+|, ?)(?P<h>\d{1,2})(?::?(?P<mi>\d{2})"
@@ -74,8 +76,8 @@ class DateForm:
     Attributes
     ----------
     kind
-        `typed`, `epoch`, `digits` (20240102…), `format`, `serial` (days of a spreadsheet), or an
-        order of year, month and day.
+        `typed`, `epoch`, `digits` (20240102…), `format`, `serial` (days of a spreadsheet), `dayms`
+        (milliseconds of a day that the path names), or an order of year, month and day.
     detail
         The unit of an epoch, or the format of `strptime`.
     """
@@ -99,6 +101,7 @@ class DateForm:
             "dmony": "31 Jan 2024",
             "mondy": "Jan 31, 2024",
             "ymond": "2024-Jan-31",
+            "typed": f"days of the years {YEARS[0]} to {YEARS[1] - 1}",
         }.get(self.kind, self.kind)
 
 
@@ -133,10 +136,13 @@ def find_forms(column: Any) -> list[DateForm]:
         return [DateForm("typed")]
     if pa.types.is_nested(kind):
         return []
+    # Digits can be dates or epochs, so only these two forms are tried. Days of a spreadsheet have
+    # to be stated, because a volume looks like them.
     numbers = _digits(column)
     if numbers is not None:
         return [form for form in _number_forms() if bool(read_dates(column, form).valid.all())]
     text = column.cast(pa.string())
+    # Year first in full needs no other form, and arrow reads it fastest.
     if _iso(text) is not None:
         return [DateForm("ymd")]
     forms = (DateForm(order) for order in _DATES)
@@ -157,6 +163,7 @@ def join_time(date: Any, time: Any) -> Any:
     """Return dates and times of day, which are columns of their own, as one column of text."""
     day = date.cast(pa.string())
     clock = pc.utf8_trim_whitespace(time.cast(pa.string()))
+    # Times as numbers, without colons.
     plain = pc.match_substring_regex(clock, r"^\d{1,6}$")
     if bool(pc.all(plain).as_py()):
         # 931 is 09:31 and 93100 is 09:31:00; a spreadsheet drops the zero in front.
@@ -168,7 +175,9 @@ def join_time(date: Any, time: Any) -> Any:
         second = pc.if_else(pc.equal(second, ""), "00", second)
         fields = [pc.struct_field(parts, "h"), pc.struct_field(parts, "m"), second]
         clock = pc.binary_join_element_wise(*fields, ":")
+    # A column of numbers with a missing value is read as floats, which adds the `.0`.
     day = pc.replace_substring_regex(day, r"\.0$", "")
+    # The midnight of a date that was typed as a timestamp gives way to the time in its own column.
     day = pc.replace_substring_regex(day, r"[ T]00:00(:00)?(\.0+)?$", "")
     return pc.binary_join_element_wise(day, clock, " ")
 
@@ -195,6 +204,8 @@ def _iso(text: Any) -> Stamps | None:
     count = len(text)
     if not count or text.null_count:
         return None
+    # All or none: arrow reads a text with Z only into a type with a zone, and one without only into
+    # a type without.
     is_utc = bool(pc.all(pc.ends_with(text, "Z")).as_py())
     try:
         stamps = text.cast(pa.timestamp("ns", "UTC" if is_utc else None))
@@ -210,11 +221,21 @@ def _none(count: int) -> Stamps:
 
 def _typed(column: Any) -> Stamps:
     zone = getattr(column.type, "tz", None)
+    try:
+        stamps = column.cast(pa.timestamp("ns", zone))
+    except pa.ArrowInvalid:
+        # Coarser units hold years that nanoseconds do not, such as 9999 for a day without an end.
+        second = column.cast(pa.timestamp("s", zone), safe=False).cast(pa.int64())
+        first, last = (int(np.datetime64(f"{year}-01-01", "s").astype(int)) for year in YEARS)
+        inside = pc.and_(pc.greater_equal(second, first), pc.less(second, last))
+        column = pc.if_else(inside, column, None)
+        stamps = column.cast(pa.timestamp("ns", zone))
     valid = np.asarray(pc.is_valid(column).to_numpy(zero_copy_only=False), dtype=np.bool_)
-    stamps = column.cast(pa.timestamp("ns", zone))
     utc = _integers(stamps)
     if zone is None:
         return Stamps(utc, None, valid)
+    # Arrow keeps moments in UTC. The clock of the zone and its distance to UTC are what texts with
+    # an offset give, too.
     wall = _integers(pc.local_timestamp(stamps))
     return Stamps(wall, wall - utc, valid)
 
@@ -236,6 +257,7 @@ def _digits(column: Any) -> Any:
     text = pc.utf8_trim_whitespace(column)
     text = pc.if_else(pc.equal(text, ""), None, text)
     try:
+        # Whole numbers first: as floats, nanoseconds since 1970 would lose their last digits.
         return pc.replace_substring_regex(text, r"\.0*$", "").cast(pa.int64())
     except pa.ArrowInvalid:
         pass
@@ -251,6 +273,7 @@ def _numbers(column: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     if values.dtype == np.float64:
         valid = valid & np.isfinite(values)
         values = np.where(valid, values, 0)
+        # Whole floats up to 2**62 become int64, in which the scales below multiply exactly.
         if np.all(values == np.floor(values)) and np.all(np.abs(values) < 2**62):
             values = values.astype(np.int64)
     return values, valid
@@ -259,26 +282,32 @@ def _numbers(column: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
 def _from_digits(column: Any) -> Stamps:
     """Read 20240102 and 202401020930[00[000]]."""
     numbers, valid = _numbers(column)
+    # A fraction, which no date of digits has.
     if numbers.dtype != np.int64:
         return _none(len(numbers))
     rest = np.zeros(len(numbers), np.int64)
     day = numbers.copy()
+    # The number of digits says which parts there are: 8 for a date, 12 with minutes, 14 with
+    # seconds, 17 with milliseconds.
     length = np.char.str_len(numbers.astype("U20")) if len(numbers) else rest
     fields = [np.zeros(len(numbers), np.int64) for _ in range(3)]
     milliseconds = rest.copy()
     for digits in (12, 14, 17):
         here = length == digits
+        # Brought to 14 digits: milliseconds cut off, missing seconds added as zeros.
         tail = numbers // 10 ** max(digits - 14, 0)
         if digits == 17:
             milliseconds = np.where(here, numbers % 1000, milliseconds)
         tail = tail * 100 if digits == 12 else tail
         day = np.where(here, tail // 10**6, day)
         for place, field in enumerate(fields):
+            # Hour, minute and second are the digits at 10**4, 10**2 and 10**0.
             field[:] = np.where(here, tail // 10 ** (4 - 2 * place) % 100, field)
     valid = valid & np.isin(length, (8, 12, 14, 17))
     year, month, dom = day // 10_000, day // 100 % 100, day % 100
     days, sound = _days(year, month, dom)
     hour, minute, second = fields
+    # Narrower than `YEARS`, because any column of numbers with eight digits can come here.
     valid = valid & sound & (year >= 1900) & (year < 2100)
     valid &= (hour < 24) & (minute < 60) & (second < 60)
     wall = (
@@ -290,7 +319,8 @@ def _from_digits(column: Any) -> Stamps:
 def _epoch(column: Any, form: DateForm) -> Stamps:
     numbers, valid = _numbers(column)
     if form.kind == "serial":
-        # Spreadsheets count days from 1899-12-30, which is 25,569 days before 1970.
+        # Spreadsheets count days from 1899-12-30, which is 25,569 days before 1970. Times are
+        # fractions of a day, which are not exact, so they are rounded to seconds.
         wall = np.round((numbers - 25_569) * 86_400).astype(np.int64) * SECOND_NS
         return Stamps(wall, None, valid & (numbers > 10_000) & (numbers < 80_000))
     if form.kind == "dayms":
@@ -301,6 +331,8 @@ def _epoch(column: Any, form: DateForm) -> Stamps:
         scales = np.ones(len(numbers), np.int64)
         size = np.abs(numbers)
         valid = valid & (size >= MIN_EPOCH) & (size < float(LIMITS[-1][0]))
+        # From the largest limit down, so that the smallest limit above a number decides. Row by
+        # row: Binance changed its files from milliseconds to microseconds.
         for limit, unit in reversed(LIMITS):
             scales = np.where(size < float(limit), UNITS[unit], scales)
     if numbers.dtype == np.int64:
@@ -325,8 +357,10 @@ def _days(
     year: NDArray[np.int64], month: NDArray[np.int64], day: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return days since 1970 and whether each date exists."""
+    # The range is checked before numpy converts, which overflows without a word.
     sound = (year >= YEARS[0]) & (year <= YEARS[1]) & (month >= 1) & (month <= 12) & (day >= 1)
     months = np.where(sound, (year - 1970) * 12 + month - 1, 0)
+    # The first days of each month and of the next one. A day beyond their distance does not exist.
     first = months.astype("M8[M]").astype("M8[D]").astype(np.int64)
     after = (months + 1).astype("M8[M]").astype("M8[D]").astype(np.int64)
     sound = sound & (day <= after - first)
@@ -335,6 +369,7 @@ def _days(
 
 def _parts(text: Any, order: str) -> Stamps:
     text = _with_two_digits(text)
+    # A row that does not match is null. A group that is absent in a match is an empty text.
     parts = pc.extract_regex(text, _PATTERNS[order])
     valid = np.asarray(pc.is_valid(parts).to_numpy(zero_copy_only=False), dtype=np.bool_)
     if not valid.any():
@@ -344,7 +379,7 @@ def _parts(text: Any, order: str) -> Stamps:
         valid = valid & (year >= MIN_ROC)
         year = year + 1911
     else:
-        # Two digits are read as POSIX reads them.
+        # Two digits are read as POSIX reads them. The length of the text tells: 0069 has four.
         two = _lengths(parts, "y") == 2
         year = np.where(two, np.where(year >= 69, 1900 + year, 2000 + year), year)
     month = _months(parts) if order in ("dmony", "mondy", "ymond") else _field(parts, "mo")
@@ -352,6 +387,7 @@ def _parts(text: Any, order: str) -> Stamps:
     hour, minute, second = (_field(parts, name) for name in ("h", "mi", "s"))
     half = pc.utf8_lower(pc.struct_field(parts, "ap"))
     has_half, afternoon = ~_equal(half, ""), _equal(half, "p")
+    # 12 AM is 0:00 and 12 PM is 12:00.
     hour = np.where(has_half, hour % 12 + np.where(afternoon, 12, 0), hour)
     fraction = _fraction(parts)
     valid = valid & sound & (hour < 24) & (minute < 60) & (second < 60)
@@ -395,12 +431,15 @@ def _equal(text: Any, word: str) -> NDArray[np.bool_]:
 
 def _months(parts: Any) -> NDArray[np.int64]:
     names = pc.utf8_lower(pc.utf8_slice_codeunits(pc.struct_field(parts, "mo"), 0, 3))
+    # Unknown names get the position -1, which is the 0 at the end of the values: no month, hence no
+    # date.
     place = pc.fill_null(pc.index_in(names, pa.array(list(MONTHS), pa.string())), -1)
     values = np.array([*MONTHS.values(), 0], dtype=np.int64)
     return values[np.asarray(place.to_numpy(), dtype=np.int64)]
 
 
 def _fraction(parts: Any) -> NDArray[np.int64]:
+    # Nine digits are nanoseconds: `.5` is 500,000,000 of them.
     text = pc.utf8_rpad(pc.struct_field(parts, "f"), 9, "0")
     return np.array(pc.fill_null(text, "0").cast(pa.int64()).to_numpy(), dtype=np.int64)
 
@@ -414,8 +453,10 @@ def _offsets(parts: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
 
 
 def _formatted(column: Any, form: str) -> Stamps:
+    # `strptime` is slow, and dates occur often in long files, so each distinct text is read once.
     encoded = column.cast(pa.string()).dictionary_encode()
     values = [_strptime(text, form) for text in encoded.dictionary.to_pylist()]
+    # One element more than there are texts: missing values have the index -1, which takes the last.
     walls = np.array([value[0] if value else 0 for value in values] + [0], dtype=np.int64)
     offsets = np.array(
         [value[1] if value and value[1] is not None else 0 for value in values] + [0], np.int64

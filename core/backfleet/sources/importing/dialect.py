@@ -59,6 +59,7 @@ class Dialect:
 
 def find_encoding(origin: str, head: bytes, complete: bool) -> str:
     """Return the encoding of a text that begins with these bytes. Raises DataError."""
+    # The mark at the beginning, which `utf-16` reads and removes.
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     # Latin text in UTF-16 has a zero in every second byte.
@@ -73,8 +74,10 @@ def find_encoding(origin: str, head: bytes, complete: bool) -> str:
         head.decode("utf-8")
         return "utf-8"
     except UnicodeDecodeError as error:
+        # The head can end within a character.
         if not complete and error.start >= len(head) - 4:
             return "utf-8"
+    # Nearly all bytes are valid in most of these encodings. Only words that bars have prove one.
     for encoding, words in _WORDS.items():
         text = _decoded(head, encoding, complete)
         if text is not None and words.search(text):
@@ -106,11 +109,14 @@ def find_dialect(
     """
     lines = text.lstrip("\ufeff").splitlines()
     if not complete and len(lines) > 1:
+        # The last line of a head may be cut.
         lines = lines[:-1]
     lines = lines[:MAX_LINES]
     if not any(map(str.strip, lines)):
         raise DataError(f"{origin}: no rows: the file is empty")
     best: tuple[int, int, str, list[list[str]]] | None = None
+    # The delimiter that gives the most lines of one length in a row. Text above a table has commas,
+    # too.
     for mark in (delimiter,) if delimiter else DELIMITERS:
         rows = _cells(lines, mark)
         run, width = _longest_run(rows)
@@ -123,6 +129,7 @@ def find_dialect(
             f"{lines[0][:80]!r}. Name one with --delimiter"
         )
     _, width, mark, rows = best
+    # A known header decides. Otherwise the table begins where a run of equal rows does.
     begin = _named_prices(rows, width)
     begin = _begin(rows, width) if begin is None else begin
     header, skip = _header(rows, begin, width)
@@ -187,6 +194,7 @@ def _header(
 ) -> tuple[list[Sequence[str]], int]:
     """Return the header's rows and the number of lines above the data."""
     first = rows[begin]
+    # yfinance: names, symbols, and a third line with the name of the index alone.
     if first[0] in ("Price", "Ticker") and begin + 2 < len(rows):
         count = 3 if not any(rows[begin + 2][1:]) else 2
         return list(rows[begin : begin + count]), begin + count
@@ -217,6 +225,7 @@ def _symbols_below(row: Sequence[str], width: int) -> bool:
 def _names_columns(row: Sequence[str]) -> bool:
     """Whether a line names columns: it has a known name, or no number and no date."""
     cells = [cell for cell in row if cell]
+    # A row of data: a name of a column is never a date.
     if any(is_date(cell) for cell in cells[:3]):
         return False
     known = roles_of(cells)

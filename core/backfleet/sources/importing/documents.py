@@ -37,6 +37,7 @@ def json_tables(file: Path, open_stream: Callable[[], BinaryIO]) -> Iterator[Cal
     except RecursionError:
         raise DataError(f"{file}: this JSON is nested too deeply") from None
     except ValueError as error:
+        # JSON Lines: a document per line, which is no JSON as a whole.
         document = _lines(content)
         if document is None:
             raise DataError(f"{file}: this is not JSON: {error}") from None
@@ -52,6 +53,8 @@ def _lines(content: bytes) -> list[Any] | None:
 
 def _frame(origin: str, document: Any) -> Frame:
     try:
+        # The shape is found by trying: a document of another one lacks a key, or has another type
+        # there.
         columns, symbol = _columns(origin, document)
     except (KeyError, IndexError, TypeError, AttributeError):
         raise DataError(f"{origin}: this JSON has no table of bars") from None
@@ -67,6 +70,7 @@ def _columns(origin: str, document: Any) -> tuple[Columns, str | None]:
     if isinstance(document, list) and document and isinstance(document[0], list):
         return _lists(origin, document), None
     if isinstance(document, list) and document and isinstance(document[0], Mapping):
+        # Rows may lack keys; the order of the first occurrence is kept.
         keys = dict.fromkeys(name for row in document for name in row)
         return {_SHORT.get(key, key): [row.get(key) for row in document] for key in keys}, None
     if isinstance(document, Mapping):
@@ -79,6 +83,8 @@ def _lists(origin: str, rows: Sequence[Any]) -> Columns:
     if any(not isinstance(row, list) or len(row) != width for row in rows):
         raise DataError(f"{origin}: the rows of this JSON do not have one length")
     values = [list(column) for column in zip(*rows, strict=True)]
+    # Exchanges return lists without names. Six columns are taken for candles only if no row
+    # contradicts.
     if width == len(CANDLE) and _are_candles(values):
         return dict(zip(CANDLE, values, strict=True))
     if width == 2:
@@ -99,11 +105,13 @@ def _are_candles(values: Sequence[Sequence[Any]]) -> bool:
 
 
 def _object(origin: str, document: Mapping[str, Any]) -> tuple[Columns, str | None]:
+    # Vendors answer with a message and status 200 if a limit is reached or a key is wrong.
     if len(document) <= 2 and any(isinstance(document.get(key), str) for key in _ERRORS):
         text = next(document[key] for key in _ERRORS if isinstance(document.get(key), str))
         raise DataError(f"{origin}: this is a message of the vendor, not data: {text}")
     if "chart" in document:
         return _yahoo(document["chart"]["result"][0])
+    # Before the keys of vendors, because `data` is one of them, too.
     split = _split(document, MAX_DEPTH)
     if split is not None:
         return split, None
@@ -116,6 +124,7 @@ def _object(origin: str, document: Mapping[str, Any]) -> tuple[Columns, str | No
         if isinstance(document.get(key), list):
             name = document.get("symbol") or document.get("ticker")
             return _columns(origin, document[key])[0], name if isinstance(name, str) else None
+    # Two are enough to know that there is not only one.
     tables = list(islice(_tables(document, MAX_DEPTH), 2))
     if len(tables) == 1:
         return _columns(origin, tables[0])
@@ -159,6 +168,7 @@ def _by_column(origin: str, document: Mapping[str, Any]) -> Columns:
     if lists and all(map(is_date, map(str, document))):
         # Rows by date, whose values have no names.
         return _lists(origin, [[day, *row] for day, row in document.items()])
+    # A date and four prices, each a list of its own.
     if len(lists) >= 5:
         return lists
     objects = {k: v for k, v in document.items() if isinstance(v, Mapping)}

@@ -45,6 +45,7 @@ def import_facts(root: Path, target: Path, *, digits: bool) -> ImportOutcome:
         A table cannot be understood or contradicts itself, or the folder cannot be written.
         Nothing was changed.
     """
+    # The choices of bars have no meaning here; the text keeps the two kinds of import apart.
     inputs = replace(Inputs.of(root, ImportChoices()), options=f"facts {digits}")
     known = known_import(target, inputs)
     if known is not None:

@@ -27,6 +27,8 @@ def member_spans(
         since: dict[str, date] = {}
         for day in days:
             members = snapshots[index][day]
+            # Who is missing in a snapshot left on its day, the earliest on which anybody could see
+            # it.
             for symbol in sorted(since.keys() - members):
                 yield symbol, INDEX + index, since.pop(symbol), day
             since |= dict.fromkeys(members - since.keys(), day)

@@ -65,6 +65,7 @@ def read_vendor_tables(root: Path) -> tuple[str, dict[str, list[VendorRow]]]:
         for part in open_parts(file, path, TextSettings()):
             vendor, name = _kind(part)
             origins.setdefault(vendor, str(file))
+            # Daily bars are millions of rows, of which only the changes are kept.
             rows = _st_changes(_rows(part)) if name == ST_BARS else _rows(part)
             tables.setdefault(vendor, {}).setdefault(name, []).extend(rows)
     if len(tables) > 1:
@@ -110,6 +111,7 @@ def _st_changes(rows: Iterable[VendorRow]) -> Iterator[VendorRow]:
         row.need("date")
         symbol, day, is_st = row.need("code"), row.day("date"), row.flag("isST")
         assert day is not None
+        # The first row of a symbol counts as a change, so that its state is known from then on.
         last, was_st = before.get(symbol, (date.min, not is_st))
         if day <= last:
             raise row.refusal(

@@ -121,6 +121,7 @@ def _instruments(
 ) -> None:
     for row in rows:
         symbol, values = row.need(code), of_row(row)
+        # Downloads of several lists overlap; equal rows count once.
         if facts.instruments.setdefault(symbol, values) != values:
             raise row.refusal(f"{code} = {symbol!r} has a row above that differs; remove one")
         listed, delisted = values["listed"], values["delisted"]
@@ -162,11 +163,13 @@ def _spans(facts: FactTables, rows: Iterable[VendorRow], notes: Notes) -> Iterat
         first = row.day("start_date")
         assert first is not None
         other = names.setdefault(symbol, {}).setdefault(first, row)
+        # Two names from one day on are harmless if they tell the same states.
         if _states(other.need("name")) != _states(row.need("name")):
             raise row.refusal(
                 f"name = {row.need('name')!r} begins on {first} as {other.need('name')!r} in row "
                 f"{other.number} does. Remove one of them"
             )
+        # Of two rows from one day on, the one that lasts longer counts.
         if (row.day("end_date") or date.max) > (other.day("end_date") or date.max):
             names[symbol][first] = row
     for symbol in sorted(names):
@@ -179,6 +182,7 @@ def _spans_of(symbol: str, names: Sequence[tuple[date, VendorRow]], notes: Notes
     spans: list[tuple[date, date | None, frozenset[str]]] = []
     for (first, row), following in zip_longest(names, names[1:]):
         last = row.day("end_date")
+        # The last day of a name is inclusive, and spans end on the day after.
         stop = None if last is None else last + timedelta(1)
         later = None if following is None else following[0]
         if stop is not None and later is not None and stop < later:
@@ -190,6 +194,7 @@ def _spans_of(symbol: str, names: Sequence[tuple[date, VendorRow]], notes: Notes
     for state in STATES:
         merged: list[tuple[date, date | None]] = []
         for first, stop, states in spans:
+            # Spans that follow each other without a gap are one: the symbol only changed its name.
             if state in states and merged and merged[-1][1] == first:
                 merged[-1] = merged[-1][0], stop
             elif state in states:
@@ -250,6 +255,7 @@ def _span_row(source: str, symbol: str, state: str, first: date, stop: date | No
 
 def _states(name: str) -> frozenset[str]:
     """Return the states that a name tells: `*ST` and the like, and `退` for a delisting period."""
+    # Full-width letters and asterisks become plain ones.
     plain = unicodedata.normalize("NFKC", name).upper().replace(" ", "")
     is_leaving = plain.startswith("退市") or plain.endswith("退")
     matches = {ST: ST_NAME.match(plain) is not None, DELISTING: is_leaving}
@@ -259,7 +265,7 @@ def _states(name: str) -> frozenset[str]:
 def _tell_without_names(facts: FactTables, names: Mapping[str, object], notes: Notes) -> None:
     without = len(facts.instruments) - len(names)
     if without:
-        notes.tell(f"{without:,} symbols have no row in namechange: never ST")
+        notes.tell(f"symbols without a row in namechange, which count as never ST: {without:,}")
 
 
 def _actions(
@@ -272,6 +278,7 @@ def _actions(
         listed = facts.listed[symbol]
         columns = (names.cash, names.bonus, names.capital)
         amounts = [row.number_of(column) or 0.0 for column in columns]
+        # tushare's total of bonus and capital, where the parts are missing.
         total = row.number_of("stk_div") or 0.0
         if total and not (amounts[1] or amounts[2]):
             notes.count("say only how many new shares there are: from reserves", 1, symbol)
@@ -286,6 +293,7 @@ def _actions(
             # Vendors repeat a row for each stage of a decision.
             days = (_iso(pay), _iso(listing))
             kept.setdefault((symbol, _iso(ex), *amount_cells, *days, names.source))
+    # The cells are texts, of which the symbol and the ISO date come first.
     for cells in sorted(kept):
         yield dict(zip(ACTION_COLUMNS, cells, strict=True))
 

@@ -73,6 +73,8 @@ def match_layout(
         (_score(layout), name, layout)
         for name, preset in presets.items()
         for layout in preset.all_layouts()
+        # A layout that is not sure has to be named by the user, unless the path or the first line
+        # speaks for it.
         if (choices.preset or layout.sure or layout.path or layout.first)
         and _fits(layout, keys, part, first, width)
     ]
@@ -81,12 +83,16 @@ def match_layout(
             name, preset = next(iter(presets.items()))
             raise _no_layout(name, preset, part, names)
         return None, FileLayout()
+    # The layout with the most signs. Of equal ones the first counts, and presets come in the order
+    # of their names.
     best = max(score for score, _, _ in fitting)
     _, name, layout = next(entry for entry in fitting if entry[0] == best)
     return name, layout
 
 
 def _score(layout: FileLayout) -> int:
+    # A pattern for the first line is the only sign of a file without names, and must beat layouts
+    # that need few columns.
     return len(layout.needs) + 2 * (layout.path is not None) + 6 * (layout.first is not None)
 
 

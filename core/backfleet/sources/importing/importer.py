@@ -111,11 +111,15 @@ class Import:
             The files cannot be understood, or a symbol is bad and bad ones are not skipped.
         """
         groups = self._groups()
+        # All forms are recognized before any symbol is read, so that the user is asked once about
+        # the assumptions of all of them.
         forms = [(form, recognize(form, self._choices, self.notes)) for form in map(_form, groups)]
+        # Tables of factors alone are no bars.
         if not any(reading.layout.kind == "bars" for _, reading in forms):
             raise DataError(f"{self._root}: none of its files has open, high, low and close")
         self._ask()
         self.presets = list(dict.fromkeys(form.preset for form, _ in forms if form.preset))
+        # Before the bars: their factors can lie in any file of the tree.
         supplements = SupplementTables(forms)
         bars = [(form, reading) for form, reading in forms if reading.layout.kind == "bars"]
         with Pieces() as pieces:
@@ -144,13 +148,18 @@ class Import:
             if shape:
                 names = next(iter(shape.blocks.values()))[1]
             preset, layout = match_layout(names, part, self._choices, len(frame.columns))
+            # A file that the vendor adds, such as a report of gaps.
             if layout.kind == "skip":
                 continue
+            # Everything that must be equal for files to be read alike. Values are no part of it: a
+            # sample of them decides for the whole form.
             key = (names, len(frame.columns), preset, layout.path, layout.needs, shape is None)
             group = groups.setdefault(key, _Group(names, layout, preset))
             group.parts.append(part)
             if len(group.frames) < MAX_SAMPLED:
                 group.frames += shape.unfold(frame) if shape else [frame]
+                # Only the shape of the first table: each file gives its own one again when it is
+                # read.
                 group.shape = group.shape or shape
         return list(groups.values())
 
@@ -162,16 +171,19 @@ class Import:
     ) -> Iterator[Imported | Refused]:
         by_path: dict[str, list[tuple[Part, FormReading]]] = {}
         for number, (form, reading) in enumerate(forms):
+            # The symbol is in the table itself; otherwise the path names it.
             if "symbol" in reading.columns or form.shape or form.samples[0].symbol:
                 self._split(number, form, reading, pieces)
             else:
                 for name, parts in self._named(form).items():
                     by_path.setdefault(name, []).extend((part, reading) for part in parts)
+        # All names before the first is written, since two of them can be stored under one.
         stored = check_names(dict.fromkeys([*pieces.symbols(), *by_path]), self.notes)
         lengths: list[str] = []
         copies = Copies(self.notes)
         for name, symbol in stored.items():
             try:
+                # `pop` releases the rows of a symbol as soon as its bars are made.
                 files = [(forms[number][1], rows) for number, rows in pieces.pop(name)]
                 files += [
                     (reading, read_part(part, reading)) for part, reading in by_path.get(name, [])
@@ -184,6 +196,7 @@ class Import:
                 continue
             if imported is not None:
                 lengths.append(imported.assembled.length)
+                # Only files are downloaded twice: a table has a column that names its symbols.
                 if name in by_path:
                     copies.compare(symbol, imported.assembled.bars)
                 yield imported
@@ -215,6 +228,7 @@ class Import:
         if chosen is None:
             self._left_out |= dict.fromkeys(groups)
             return None
+        # The first reading stands for all, which have been found equal in what bars depend on.
         reading = chosen[0][0]
         if len({(other.adjust, other.zone, other.layout.daily) for other, _ in chosen}) > 1:
             raise DataError(
@@ -272,6 +286,8 @@ class Import:
 def _with_zeros(name: str, part: Part) -> str:
     """Return a symbol with the zeros in front that a spreadsheet has dropped."""
     if name.isdigit() and len(name) < 6:
+        # Only if the file's name has the same code with six digits: other markets have short codes
+        # of their own.
         digits = re.search(r"(?<!\d)\d{6}(?!\d)", plain_name(part.path))
         if digits and digits[0] == name.zfill(6):
             return digits[0]
@@ -287,9 +303,11 @@ def _by_length(
     """
     groups: dict[str, list[tuple[FormReading, Rows]]] = {}
     for entry in files:
+        # By the times as written: the most frequent distance is the same in every zone.
         length = bar_length(Placed(entry[1].wall, False, ""))
         groups.setdefault(length, []).append(entry)
     if len(groups) > 1 and "unknown" in groups:
+        # It joins the group with the most files.
         short = groups.pop("unknown")
         max(groups.values(), key=len).extend(short)
     return groups

@@ -27,6 +27,7 @@ class Notes:
         Numbers of rows that something was done to, and the first of them, by what was done.
     """
 
+    # Mappings without values, because they keep the order and each sentence once.
     certain: dict[str, None] = field(default_factory=dict)
     assumed: dict[str, None] = field(default_factory=dict)
     counts: dict[str, tuple[int, str]] = field(default_factory=dict)

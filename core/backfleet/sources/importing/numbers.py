@@ -48,6 +48,7 @@ def decimal_mark(values: Sequence[str], others: Iterable[str] = ()) -> str | Non
 
     Values such as 141.264 are thousands if `others`, such as 0,24%, have decimal commas.
     """
+    # Only values with a comma can tell what commas are.
     with_comma = [value.strip(_SIGNS) for value in values if "," in value]
     if not with_comma:
         grouped = all(_GROUPED.fullmatch(value.strip(_SIGNS)) for value in values)
@@ -57,6 +58,7 @@ def decimal_mark(values: Sequence[str], others: Iterable[str] = ()) -> str | Non
         return "," if values and grouped and is_comma else "."
     comma = all(_DECIMAL_COMMA.fullmatch(value) for value in with_comma)
     thousands = all(_THOUSANDS.fullmatch(value) for value in with_comma)
+    # Such as 1,234 in all rows.
     if comma and thousands:
         return None
     return "," if comma else "."
@@ -73,7 +75,9 @@ def read_numbers(column: Any, mark: str) -> tuple[NDArray[np.float64], NDArray[n
         else:
             return _floats(numbers), np.ones(len(column), dtype=np.bool_)
     text = pc.utf8_trim_whitespace(column)
+    # Before any number is read: vendors have many words for a missing value.
     text = pc.if_else(pc.is_in(text, pa.array(MISSING, pa.string())), None, text)
+    # Arrow's parser reads plain columns at once, and rounds correctly.
     if mark == ".":
         try:
             return _floats(text.cast(pa.float64())), np.ones(len(column), dtype=np.bool_)
@@ -84,6 +88,7 @@ def read_numbers(column: Any, mark: str) -> tuple[NDArray[np.float64], NDArray[n
 
 def _lenient(text: Any, mark: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     other, point = (r"\.", ",") if mark == "," else (",", r"\.")
+    # Signs of currency, spaces and apostrophes between thousands, and percent signs are dropped.
     plain = pc.replace_substring_regex(text, r"[$€£¥\s\x{a0}'%]", "")
     # A mark that does not stand before three digits is no mark of thousands.
     grouped = rf"^[-+]?\d{{1,3}}(?:{other}\d{{2,3}})*{other}\d{{3}}(?:{point}\d*)?[A-Za-z万亿]?$"

@@ -30,6 +30,7 @@ def named_frame(
     if not isinstance(part, TextPart):
         return [frame.names], frame.names, frame
     header = part.dialect.header
+    # No header, or several lines of one, which `shape_of` reads.
     if len(header) != 1:
         return header, frame.names, frame
     names, width = header[0], part.dialect.width
@@ -46,10 +47,12 @@ _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 def _fixed_names(part: TextPart, names: tuple[str, ...], frame: Frame) -> tuple[str, ...]:
     """Return the names for rows with one more or one less value."""
     width = len(frame.columns)
+    # A trailing delimiter in the header alone.
     if len(names) == width + 1 and not names[-1]:
         return names[:-1]
     if len(names) == width - 1:
         second = [text or "" for text in frame.columns[1].to_pylist()]
+        # A time of day between the date and the open, for which there is no name.
         if all(map(_CLOCK.fullmatch, second)) and "time" not in map(str.lower, names[1:]):
             return (names[0], "Time", *names[1:])
         # R writes the names of rows, which are dates, without a name above them.
@@ -75,6 +78,7 @@ def _frames(part: Part, reading: FormReading) -> Iterator[Frame]:
 
 def _floats(reading: FormReading) -> frozenset[int]:
     """Return the columns that are plain numbers, as far as the reading tells."""
+    # Blocks have other positions, and decimal commas are not read by arrow.
     if reading.shape or reading.mark == ",":
         return frozenset()
     texts = {
@@ -93,6 +97,7 @@ def symbol_frames(part: Part, reading: FormReading) -> Iterator[tuple[Frame, Any
 
 
 def read_part(part: Part, reading: FormReading) -> Rows:
+    """Return all rows of a table of one symbol. Raises DataError."""
     day = _day_of(part, reading)
     return join_rows([read_rows(frame, reading, day) for frame in _frames(part, reading)])
 
@@ -108,4 +113,5 @@ def _day_of(part: Part, reading: FormReading) -> int | None:
         raise DataError(
             f"{part.file}: the preset's path takes {match['day']!r} for the day, which is no date"
         ) from None
+    # In days, to which the times of the rows, as in LEAN's files of one day, are added.
     return (day - date(1970, 1, 1)).days

@@ -24,6 +24,7 @@ from backfleet.sources.importing.numbers import MISSING
 
 __all__ = ["Part", "TablePart", "TextPart", "TextSettings", "naming_damage"]
 
+# The head and the tail are enough to decide how a file is read, however large it is.
 HEAD_BYTES = 256 * 1024
 TAIL_BYTES = 64 * 1024
 BLOCK_BYTES = 16 * 2**20
@@ -154,6 +155,8 @@ class TextPart(Part):
         with naming_damage(self.file), self.open_stream() as stream:
             head = stream.read(HEAD_BYTES + TAIL_BYTES)
             rest = b""
+            # The file goes on: its last rows show changes of units, and whether the newest row
+            # comes first.
             if len(head) == HEAD_BYTES + TAIL_BYTES:
                 head = head[: head.rfind(b"\n") + 1]
                 rest = self._tail(stream)
@@ -168,6 +171,7 @@ class TextPart(Part):
         except (OSError, ValueError, EOFError):
             return b""
         tail = stream.read()
+        # The tail begins within a row, which is left out.
         return tail[tail.find(b"\n") + 1 :]
 
     def frames(self, floats: Collection[int] = ()) -> Iterator[Frame]:
@@ -182,6 +186,8 @@ class TextPart(Part):
             pass
         # A number is not a plain one. What follows is read as text, from the row after the last.
         with naming_damage(self.file), self.open_stream() as stream:
+            # Rows that have been yielded are skipped by their count, since both readings have the
+            # same rows.
             for frame in self._read(stream):
                 if done < len(frame):
                     yield frame.rows(done, len(frame)) if done else frame
@@ -199,6 +205,7 @@ class TextPart(Part):
             wrong.append(row)
             return "skip"
 
+        # By position: names can be missing or be there twice.
         names = [str(position) for position in range(dialect.width)]
         kinds = {
             name: pa.float64() if place in floats else pa.string()
@@ -228,6 +235,7 @@ class TextPart(Part):
                     yield self._frame(batch, dialect.skip + 1 + rows)
                 rows += batch.num_rows
         except pa.ArrowInvalid as error:
+            # Other errors are those of the text itself, which a second reading would meet again.
             if floats and "conversion error" in str(error):
                 raise _NoFloats from None
             raise DataError(f"{self.file}: {_explain(error, dialect.encoding)}") from None
@@ -245,6 +253,8 @@ class TextPart(Part):
         """Refuse rows with another count of cells, except for one line of text at the end."""
         for row in wrong:
             number = row.number or 0
+            # Below all other rows, such as a line with the name of the vendor. A row with a date is
+            # data.
             last = row is wrong[-1] and number > rows + self.dialect.skip
             is_trailer = last and not is_date(row.text or "")
             if not is_trailer:

@@ -50,6 +50,7 @@ def _within(period: str, frame: Frame) -> bool:
         if len(forms) >= 1:
             days = (read_dates(column, forms[0]).wall // DAY_NS).astype("M8[D]")
             length = {4: 4, 6: 7, 8: 10}.get(len(digits), 4)
+            # `202401` becomes `2024-01`, with which all days of that month begin in ISO 8601.
             prefix = "-".join(filter(None, (digits[:4], digits[4:6], digits[6:8])))
             return all(str(day)[:length] == prefix for day in (days[0], days[-1]))
     return False

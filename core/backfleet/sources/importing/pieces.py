@@ -50,6 +50,7 @@ class Pieces:
         pieces = self._by_symbol.setdefault(symbol, [])
         pieces.append((file, rows))
         self._memory.append((symbol, len(pieces) - 1))
+        # Row number, wall clock and offset, and one array per number, of eight bytes each.
         self._bytes += len(rows) * 8 * (3 + len(rows.numbers))
         if self._bytes > MAX_BYTES:
             self._spill()
@@ -60,6 +61,7 @@ class Pieces:
 
     def pop(self, symbol: str) -> list[tuple[int, Rows]]:
         """Return the rows of a symbol, one piece per file with the form's number; forget them."""
+        # By file, because each can have another order of its rows.
         by_file: dict[tuple[int, int], list[Rows]] = {}
         for file, rows in self._by_symbol.pop(symbol, []):
             by_file.setdefault(file, []).append(rows)
@@ -73,8 +75,12 @@ class Pieces:
         self._files += 1
         with path.open("wb") as file:
             for symbol, place in self._memory:
+                # One array after the other, without a header: the same order gives their places
+                # below.
                 for array in _arrays(self._by_symbol[symbol][place][1]).values():
                     file.write(np.ascontiguousarray(array).data)
+        # All arrays have elements of eight bytes, so that one map of int64 serves for the floats,
+        # too.
         mapped = np.memmap(path, dtype=np.int64, mode="r")
         start = 0
         for symbol, place in self._memory:

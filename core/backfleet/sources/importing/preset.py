@@ -52,6 +52,7 @@ def _roles(columns: dict[str, str]) -> dict[str, str]:
 
 def _zone(name: str) -> str:
     try:
+        # `required` stands for a zone that only the user knows, such as that of a broker's server.
         if name != "required":
             ZoneInfo(name)
     except (ValueError, OSError, ZoneInfoNotFoundError):
@@ -228,5 +229,6 @@ def parse_preset(origin: str, content: Mapping[str, Any]) -> Preset:
     try:
         return Preset(**content)
     except JobError as error:
+        # One line per wrong key, each with the file.
         lines = str(error).splitlines()
         raise DataError("\n".join(f"{origin}: {line}" for line in lines)) from None

@@ -37,6 +37,7 @@ def complete_prices(
     missing = [role for role in PRICES if role not in columns]
     if not missing:
         return
+    # With some of them, the others are probably there under a name that is not known.
     if missing != ["open", "high", "low"]:
         raise _no_prices(form, columns, missing)
     words = "open, high and low are the close"
@@ -58,6 +59,7 @@ def _only_price(form: Form, columns: dict[str, int]) -> dict[str, int]:
     """Return the close of a table whose only price is adjusted, or has a name of its own."""
     sample = form.samples[0]
     prices = [i for i in range(len(sample.columns)) if _may_be_price(form, columns, i)]
+    # The adjusted close becomes the close, so that no adjustment is left to apply.
     if not prices and "adjusted" in columns:
         prices = [columns.pop("adjusted")]
     return {"close": prices[0]} if len(prices) == 1 else {}

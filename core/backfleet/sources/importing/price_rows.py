@@ -28,6 +28,7 @@ def find_traded(table: SymbolTable, notes: Notes) -> tuple[SymbolTable, Flags]:
     numbers = dict(table.rows.numbers)
     traded = np.ones(len(table.rows), dtype=np.bool_)
     if "tradable" in numbers:
+        # NaN is not 1: a row that does not say so is not traded.
         traded = numbers["tradable"] == 1
     if "suspended" in numbers:
         traded &= ~(numbers["suspended"] == 1)
@@ -35,6 +36,7 @@ def find_traded(table: SymbolTable, notes: Notes) -> tuple[SymbolTable, Flags]:
     # A day without trades often has zeros for prices, and the last close or a zero as its close.
     volume = numbers.get("volume", np.full(len(traded), np.nan))
     quiet = (prices[3] > 0) | ((prices[3] == 0) & ~(volume > 0))
+    # Row 3 is the close, and rows 0 to 2 are open, high and low.
     idle = traded & quiet & np.all(prices[:3] == 0, axis=0)
     # Others leave the cells empty, beside the last close and a volume of zero.
     idle |= traded & (prices[3] > 0) & (volume == 0) & np.all(np.isnan(prices[:3]), axis=0)
@@ -46,6 +48,7 @@ def find_traded(table: SymbolTable, notes: Notes) -> tuple[SymbolTable, Flags]:
         return table, traded
     known = np.where(prices[3] > 0, np.arange(len(traded)), -1)
     last = np.maximum.accumulate(known)
+    # Rows before the first price have nothing to show.
     keep = last >= 0
     close = prices[3][np.maximum(last, 0)]
     for role in PRICES:
@@ -72,6 +75,7 @@ def without_bad_rows(table: SymbolTable, traded: Flags, notes: Notes) -> tuple[S
         bad = bad | ~is_positive(numbers[role])
     if "volume" in numbers:
         bad = bad | (numbers["volume"] < 0) | np.isinf(numbers["volume"])
+    # Rows without trades have the last close for their prices, and are kept.
     bad &= traded
     if not bad.any():
         return table, traded
@@ -87,6 +91,7 @@ def without_bad_rows(table: SymbolTable, traded: Flags, notes: Notes) -> tuple[S
 
 
 def check_prices(table: SymbolTable, traded: Flags) -> None:
+    """Raise DataError for the first traded row with an impossible price, or for mixed prices."""
     numbers = table.rows.numbers
     for role in PRICES:
         bad = traded & ~is_positive(numbers[role])
@@ -115,6 +120,7 @@ def _check_outside(table: SymbolTable, traded: Flags) -> None:
     prices = Prices(*(table.rows.numbers[role] for role in PRICES))
     outside = outside_range(prices) & traded
     share = float(outside.sum()) / max(int(traded.sum()), 1)
+    # One or two rows of a short file are no sign of a mixture.
     if share >= MAX_OUTSIDE_SHARE and outside.sum() > 2:
         raise table.refusal(
             int(np.argmax(outside)),

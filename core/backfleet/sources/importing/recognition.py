@@ -105,8 +105,11 @@ def recognize(form: Form, choices: ImportChoices, notes: Notes) -> FormReading:
     for sentence in layout.notes:
         notes.tell(sentence)
     columns = _columns(form, choices, notes)
+    # Tables that are joined to bars have no prices, and only their dates and values are read.
     if layout.kind in ("factors", "suspensions", "lean-factors"):
         return FormReading(layout, form.preset, columns, _dates(form, columns, choices, notes))
+    # The order matters: dates and numbers can only be read when their columns are known, and
+    # volumes only when the decimal mark is.
     complete_prices(form, columns, choices, notes)
     dates = _dates(form, columns, choices, notes)
     mark = _mark(form, columns, choices)
@@ -118,7 +121,10 @@ def recognize(form: Form, choices: ImportChoices, notes: Notes) -> FormReading:
         dates,
         mark,
         volume_scale(form, columns, mark, choices, notes),
+        # The rule and its sentence: `adjust` and `adjustment`.
         *choose_adjustment(form, columns, choices),
+        # What the user states overrules the preset. `required` is no zone: the user has to name one
+        # if times are intraday.
         choices.timezone or (layout.timezone if layout.timezone != "required" else None),
         choices.stamp or layout.stamp or _stamp_in_name(form.name(columns["date"]), notes),
         form.shape,
@@ -135,11 +141,13 @@ def _columns(form: Form, choices: ImportChoices, notes: Notes) -> dict[str, int]
         )
     if not any(names) and not choices.columns:
         return _by_content(form, notes)
+    # Positions by role, several if the names of several columns stand for it.
     candidates = roles_of(names)
     if not set(PRICES) & set(candidates):
         candidates |= affixed_roles(names)
     columns: dict[str, int] = {}
     stated = {**form.layout.columns, **choices.columns}
+    # The user's names come last in `stated`, and overrule the preset's.
     for role, name in stated.items():
         if name:
             columns[role] = _position(form, names, role, name)
@@ -168,11 +176,13 @@ def _position(form: Form, names: Sequence[str], role: str, name: str) -> int:
     if form.preset and "|" in name:
         places = [keys.index(key) for key in name.split("|") if key in keys]
         traded = [i for i in places if any(_has_numbers(s.columns[i]) for s in form.samples)]
-        return (traded or places)[0]
+        if places:
+            return (traded or places)[0]
     if form.preset and name.endswith("*"):
         place = next((i for i, key in enumerate(keys) if key.startswith(name[:-1])), None)
         if place is not None:
             return place
+    # The exact name first, since `normalize` can make two names equal.
     for candidates, sought in ((list(names), name), (keys, normalize(name))):
         if sought in candidates:
             return candidates.index(sought)
@@ -186,6 +196,7 @@ def _one_of(
     form: Form, names: Sequence[str], role: str, positions: Sequence[int], notes: Notes
 ) -> int:
     """Return the column of a role for which several names stand."""
+    # Names of symbols come with the most specific first, such as `ts_code` before `name`.
     if len(positions) == 1 or role == "symbol":
         return positions[0]
     filled = [i for i in positions if _is_filled(form, i)]
@@ -193,6 +204,7 @@ def _one_of(
         return filled[0]
     if role == "date":
         return _agreeing_dates(form, names, positions)
+    # A second volume is often that of the other currency or of another exchange.
     if role == "volume":
         exact = [i for i in positions if normalize(names[i]) == "volume"]
         if len(exact) == 1:
@@ -233,6 +245,7 @@ def _agreeing_dates(form: Form, names: Sequence[str], positions: Sequence[int]) 
     if stamps:
         days = [stamp.wall for _, stamp in stamps]
         if all(np.array_equal(days[0], other) for other in days[1:]):
+            # Of equal columns, the one with an offset says more.
             zoned = [i for i, stamp in stamps if stamp.offset is not None]
             return (zoned or [stamps[0][0]])[0]
     raise _two_columns(form, names, "date", positions)
@@ -241,6 +254,8 @@ def _agreeing_dates(form: Form, names: Sequence[str], positions: Sequence[int]) 
 def _date_column(form: Form, names: Sequence[str], columns: Mapping[str, int]) -> int:
     """Return the column of dates where no name says so: an unnamed index, or a lone `time`."""
     sample = form.samples[0]
+    # A lone `time` can hold whole dates. It keeps its role, and `date_values` does not join it to
+    # itself.
     if "time" in columns and find_forms(sample.columns[columns["time"]]):
         return columns["time"]
     used = set(columns.values())
@@ -267,6 +282,8 @@ def _by_content(form: Form, notes: Notes) -> dict[str, int]:
     columns: dict[str, int] = {}
     rest: list[int] = []
     for position, column in enumerate(sample.columns):
+        # The first column that can be dates is taken for them; what follows it can be a time of
+        # day.
         if "date" not in columns and _first_value(column) and find_forms(column):
             columns["date"] = position
         elif "date" in columns and position == columns["date"] + 1 and _is_clock(column):
@@ -276,6 +293,7 @@ def _by_content(form: Form, notes: Notes) -> dict[str, int]:
         elif "symbol" not in columns and _may_be_symbols(column):
             columns["symbol"] = position
     numbers = [read_numbers(sample.columns[i], ".")[0] for i in rest]
+    # `find_order` compares a row with the one before in time.
     if "date" in columns and descends(sample.columns[columns["date"]]):
         numbers = [values[::-1] for values in numbers]
     roles = find_order(numbers) if "date" in columns else None
@@ -285,6 +303,7 @@ def _by_content(form: Form, notes: Notes) -> dict[str, int]:
             "prove which is which. Name them with --names, such as --names "
             "date,open,high,low,close,volume, or with --from PRESET"
         )
+    # Columns that are no prices and no volume have no role.
     columns |= {role: rest[place] for place, role in enumerate(roles) if role}
     order = ", ".join(sorted(columns, key=lambda role: columns[role]))
     notes.assume(f"the columns, which have no names, are {order}; state them with --names")
@@ -320,6 +339,7 @@ def _dates(
 
 def _stamp_in_name(name: str, notes: Notes) -> Stamp | None:
     """Return what the name of the times says of them, as `close_time` does."""
+    # `closeTime` and `close_time` become two words; `closed` is another word.
     words = re.findall("[a-z]+", re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower())
     if not {"close", "end"} & set(words):
         return None
@@ -346,6 +366,7 @@ def _mark(form: Form, columns: Mapping[str, int], choices: ImportChoices) -> str
         for text in sample.columns[columns[role]].to_pylist()
         if text
     ]
+    # Only texts have a mark; typed numbers have been read by their container.
     mark = decimal_mark(values, _other_texts(form, columns))
     if mark is None:
         shown = next(value for value in values if "," in value)
@@ -361,6 +382,7 @@ def _other_texts(form: Form, columns: Mapping[str, int]) -> list[str]:
     prices = {columns[role] for role in PRICES}
     return [
         text
+        # One sample is enough to show how a vendor writes its other numbers.
         for sample in form.samples[:1]
         for position, column in enumerate(sample.columns)
         if position not in prices and pa.types.is_string(column.type)
@@ -371,6 +393,7 @@ def _other_texts(form: Form, columns: Mapping[str, int]) -> list[str]:
 
 def _check_other_texts(form: Form, columns: Mapping[str, int], choices: ImportChoices) -> None:
     """Refuse a column of text that changes along the rows: its values may be symbols."""
+    # A preset knows what the columns of its vendor are.
     if "symbol" in columns or form.preset:
         return
     ignored = {normalize(name) for role, name in choices.columns.items() if role == "symbol"}
@@ -379,6 +402,7 @@ def _check_other_texts(form: Form, columns: Mapping[str, int], choices: ImportCh
             name = form.names[position] if position < len(form.names) else ""
             if position in columns.values() or normalize(name) in ignored:
                 continue
+            # `--column symbol=` with an empty name says that no column has symbols.
             if "symbol" in choices.columns or not _groups_rows(column):
                 continue
             values = column.unique().to_pylist()
@@ -393,9 +417,12 @@ def _groups_rows(column: Any) -> bool:
     """Whether a column of text has a few values, each in one run of rows."""
     if not pa.types.is_string(column.type) or column.null_count == len(column):
         return False
+    # Numbers and dates repeat in runs, too, such as a year or a contract's expiry.
     if bool(read_numbers(column, ".")[1].all()) or find_forms(column):
         return False
     values = column.to_pylist()
     distinct = len(set(values))
     runs = 1 + sum(a != b for a, b in pairwise(values))
+    # Few values, each in one piece, as when files of several symbols were put together. Values that
+    # return belong to the rows.
     return 1 < distinct <= len(values) // 3 and runs == distinct

@@ -39,7 +39,7 @@ _TRUE = {"true": 1.0, "t": 1.0, "yes": 1.0, "y": 1.0, "false": 0.0, "f": 0.0, "n
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows of one symbol, in the order of the file.
+    """Rows of one symbol, in the order of the file. Every array has shape (rows,).
 
     Attributes
     ----------
@@ -105,15 +105,18 @@ def read_rows(frame: Frame, reading: FormReading, day: int | None) -> Rows:
     stamps = read_dates(dates, reading.dates)
     if not stamps.valid.all():
         row = int(np.argmin(stamps.valid))
-        value = dates[row].as_py()
+        # Not the value itself: Python's times have no nanoseconds.
+        value = dates.slice(row, 1).cast(pa.string())[0].as_py()
         raise frame.refusal(
             row,
             f"the date is {value!r}, which does not have the form {reading.dates.words!r}"
             if value is not None
             else "the date is missing",
         )
+    # Times of day count from 1970-01-01, so that the day of the path can be added.
     wall = stamps.wall if day is None else stamps.wall + day * DAY_NS
     count = len(frame)
+    # Epochs are moments in UTC, unless the preset says that the vendor wrote local times as epochs.
     naive = stamps.offset is None or reading.layout.naive_epoch
     offset = np.full(count, NAIVE) if naive or stamps.offset is None else stamps.offset
     numbers = {
@@ -129,6 +132,8 @@ def read_rows(frame: Frame, reading: FormReading, day: int | None) -> Rows:
 def _scale(numbers: dict[str, NDArray[np.float64]], reading: FormReading) -> None:
     """Put prices and volume into whole units."""
     scale = reading.layout.price_scale
+    # Some vendors of scaled prices also have files in whole units. Prices that small cannot be
+    # scaled ones.
     if scale != 1 and np.nanmax(numbers["high"], initial=0) > reading.layout.price_unit_above:
         for role in PRICES:
             # Rounded, so that 1871500 x 1e-4 is 187.15 and not a neighbor of it.
@@ -166,7 +171,9 @@ def split_rows(rows: Rows, symbols: Any) -> Iterator[tuple[str, Rows]]:
     codes = np.asarray(pc.fill_null(encoded.indices, -1).to_numpy(), dtype=np.int64)
     # Spreadsheets keep zeros in front by an apostrophe.
     names = [name.strip().lstrip("'") for name in encoded.dictionary.to_pylist()]
+    # Stable, so that the rows of a symbol keep the order of the file.
     order = np.argsort(codes, kind="stable")
+    # No code is -2, so that position 0 always begins a symbol.
     starts = np.flatnonzero(np.diff(codes[order], prepend=-2))
     for start, stop in zip(starts, [*starts[1:], len(order)], strict=True):
         code = int(codes[order[start]])

@@ -20,6 +20,7 @@ from backfleet.sources.importing.preset import load_preset
 from backfleet.sources.importing.target import (
     ImportRecord,
     Inputs,
+    imported_symbols,
     known_import,
     open_target,
     write_record,
@@ -40,11 +41,14 @@ class ImportOutcome:
         Whether the folder held the same import before, and nothing was done.
     preview
         Five bars of the first symbol as they were understood.
+    removed
+        Symbols that an earlier import wrote into the folder and this one did not.
     """
 
     record: ImportRecord
     unchanged: bool
     preview: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 @dataclass
@@ -87,10 +91,13 @@ class _Written:
         doubt = one_line(find_doubts(bars))
         if doubt:
             self.doubts[symbol] = doubt
+        # Only of the first symbol, which is enough to see a misreading.
         self.preview = self.preview or preview_of(bars, result.assembled.daily)
 
     def record(self, origin: str, begun: ImportRecord) -> ImportRecord:
         """Return the record of all that was written. Raises DataError."""
+        # Checked at the end: symbols that are refused one by one with `--on-bad-symbol skip` can be
+        # all of them.
         if not self.symbols:
             reasons = "\n".join(self.refused.values())
             raise DataError(f"{origin}: no symbol was imported\n{reasons}".rstrip())
@@ -138,18 +145,23 @@ def import_files(
         Files cannot be understood, an assumption was not consented to, or the folder cannot be
         written. Nothing was changed.
     """
+    # A wrong name is reported before the files are hashed, which can take long.
     if isinstance(choices.preset, str):
         load_preset(choices.preset)
     inputs = Inputs.of(root, choices)
+    # Before any file is parsed: an import of the same files does nothing.
     known = known_import(target, inputs)
     if known is not None:
         return ImportOutcome(known, unchanged=True)
+    # Hashed before the files are read. If one changes meanwhile, the next import notices it.
     begun = ImportRecord(inputs.fingerprint(), inputs.contents())
     running = Import(root, choices, consent)
+    earlier = imported_symbols(target)
     with open_target(target) as folder:
         written = _Written(folder)
         for result in running.run():
             written.add(result)
+        # After the loop: facts and assumptions are complete only when all symbols have been read.
         record = replace(
             written.record(str(root), begun),
             facts=tuple(running.notes.facts),
@@ -157,7 +169,8 @@ def import_files(
             presets=tuple(running.presets),
         )
         write_record(folder, record)
-    return ImportOutcome(record, unchanged=False, preview=written.preview)
+    removed = tuple(sorted(earlier - record.symbols.keys()))
+    return ImportOutcome(record, unchanged=False, preview=written.preview, removed=removed)
 
 
 def import_symbols(
@@ -170,13 +183,17 @@ def import_symbols(
     DataError
         A symbol is bad, and bad ones are not skipped. Nothing was changed.
     """
+    earlier = imported_symbols(target)
     with open_target(target) as folder:
         written = _Written(folder)
         for symbol in symbols:
             written.add(_of_source(source, symbol, skip_bad))
+        # Without a fingerprint of the inputs: a source may read from anywhere, so it is always
+        # imported again.
         record = written.record(source.settings.path, ImportRecord("", None))
         write_record(folder, record)
-    return ImportOutcome(record, unchanged=False, preview=written.preview)
+    removed = tuple(sorted(earlier - record.symbols.keys()))
+    return ImportOutcome(record, unchanged=False, preview=written.preview, removed=removed)
 
 
 def _of_source(source: Source, symbol: str, skip_bad: bool) -> Imported | Refused:
@@ -208,7 +225,9 @@ def _line(bars: Bars, row: int, daily: bool) -> str:
         )
     )  # fmt: skip
     volume = bars.volume[row]
+    # Only NaN differs from itself.
     amount = "unknown" if volume != volume else f"{volume:.12g}"
     traded = "" if bars.tradable[row] else "  not traded"
+    # Relative to the last bar, as adjusted prices are.
     factor = bars.factor[row] / bars.factor[-1]
     return f"{bars.symbol}  {when}  {prices}  volume {amount}  factor {factor:.6g}{traded}"

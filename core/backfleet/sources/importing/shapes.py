@@ -66,12 +66,14 @@ def shape_of(header: Sequence[Sequence[str]], sample: Frame) -> Shape | None:
     if len(header) > 1:
         return _stacked(header)
     names = sample.names
+    # pandas writes the names of two levels as texts of tuples, such as ('Close', 'AAPL').
     tuples = [_TUPLE.fullmatch(name.strip()) for name in names]
     if sum(match is not None for match in tuples) >= 2:
         first = [match[1] if match else names[i] for i, match in enumerate(tuples)]
         second = [match[2] if match else "" for match in tuples]
         return _stacked([first, second])
     roles = roles_of(names)
+    # The usual table of one symbol, whatever its other columns are called.
     if set(PRICES) <= set(roles):
         return None
     return _blocks(names) or _closes(names, sample)
@@ -95,11 +97,13 @@ def _stacked(header: Sequence[Sequence[str]]) -> Shape:
 
 def _blocks(names: Sequence[str]) -> Shape | None:
     date = next(iter(roles_of(names).get("date", [])), 0)
+    # `AAPL_Close` first, then `Close_AAPL`.
     for split in (_suffix, _prefix):
         members: dict[str, dict[str, int]] = {}
         for position, name in enumerate(names):
             if position != date and (pair := split(name)):
                 members.setdefault(pair[0], {})[pair[1]] = position
+        # Only blocks with all four prices are symbols: a column such as `Volume Total` makes none.
         whole = {s: fields for s, fields in members.items() if set(PRICES) <= set(fields)}
         if len(whole) == 1 and _LENGTH.fullmatch(next(iter(whole))):
             # Open_1h is a field of bars of an hour, and no symbol.
@@ -131,6 +135,7 @@ def _prefix(name: str) -> tuple[str, str] | None:
 
 def _closes(names: Sequence[str], sample: Frame) -> Shape | None:
     roles = roles_of(names)
+    # Known names of bars in a table speak against symbols as names of columns.
     if set(roles) - {"date", "symbol"} or len(names) < 3:
         return None
     if price_families(names):
@@ -147,6 +152,7 @@ def _closes(names: Sequence[str], sample: Frame) -> Shape | None:
     numbers = [read_numbers(sample.columns[i], ".")[0] for i in others]
     if descends(sample.columns[date]):
         numbers = [values[::-1] for values in numbers]
+    # Values in the relation of open, high, low and close are the prices of one symbol.
     if find_prices(numbers):
         return None
     blocks = {names[i]: ((date, i), ("date", "close")) for i in others}

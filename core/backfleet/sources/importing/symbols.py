@@ -33,6 +33,7 @@ _UNSAFE = re.compile(r"[/\\:*?\[\]\x00-\x1f\x7f]")
 
 def symbol_of(part: Part, layout: FileLayout) -> str | None:
     """Return the symbol that the path of a file names; None if it names none."""
+    # A folder such as `symbol=AAPL` names the symbol of all files in it, and overrules their names.
     hive = _HIVE.search(part.path)
     if hive:
         return hive[1]
@@ -45,6 +46,7 @@ def symbol_of(part: Part, layout: FileLayout) -> str | None:
         if named and named.groupdict().get("symbol"):
             return named["symbol"].strip()
     folders = part.path.split("/")[:-1]
+    # A year or `part-0` in the folder of a symbol.
     if _PIECE.fullmatch(name) and folders and not folders[-1].lower().endswith(".zip"):
         return folders[-1]
     return None if _NO_SYMBOL.fullmatch(name) else name.strip()
@@ -91,6 +93,8 @@ def check_names(vendor_names: Iterable[str], notes: Notes) -> dict[str, str]:
     names = list(vendor_names)
     codes = [name for name in names if name.isdigit()]
     short = [code for code in codes if len(code) < CODE_DIGITS]
+    # Both kinds together: codes of six digits, and shorter ones that can only be such without
+    # zeros.
     lost = bool(short) and any(len(code) == CODE_DIGITS for code in codes)
     if lost:
         notes.assume(
@@ -99,6 +103,7 @@ def check_names(vendor_names: Iterable[str], notes: Notes) -> dict[str, str]:
         )
     for name in names:
         symbol = clean_symbol(name.zfill(CODE_DIGITS) if lost and name in short else name)
+        # Some file systems do not tell capital letters from small ones.
         other = taken.setdefault(symbol.casefold(), name)
         if other != name:
             raise DataError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,22 +30,34 @@ _PANDAS_INDEX = ("__index_level_0__", "index", "Unnamed: 0")
 
 def frame_of_table(origin: str, table: Any, first_row: int = 1) -> Frame:
     """Return an arrow table as a frame; texts in dictionaries become plain texts."""
-    columns = []
-    for column in table.columns:
-        whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        if isinstance(whole, pa.ChunkedArray):
-            whole = whole.chunk(0) if whole.num_chunks else pa.array([], whole.type)
-        if pa.types.is_dictionary(whole.type):
-            whole = whole.dictionary_decode()
-        if pa.types.is_large_string(whole.type) or pa.types.is_string_view(whole.type):
-            whole = whole.cast(pa.string())
-        columns.append(whole)
+    columns = [_plain(column.combine_chunks()) for column in table.columns]
     names = tuple("" if name in _PANDAS_INDEX else name for name in table.column_names)
     return Frame(origin, names, tuple(columns), first_row)
 
 
+def _plain(column: Any) -> Any:
+    """Return a column as numbers, times or texts, which all later steps can read.
+
+    Lists, pictures and the like become missing values: no role has them, and a column that nobody
+    names must not keep a file from being read.
+    """
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.dictionary_decode()
+        kind = column.type
+    is_span = pa.types.is_duration(kind) or pa.types.is_interval(kind)
+    is_number = pa.types.is_primitive(kind) or pa.types.is_decimal(kind)
+    if pa.types.is_string(kind) or (is_number and not is_span):
+        return column
+    try:
+        return column.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return pa.nulls(len(column), pa.string())
+
+
 def parquet(file: Path) -> Frame:
     """Return a Parquet file. Raises DataError."""
+    # Bounded: a small Parquet file can state columns of any size.
     from backfleet.bounded_parquet import OddColumn, TooLarge
     from backfleet.sources.parquet_file import open_parquet
 
@@ -80,6 +92,8 @@ def workbook_sheets(file: Path) -> Iterator[Callable[[], Frame]]:
             "pip install 'backfleet[xlsx]', or save the sheet as .csv"
         ) from None
     try:
+        # `read_only` streams the cells, and `data_only` gives the results of formulas instead of
+        # their text.
         book = openpyxl.load_workbook(file, read_only=True, data_only=True)
         sheets = [list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets]
     except Exception as error:
@@ -92,6 +106,7 @@ def workbook_sheets(file: Path) -> Iterator[Callable[[], Frame]]:
 
 
 def _sheet(file: Path, rows: list[tuple[Any, ...]]) -> Frame:
+    # Titles above the table have one cell, and rows of data have numbers.
     start = next((i for i, row in enumerate(rows) if _is_header(row)), 0)
     width = max((i + 1 for i, cell in enumerate(rows[start]) if cell is not None), default=0)
     body = [row for row in rows[start + 1 :] if any(cell is not None for cell in row)]
@@ -115,7 +130,7 @@ def array_of(values: Sequence[Any]) -> Any:
     try:
         array = pa.array(values)
         if not pa.types.is_nested(array.type):
-            return array
+            return _plain(array)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         # OverflowError: a whole number beyond 64 bits, whose text can still be read as a float.
         pass
@@ -144,7 +159,10 @@ def duckdb_tables(file: Path) -> Iterator[Callable[[], Frame]]:
 def _duckdb_table(file: Path, name: str) -> Frame:
     import duckdb
 
-    with duckdb.connect(str(file), read_only=True) as connection:
+    with (
+        _reading(file, name, duckdb.Error),
+        duckdb.connect(str(file), read_only=True) as connection,
+    ):
         table = connection.sql(f"select * from {name}").to_arrow_table()
     return frame_of_table(f"{file} (table {name})", table)
 
@@ -169,17 +187,30 @@ def sqlite_tables(file: Path) -> Iterator[Callable[[], Frame]]:
 
 
 def _sqlite(file: Path) -> sqlite3.Connection:
+    # By URI, because only that way opens read-only, and does not create a missing file.
     return sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)
 
 
 def _sqlite_table(file: Path, name: str, names: list[str]) -> Frame:
-    with closing(_sqlite(file)) as connection:
+    with _reading(file, name, sqlite3.Error), closing(_sqlite(file)) as connection:
         rows = connection.execute(f"select * from {name}").fetchall()
     columns = tuple(array_of([row[i] for row in rows]) for i in range(len(names)))
     return Frame(f"{file} (table {name})", tuple(names), columns)
 
 
+@contextmanager
+def _reading(file: Path, name: str, kind: type[Exception]) -> Iterator[None]:
+    """Raise DataError if a table is damaged, though the list of tables is sound."""
+    try:
+        yield
+    except kind as error:
+        raise DataError(
+            f"{file}: the table {name} cannot be read: {error}. Export it as CSV or Parquet"
+        ) from None
+
+
 def _quoted(name: str) -> str:
+    # Names of tables cannot be bound as parameters.
     return '"' + name.replace('"', '""') + '"'
 
 

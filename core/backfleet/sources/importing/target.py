@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,7 +16,15 @@ from backfleet.sources.importing.choices import ImportChoices
 from backfleet.sources.importing.preset import FOLDER
 from backfleet.store.records import decode_record, encode_record
 
-__all__ = ["RECORD", "ImportRecord", "Inputs", "known_import", "open_target", "write_record"]
+__all__ = [
+    "RECORD",
+    "ImportRecord",
+    "Inputs",
+    "imported_symbols",
+    "known_import",
+    "open_target",
+    "write_record",
+]
 
 RECORD = "import.json"
 FORMAT = "backfleet-import/1"
@@ -90,9 +98,11 @@ class Inputs:
             )
         else:
             raise DataError(f"{root}: there is no such file or folder")
+        # `default=str` is for a preset that is an object already.
         options = json.dumps(asdict(choices), sort_keys=True, default=str)
         if isinstance(choices.preset, str) and choices.preset.endswith(".toml"):
             files.append(Path(choices.preset))
+        # Names relative to the folder: moving it as a whole changes nothing.
         base = root if root.is_dir() else root.parent
         return cls(options, {os.path.relpath(file, base): file for file in files})
 
@@ -116,6 +126,8 @@ class Inputs:
 
     def _begun(self) -> hashlib._Hash:
         sha = hashlib.sha256(self.options.encode())
+        # The code and the presets decide how files are read, so a new version of them imports
+        # again.
         for path in sorted([*Path(__file__).parent.glob("*.py"), *FOLDER.glob("*.toml")]):
             sha.update(path.read_bytes())
         return sha
@@ -130,11 +142,18 @@ def known_import(folder: Path, inputs: Inputs) -> ImportRecord | None:
     if record is None or not _has_outputs(folder, record):
         return None
     fingerprint = inputs.fingerprint()
+    # Sizes and times are equal: nothing is read.
     if record.fingerprint == fingerprint:
         return record
     if record.contents is None or record.contents != inputs.contents():
         return None
     return record
+
+
+def imported_symbols(folder: Path) -> Set[str]:
+    """Return the symbols that an import has written into a folder."""
+    record = _read_record(folder)
+    return set() if record is None else record.symbols.keys()
 
 
 def _read_record(folder: Path) -> ImportRecord | None:
@@ -164,6 +183,7 @@ def open_target(target: Path) -> Iterator[Path]:
         The folder has files that no import has written, or it cannot be written.
     """
     _check_replaceable(target)
+    # Beside the target, so that renaming it does not copy between file systems.
     beside = target.parent / f".{target.name}-{os.urandom(6).hex()}"
     try:
         beside.mkdir(parents=True)
@@ -184,6 +204,7 @@ def _check_replaceable(target: Path) -> None:
     if not target.is_dir() or not any(target.iterdir()):
         return
     record = _read_record(target)
+    # A folder is replaced only if everything in it came from an import.
     own = {RECORD, *(record.outputs if record else ())}
     other = sorted(path.name for path in target.iterdir() if path.name not in own)
     if record is None or other:
@@ -198,6 +219,8 @@ def _replace(beside: Path, target: Path) -> None:
     if not target.exists():
         beside.rename(target)
         return
+    # A folder with files cannot be renamed over another one, so the old one is moved away first and
+    # comes back on failure.
     old = target.parent / f".{target.name}-{os.urandom(6).hex()}.old"
     target.rename(old)
     try:

@@ -23,16 +23,25 @@ of money, thousands, ten thousands or millions."""
 def volume_scale(
     form: Form, columns: Mapping[str, int], mark: str, choices: ImportChoices, notes: Notes
 ) -> float:
+    """Return the number of shares in one unit of volume.
+
+    Raises
+    ------
+    DataError
+        The volume is an amount of money, or the preset's unit contradicts the amounts.
+    """
     if "volume" not in columns:
         notes.tell("the files have no volume: it is unknown, not 0")
         return 1.0
     if "amount" in columns and "volume" not in choices.columns:
         _check_roles(form, columns, mark)
+    # After the roles are checked: a unit does not make an amount a volume.
     if choices.volume_unit is not None:
         return choices.volume_unit
     name = form.name(columns["volume"])
     ratio = _amount_ratio(form, columns, mark) if "amount" in columns else None
     stated = form.layout.volume_scale
+    # Within a tenth: the close stands in for the average price of the day.
     fitting = next(
         (
             scale
@@ -87,6 +96,7 @@ def _is_one(ratios: Sequence[float]) -> bool:
 
 
 def _is_east_money(form: Form, columns: Mapping[str, int]) -> bool:
+    # Exports of East Money have their columns in this order.
     order = [columns[role] for role in ("open", "close", "high", "low", "volume")]
     return order == sorted(order) and _has_chinese_code(form) and "amount" not in columns
 

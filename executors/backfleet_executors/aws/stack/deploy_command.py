@@ -54,7 +54,7 @@ def deploy_command(
     """Create or update the stack and write backfleet.toml.
 
     The changes are shown, and asked about, before anything is changed. The image is built with the
-    local Docker engine where the code that is installed here is not what the image holds.
+    local Docker engine if its code differs from what is installed here.
     """
     from backfleet_executors.aws.stack.budget import check_budget
     from backfleet_executors.aws.stack.deploy import drop, prepare_deployment

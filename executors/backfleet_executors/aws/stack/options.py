@@ -33,7 +33,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 yes_option = click.option("--yes", is_flag=True, help="Answer every question with yes.")
 
 CHOICES = (
-    click.option("--image", help="The workers' image, by digest; else one is built and pushed."),
+    click.option(
+        "--image", help="The workers' image, by digest. By default, one is built and pushed."
+    ),
     click.option("--vpc", help="An existing VPC. Without it, one is created."),
     click.option("--subnets", help="Its subnets, separated by commas."),
     click.option(
@@ -115,7 +117,7 @@ def stack_options(command: F) -> F:
         help="The stack; its resources are named after it.",
     )
     region = click.option(
-        "--region", help="AWS region; else backfleet.toml's, else the environment's."
+        "--region", help="AWS region. Default: that of backfleet.toml, or of the environment."
     )
     return name(region(command))
 

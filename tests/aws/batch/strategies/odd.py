@@ -20,7 +20,7 @@ def _eat(size: int) -> None:
     eaten[:: mmap.PAGESIZE] = b"1" * (size // mmap.PAGESIZE)
 
 
-class Odd(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
+class Odd(bt.Strategy):  # backtrader has no types
     """Buys once. `period` tells the tasks apart."""
 
     params = (("mode", "plain"), ("period", 5))

@@ -35,7 +35,7 @@ _make_environment = BatchBackend.create_compute_environment
 def mend_batch(surroundings: Surroundings) -> None:
     """Have moto make jobs that run in these surroundings."""
     BatchJob.surroundings = surroundings
-    models.Job = BatchJob  # type: ignore[misc]  # moto has no seam for it
+    models.Job = BatchJob  # moto has no seam for it
     replaced = {
         "describe_jobs": _describe_jobs,
         "list_jobs": _list_jobs,

@@ -23,7 +23,7 @@ def mend_registry(address: str) -> None:
 
     def token(self: ECRResponse) -> Any:
         answer = _token(self)
-        for authorization in answer.result["authorizationData"]:  # type: ignore[index]  # typed as object
+        for authorization in answer.result["authorizationData"]:  # typed as object
             authorization["proxyEndpoint"] = f"http://{address}"
             authorization["expiresAt"] = datetime.now(UTC) + timedelta(hours=12)
         return answer
