@@ -42,13 +42,15 @@ class StrategyDescription:
     """A strategy's parameters, in its own order, and the first line of its doc.
 
     `kind` is "vector" for a `backfleet.VectorStrategy`, else "backtrader". `has_signals` is True
-    for a `backtrader.SignalStrategy`.
+    for a `backtrader.SignalStrategy`, and `compares_symbols` for a `backfleet.VectorStrategy` with
+    `portfolio_targets`.
     """
 
     parameters: tuple[Parameter, ...]
     doc: str
     kind: StrategyKind
     has_signals: bool = False
+    compares_symbols: bool = False
 
 
 def load_strategy(strategy: StrategyReference) -> type:
@@ -99,8 +101,10 @@ def _label(strategy: StrategyReference) -> str:
 
 def description_of(cls: type) -> StrategyDescription:
     """Return the description in a strategy's class."""
-    kind: StrategyKind = "vector" if issubclass(cls, VectorStrategy) else "backtrader"
-    return StrategyDescription(_parameters(cls), _first_line(cls), kind, _has_signals(cls))
+    if issubclass(cls, VectorStrategy):
+        compares = cls.is_cross_sectional()
+        return StrategyDescription(_parameters(cls), _first_line(cls), "vector", False, compares)
+    return StrategyDescription(_parameters(cls), _first_line(cls), "backtrader", _has_signals(cls))
 
 
 def locate_strategy(reference: str) -> StrategyReference:

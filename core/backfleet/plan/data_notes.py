@@ -30,6 +30,8 @@ class DataNotes:
     survivorship
         What a run over a universe knows of symbols that are no longer in it; empty for a few
         symbols, which somebody has chosen.
+    universe
+        That a strategy which compares symbols sees one at a time; empty otherwise.
     """
 
     skipped: Mapping[str, str] = field(default_factory=dict)
@@ -37,6 +39,7 @@ class DataNotes:
     adjustments: Mapping[str, int] = field(default_factory=dict)
     market: Mapping[str, int] = field(default_factory=dict)
     survivorship: str = ""
+    universe: str = ""
 
     def lines(self, symbols: int) -> Iterator[tuple[str, str]]:
         """Yield a label and a line for each kind of note; `symbols` is how many the run has."""
@@ -60,6 +63,8 @@ class DataNotes:
             yield "market", "; ".join(counts)
         if self.survivorship:
             yield "survivorship", self.survivorship
+        if self.universe:
+            yield "universe", self.universe
 
 
 def _named(reasons: Mapping[str, str]) -> str:

@@ -21,7 +21,7 @@ from backfleet.strategy_reference import StrategyReference
 
 __all__ = ["describe_strategy"]
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the description. A change of `backfleet.strategy`, which is in no hash, raises it."""
 
 
@@ -39,7 +39,7 @@ def describe_strategy(strategy: StrategyReference) -> StrategyDescription:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         data = json.loads(file.read_text())
         parameters = tuple(Parameter.from_json(parameter) for parameter in data["parameters"])
-        return StrategyDescription(parameters, data["doc"], data["kind"], data["has_signals"])
+        return StrategyDescription(**data | {"parameters": parameters})
     opened = OpenedFiles(strategy_root(strategy))
     with recording(opened):
         description = description_of(load_strategy(strategy))

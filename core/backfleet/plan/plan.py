@@ -43,7 +43,7 @@ from backfleet.plan.signals import plan_signals
 from backfleet.plan.task_context import TaskContext
 from backfleet.plan.windows import CutWindows, cut_windows
 from backfleet.store import Store, open_store, split_url
-from backfleet.strategy import locate_strategy
+from backfleet.strategy import StrategyDescription, locate_strategy
 from backfleet.strategy_folder import strategy_root
 from backfleet.strategy_reference import StrategyReference
 
@@ -136,9 +136,22 @@ def _plan(job: Job) -> Plan:
         distributions=planned_distributions(identity, strategy),
         family=job.validation.family or strategy.target,
         logic=logic_hash(strategy),
-        notes=data.notes,
+        notes=replace(data.notes, universe=_universe_note(job, description, data)),
     )
     return Plan(job, manifest, strategy, windows)
+
+
+def _universe_note(job: Job, description: StrategyDescription, data: PlannedData) -> str:
+    """Return a note on a strategy that compares symbols and sees one at a time; else ""."""
+    if not description.compares_symbols or job.data.universe == "portfolio":
+        return ""
+    # A single symbol is its own portfolio.
+    if len(data.symbols) == 1:
+        return ""
+    return (
+        f"{job.strategy} has portfolio_targets, which compare symbols, and sees one symbol at a "
+        'time here. Set data.universe = "portfolio" to trade them together'
+    )
 
 
 def _cut_windows(job: Job, data: PlannedData) -> CutWindows | None:

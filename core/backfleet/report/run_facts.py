@@ -100,6 +100,7 @@ def _details(run: Run, counts: Counts) -> Mapping[str, str]:
         "Data": f"{data.source.name}, {first} to {last}, {data.timezone}",
         **({"Prices": notes["prices"]} if "prices" in notes else {}),
         **({"Survivorship": notes["survivorship"]} if "survivorship" in notes else {}),
+        **({"Universe": notes["universe"]} if "universe" in notes else {}),
         "Cash": f"{broker.cash:,.2f}",
         **broker_words(broker),
         **({} if identity.market is None else {"Market": _market(identity.market, notes)}),
