@@ -40,6 +40,8 @@ def test_arguments_go_to_the_script_and_the_job_runs_on_workers(workplace: Path)
     [
         ("name = input('Which stock? ')\n", "it asks for input"),
         ("import os\nos.kill(os.getpid(), 11)\n", "it was ended by signal 11"),
+        ("def f():\n    return 1 / 0\nf()\n", "ZeroDivisionError: division by zero (line 2)"),
+        ("print(1\n", "was never closed (line 1)"),
     ],
 )
 def test_script_that_cannot_run_here_is_refused(workplace: Path, text: str, reason: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -77,11 +78,11 @@ def run_in_child(script: Script, folder: Path) -> Ending:
                 f"{script.path} was still running after {script.timeout:g} seconds. Give it more "
                 "time with --timeout"
             ) from None
-    return Ending() if code == 0 else Ending(_failure(output, code))
+    return Ending() if code == 0 else Ending(_failure(script, output, code))
 
 
-def _failure(output: Path, code: int) -> str:
-    """The last line of what the script printed, which of a traceback is the error."""
+def _failure(script: Script, output: Path, code: int) -> str:
+    """Return the last line of the output, with the script's own line if it ends a traceback."""
     with output.open("rb") as stream:
         # Only the end is read: a script that prints on every bar can fill gigabytes.
         stream.seek(max(0, output.stat().st_size - MAX_OUTPUT_BYTES))
@@ -94,7 +95,8 @@ def _failure(output: Path, code: int) -> str:
         return f"it ended with exit code {code}" + (f" after printing {last!r}" if last else "")
     if last.startswith("EOFError"):
         return "it asks for input, which nobody can answer here; take the answers from arguments"
-    return last
+    lines = re.findall(rf'File "[^"]*{re.escape(script.path.name)}", line (\d+)', text)
+    return f"{last} (line {lines[-1]})" if lines else last
 
 
 def read_observation(script: Script, folder: Path, ending: Ending) -> Sequence[ObservedRun]:
