@@ -317,7 +317,7 @@ def test_windows_of_the_job_change_neither_id_nor_rows_and_the_last_ones_count(
     tmp_path: Path,
 ) -> None:
     plain = run_job(tmp_path, validation={}, params={"period": [10, 20]})
-    with pytest.raises(UserError, match=r"has no validation windows\. Give them, such as"):
+    with pytest.raises(UserError, match=r"has no validation windows\. Give them with --set"):
         plain.folds()
     rolling = run_job(tmp_path, params={"period": [10, 20]})
     assert rolling.id == plain.id

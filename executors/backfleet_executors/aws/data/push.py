@@ -60,10 +60,10 @@ def push(
     symbols: Iterable[str] | None = None,
     watch: Callable[[Pushing], None] | None = None,
 ) -> Pushed:
-    """Have an S3 prefix hold the files of a directory, as they are there.
+    """Upload the files of a directory to an S3 prefix.
 
-    What is there with the same SHA-256 is left alone, so that an interrupted push continues where
-    it was. Nothing is ever deleted.
+    Objects with the same SHA-256 are left alone, so that an interrupted push continues where it
+    stopped. Nothing is ever deleted.
 
     Parameters
     ----------
