@@ -42,6 +42,21 @@ def test_it_says_its_address_serves_and_ends_at_ctrl_c(store_url: str, tmp_path:
     assert (server.returncode, errors) == (0, "")
 
 
+def test_a_store_that_does_not_exist_is_noted(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "backfleet", "serve", "nowhere", "--port", "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as server:
+        try:
+            assert server.stdout is not None
+            server.stdout.readline()
+            server.send_signal(signal.SIGINT)
+            _, errors = server.communicate(timeout=SECONDS)
+        finally:
+            server.kill()
+    assert errors == "note: nowhere does not exist; runs appear once they are planned\n"
+
+
 BUSY = """
 import sys, threading
 from unittest.mock import patch

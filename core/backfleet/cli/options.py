@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import click
 
 from backfleet.console import as_json, echo_json
 from backfleet.errors import CorruptObject, UserError
+from backfleet.home import expand_home
 from backfleet.output_file import open_output
 from backfleet.store import DEFAULT_STORE
 
@@ -46,6 +48,11 @@ def _store_option(help: str) -> Callable[[F], F]:
     return click.option(
         "--store", default=DEFAULT_STORE, show_default=True, metavar="DIR|S3-URL", help=help
     )
+
+
+def is_missing_directory(store: str) -> bool:
+    """Whether a store is a directory that does not exist. Nothing is asked of S3."""
+    return "://" not in store and not os.path.exists(expand_home(store))
 
 
 store_option = _store_option("Store that contains the run if RUN is an id.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from backfleet.cli.options import (
     check_labels,
     echo_damage,
     echo_json,
+    is_missing_directory,
     note_option,
     sql_limits,
     store_option,
@@ -23,7 +23,6 @@ from backfleet.cli.options import (
 from backfleet.cli.table import print_fitting
 from backfleet.console import count_of
 from backfleet.errors import UserError
-from backfleet.home import expand_home
 from backfleet.results.sql_limits import SqlLimits
 from backfleet.results.tables import runs_table
 from backfleet.runs.labels import add_labels
@@ -107,8 +106,7 @@ def runs(
         click.echo(run_argument(open_run(next(iter(selected)))))
     elif not selected:
         is_filtered = where is not None or tag is not None
-        is_missing = "://" not in store and not os.path.exists(expand_home(store))
-        reason = ": there is no such directory" if is_missing else ""
+        reason = ": there is no such directory" if is_missing_directory(store) else ""
         click.echo(f"no {'such runs' if is_filtered else 'runs'} in {store}{reason}")
     else:
         _print_table(list(selected.values()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from backfleet.cli.options import is_missing_directory
 from backfleet.report.extras import SERVE, require_extra
 from backfleet.store import DEFAULT_STORE, open_store
 
@@ -29,6 +30,9 @@ def serve(store: str, host: str, port: int) -> None:
     require_extra("serve", SERVE)
     from backfleet.serve.server import serve_store
 
+    if is_missing_directory(store):
+        # Not an error: the server may start before the first run is planned.
+        click.echo(f"note: {store} does not exist; runs appear once they are planned", err=True)
     # It asks S3 for nothing yet, so the server starts even if the store cannot be reached.
     root = open_store(store)
     serve_store(root, host, port, lambda url: click.echo(f"{root.url} at {url} (Ctrl-C ends it)"))
