@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalExecutor", "LocalSettings"]
 
+# A worker that is asked to end still stores its finished tasks, maybe on S3.
 GRACE_SECONDS = 20.0
 LOG_TAIL_BYTES = 4096
 
@@ -90,6 +91,7 @@ class LocalExecutor(Executor, Prewarmed, Recoverable):
 
     def __init__(self, settings: ExecutorSettings) -> None:
         super().__init__(settings)
+        # By process number. Only the parent of a process gets its exit code.
         self._started: dict[int, subprocess.Popen[bytes]] = {}
         self._prewarmed: PrewarmedWorker | None = None
 
@@ -100,6 +102,7 @@ class LocalExecutor(Executor, Prewarmed, Recoverable):
         return min(workers, work.tasks)
 
     def preflight(self, submission: Submission) -> Sequence[str]:
+        # All memory of the machine, since what is free changes until the workers start.
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         if submission.memory > memory:
             return [
@@ -143,10 +146,13 @@ class LocalExecutor(Executor, Prewarmed, Recoverable):
         }
 
     def _start(self, submission: Submission, shard: int, log: Path) -> subprocess.Popen[bytes]:
+        # Taken by the first shard: the worker can run only one, and `prewarm` must not discard it
+        # later.
         prewarmed, self._prewarmed = self._prewarmed, None
         if prewarmed is not None:
             if (
                 submission.cpus == 1
+                # A prewarmed worker ends with this process, so it cannot be detached.
                 and not submission.detach
                 and prewarmed.assign(submission.url, shard, log)
             ):
@@ -161,6 +167,7 @@ class LocalExecutor(Executor, Prewarmed, Recoverable):
         return [self._status(stored, shard) for shard in range(len(stored.workers))]
 
     def _status(self, handle: LocalHandle, shard: int) -> ShardStatus:
+        # First, because the exit code of an own child is certain; all else is read from outside.
         mine = self._started.get(handle.workers[shard][0])
         if mine is not None:
             code = mine.poll()
@@ -177,6 +184,7 @@ class LocalExecutor(Executor, Prewarmed, Recoverable):
                 return ShardStatus(shard, ShardState.RUNNING)
             gone = "the process that started it has gone, and so it ends"
             return ShardStatus(shard, ShardState.FAILED, None, gone)
+        # The exit code of somebody else's process is unknown, but only a failing worker writes.
         words = _last_words(handle.log(shard))
         return ShardStatus(shard, ShardState.FAILED if words else ShardState.SUCCEEDED, None, words)
 

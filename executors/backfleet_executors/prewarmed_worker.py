@@ -34,10 +34,12 @@ class PrewarmedWorker:
     def assign(self, url: str, shard: int, log: Path) -> bool:
         """Have it run a shard and write to `log`. Return False if it has ended already."""
         assert self.process.stdin is not None
+        # Moved, not copied: the worker keeps its descriptor, and goes on writing to the same file.
         self._log.replace(log)
         try:
             self.process.stdin.write(assignment(url, shard))
             self.process.stdin.flush()
+        # A broken pipe: the worker has ended while the job was planned.
         except OSError:
             return False
         return True
@@ -45,6 +47,7 @@ class PrewarmedWorker:
     def discard(self) -> None:
         """Close its standard input, which ends it, and remove its log."""
         assert self.process.stdin is not None
+        # Closing flushes, which fails if the worker has ended with a line unread.
         with suppress(BrokenPipeError):
             self.process.stdin.close()
         self._log.unlink(missing_ok=True)

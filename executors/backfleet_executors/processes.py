@@ -21,6 +21,7 @@ __all__ = ["WorkerProcess", "find_workers", "is_running", "start_time", "stop_pr
 MAX_START_DIFFERENCE_SECONDS = 2.0
 """Two readings of a process's start may differ by less than this, in seconds."""
 
+# A stored handle can hold any integer, and the system call raises OverflowError for a larger one.
 MAX_PID = 2**31
 
 NO_PROCESS = [0, 0.0]
@@ -89,6 +90,8 @@ def _process(pid: int, started: float) -> psutil.Process | None:
     try:
         process = psutil.Process(pid)
         is_same = abs(process.create_time() - started) <= MAX_START_DIFFERENCE_SECONDS
+        # The number alone is not enough, since the system gives it to another process later. A
+        # zombie has ended, and only waits for its parent to read the exit code.
         return process if is_same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
         return None
@@ -96,6 +99,8 @@ def _process(pid: int, started: float) -> psutil.Process | None:
 
 def stop_processes(workers: Sequence[WorkerProcess], grace: float) -> None:
     """Ask workers to end, and end those that have not after `grace` seconds."""
+    # psutil compares the start time again before each signal, so a number that is reused meanwhile
+    # is not hit.
     processes = [process for process in map(WorkerProcess.find, workers) if process is not None]
     for process in processes:
         _signal(process, signal.SIGTERM)
@@ -122,6 +127,7 @@ def find_workers(run: str) -> dict[str, list[list[float]]]:
 
 def _commands() -> Iterator[tuple[str, int, list[float]]]:
     """Yield the URL and the shard of every worker of this user, and its number and start."""
+    # A process that may not be read has None in these fields.
     for process in psutil.process_iter(["pid", "cmdline", "create_time", "uids"]):
         command, uids = process.info["cmdline"] or [], process.info["uids"]
         is_own = uids is not None and uids.real == os.getuid()

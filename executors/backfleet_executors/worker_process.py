@@ -25,17 +25,22 @@ def start_worker(
 
     Unless it is detached, it ends when its standard input closes, as with this process it does.
     """
+    # Python reads the seed of its hashes before it runs any code, so the worker cannot set it for
+    # itself.
     environment = {**os.environ, **PINNED_HASHES}
     stdin = subprocess.DEVNULL
     if not detach:
         environment[STOP_WITH_PARENT] = "1"
         stdin = subprocess.PIPE
     process = subprocess.Popen(
+        # -P keeps the current folder off sys.path: a file such as `backfleet.py` there would be run
+        # instead.
         [sys.executable, "-P", "-m", "backfleet", "worker", *arguments],
         stdin=stdin,
         stdout=output,
         stderr=output,
         env=environment,
+        # Ctrl-C in the terminal must reach the client alone, which then decides about its workers.
         start_new_session=True,
     )
     _ALIVE.add(process)

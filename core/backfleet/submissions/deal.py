@@ -30,6 +30,8 @@ def deal_chunks(
     tasks = sum(len(grid[chunk]) for chunk, _ in chunks)
     # Rounded up.
     most = -(-len(chunks) // shards)
+    # `most * shards` is the number of chunks if all shards had as many as the fullest one, so this
+    # compares the fullest shard with the mean.
     is_uneven = most * shards > MAX_UNEVENNESS * len(chunks)
     if len(chunks) < shards or (is_uneven and tasks >= MIN_CUT_TASKS * len(chunks)):
         return _cut(chunks, grid, min(shards, tasks))
@@ -45,8 +47,11 @@ def _cut(
 ) -> tuple[tuple[ChunkRange, ...], ...]:
     """Lay the tasks of all chunks in a line and cut it into equal pieces, one for each shard."""
     tasks = sum(len(grid[chunk]) for chunk, _ in chunks)
+    # Integer division spreads the remainder: pieces differ by at most one task. `shards <= tasks`,
+    # so no piece is empty.
     borders = [tasks * shard // shards for shard in range(shards + 1)]
     dealt: list[list[ChunkRange]] = [[] for _ in range(shards)]
+    # `passed` counts the dealt tasks of all chunks; `first` counts within the numbering of the run.
     shard, passed = 0, 0
     for chunk, generation in chunks:
         first, end = grid[chunk].start, grid[chunk].stop

@@ -24,6 +24,7 @@ def emit(event: str, **facts: Any) -> None:
     for plugin, manager in _listeners():
         hook = getattr(manager.hook, f"backfleet_{event}")
         try:
+            # pluggy passes on the arguments that the plugin's function names.
             hook(**facts)
         except KeyboardInterrupt:
             raise

@@ -18,6 +18,7 @@ def interrupts_deferred() -> Iterator[None]:
     Outside the main thread, which alone gets interrupts, and where somebody else handles them, this
     changes nothing.
     """
+    # Python sets signal handlers in the main thread only, and raises ValueError elsewhere.
     is_main = threading.current_thread() is threading.main_thread()
     if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
@@ -27,6 +28,8 @@ def interrupts_deferred() -> Iterator[None]:
     def note(*_: object) -> None:
         nonlocal interrupts
         interrupts += 1
+        # The first Ctrl-C is obeyed in a moment anyway. Someone who presses it again wonders why
+        # nothing happens.
         if interrupts > 1:
             print(
                 "the workers are being started, and it must be noted how to find them; then they "
@@ -40,5 +43,6 @@ def interrupts_deferred() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Not in `finally`: an error of the workers' start is more important than the interrupt.
     if interrupts:
         raise KeyboardInterrupt

@@ -38,21 +38,27 @@ def launch(
     Raises ExecutorError, PluginError, StoreError.
     """
     submission = prepared.submission
+    # The code before the submission that names it: a submission in the store can always be started.
     if prepared.code is not None:
         _keep_code(store, manifest, submission.strategy, prepared.code)
     if prepared.packages:
         code = tuple(store_code(store, prepared.packages))
         submission = replace(submission, code=code)
     log = SubmissionLog(store, manifest.run_id)
+    # All chunks are in the store already. The entry records that the run was asked for.
     if not submission.shards:
         return LogEntry(log.append(submission), None)
+    # Staging first: it can take long or fail, and nothing is written until it has succeeded.
     submission = log.append(_with_staged_data(executor, submission, manifest))
+    # Only the request holds the key. Every worker can read the stored submission, also one whose
+    # role cannot read the key.
     key = store.seals.keep()
     request = replace(submission, run_key=key, earlier=_earlier(log, submission))
     # Ctrl-C between the two calls would leave workers that nobody can find by a handle.
     with interrupts_deferred():
         handle = executor.submit(request)
         _keep_handle(log, executor, submission, handle)
+    # The handle holds this user's own settings, so a later resume need not ask for consent.
     trust_settings(executor, handle)
     emit(
         "run_submitted",
@@ -69,6 +75,7 @@ def _keep_handle(
     """Write the handle. If that fails, stop the workers, which nobody would find."""
     try:
         log.keep_handle(submission.number, handle)
+    # Also SystemExit and MemoryError: whatever the reason is, the workers would be orphans.
     except BaseException:
         # The reason why the handle could not be written matters more than a failure to cancel.
         with contextlib.suppress(BackfleetError):

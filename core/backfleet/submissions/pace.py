@@ -20,6 +20,8 @@ __all__ = ["measure_pace"]
 SECONDS_PER_TASK = 0.1
 """Guess for a strategy without measured tasks: a small backtest and its overhead."""
 
+# Each run and each chunk costs a request to the store. The chunks of a run are alike, so a sample
+# is enough.
 MAX_RUNS_READ = 64
 MAX_CHUNKS_READ = 8
 READER_THREADS = 8
@@ -40,10 +42,13 @@ def measure_pace(store: Store, manifest: Manifest, tasks: int, bars: int) -> Pac
 
 def _similar_runs(store: Store, manifest: Manifest) -> Iterator[tuple[Store, Manifest]]:
     """Yield this run if the store has it, then other runs of its strategy on its engine."""
+    # The run's own folder is asked first: an interrupted run is the best guess for its remaining
+    # tasks.
     root_url, name = split_url(store.url)
     root = open_store(root_url)
     others = (folder for folder in run_folders(root) if folder != name)
     stores = [root.at(folder) for folder in [name, *islice(others, MAX_RUNS_READ)]]
+    # `map` yields in the order of the stores while later manifests are still being read.
     with ThreadPoolExecutor(READER_THREADS) as readers:
         for run_store, other in zip(stores, readers.map(_manifest, stores), strict=True):
             if other is not None and _key(other) == _key(manifest):
@@ -70,6 +75,7 @@ def _seconds_per_bar(store: Store, manifest: Manifest) -> float | None:
             header = read_chunk(store, chunk, generation).header
         except CorruptObject:
             continue
+        # Reused rows were copied from another run, and took no time here.
         tasks += header.count - header.reused
         seconds += header.seconds
     bars = tasks * manifest.bars_per_task

@@ -121,8 +121,11 @@ def prepare(
         is_large=manifest.tasks > MAX_FILE_TASKS,
     )
     if not chunks:
+        # Nothing is computed, but the store still keeps the code, so that the run can be verified
+        # later.
         submission = replace(draft, shards=(), code=None)
         return PreparedSubmission(submission, code=_code_to_keep(store, manifest, submission))
+    # Checks that cost nothing come first; the workload may read earlier runs from the store.
     if draft.detach and not executor.survives_exit:
         raise ExecutorError(
             f"executor {executor.name!r} does not support --detach: its workers stop with this "
@@ -136,6 +139,7 @@ def prepare(
         # The location that it will have: executors look at where the store is.
         url=f"{store.url}/submissions/0.json",
     )
+    # Before the cost: accepting a cost is pointless if the workers cannot start.
     problems = executor.preflight(submission)
     if problems:
         raise ExecutorError(f"executor {executor.name!r}: {'; '.join(problems)}")
@@ -164,6 +168,7 @@ def _with_code(
 
         check_backfleet_code(installed)
         submission = replace(submission, inventory=canonical_digest(dict(installed)))
+    # A resumed submission names the code that it was started with, and that is in the store.
     if submission.code is not None:
         return PreparedSubmission(submission)
     code = _code_to_keep(store, manifest, submission)

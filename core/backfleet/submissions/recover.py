@@ -25,6 +25,7 @@ def active_submission(log: SubmissionLog, executor: Executor) -> LogEntry | None
     A submission about which the executor cannot be asked has none: what starts workers next asks
     the executor again, and reports why it does not answer.
     """
+    # Newest first: older submissions are usually finished, and each poll asks the executor.
     for number in reversed(log.numbers()):
         entry = _settled(log, number)
         if entry is None or not entry.submission.shards:
@@ -66,6 +67,7 @@ def with_handle(log: SubmissionLog, executor: Executor, entry: LogEntry) -> LogE
         # The same run may have workers for another store; not every executor can tell.
         is_same_store = handle.get("url", submission.url) == submission.url
         if handle.get("number") == submission.number and is_same_store:
+            # Written at once, so that other clients find the workers without asking the executor.
             log.adopt_handle(submission.number, handle)
             return replace(entry, handle=handle)
     return entry
@@ -76,6 +78,8 @@ def _settled(log: SubmissionLog, number: int) -> LogEntry | None:
 
     None if the submission cannot be read.
     """
+    # A client between the two writes is alive: adopting its workers now would race with its own
+    # handle.
     while True:
         entry = log.readable_entry(number)
         if entry is None or not entry.submission.shards:

@@ -26,4 +26,6 @@ def stage_facts(remote: Remote, path: str) -> str:
     for name, content in files.items():
         write_quietly(folder / name, content)
     staged = remote.stage_data(str(folder), [name.partition(".")[0] for name in files])
+    # An executor on this machine stages nothing. Its workers read the facts where the job names
+    # them, not from a cache that may be cleared.
     return path if staged == str(folder) else staged

@@ -28,6 +28,7 @@ FOLDER = "submissions"
 SUBMISSION, HANDLE, FAILURE, CANCELED = "submission/2", "handle/2", "failure/2", "canceled/2"
 COST = "cost/1"
 
+# No leading zeros, so that each number has exactly one key.
 _KEY = re.compile(rf"{FOLDER}/(0|[1-9]\d{{0,8}})\.json")
 
 
@@ -96,6 +97,8 @@ class SubmissionLog:
 
     def append(self, submission: Submission) -> Submission:
         """Write a submission under the next free number, and return it with number and URL."""
+        # A listing may be outdated by the time of the write. `put_if_absent` decides, and the loop
+        # ends because the number grows.
         number = max(self.numbers(), default=0) + 1
         while True:
             key = f"{FOLDER}/{number}.json"
@@ -107,11 +110,13 @@ class SubmissionLog:
 
     def keep_handle(self, number: int, handle: Handle) -> None:
         """Write the executor's handle, also over one that another client has found meanwhile."""
+        # The client that started the workers knows them best, so it overwrites an adopted handle.
         self._store.replace(_key(number, "handle"), _handle_bytes(handle))
 
     def adopt_handle(self, number: int, handle: Handle) -> None:
         """Write the handle of workers whose client wrote none, or of which it is damaged."""
         key, content = _key(number, "handle"), _handle_bytes(handle)
+        # A sound handle stays: it may come from the client itself, which was only slow.
         if not self._store.put_if_absent(key, content) and self._stored_handle(number) is None:
             self._store.replace(key, content)
 
@@ -147,6 +152,8 @@ class SubmissionLog:
         Raises CorruptObject if none of them can be read.
         """
         numbers = self.numbers()
+        # The oldest is left to `entry`, which raises instead of warning: it is read only if all
+        # newer ones are damaged.
         for number in reversed(numbers[1:]):
             if (entry := self.readable_entry(number)) is not None:
                 return entry
@@ -237,6 +244,8 @@ def _problem(submission: Submission, key: str, run_id: str | None) -> str | None
     if run_id is not None and submission.run_id != run_id:
         return f"it is a submission of the run {submission.run_id[:60]!r}"
     parts = [part for shard in submission.shards for part in shard]
+    # The record's types are checked by `read_record`; these are the values that would fail later,
+    # in a place that cannot name the file.
     if any(min(part) < 0 or part.first >= part.stop for part in parts):
         return "it names tasks that no run has"
     paths = (
@@ -252,11 +261,13 @@ def _problem(submission: Submission, key: str, run_id: str | None) -> str | None
         is_dated = not parts or datetime.fromisoformat(submission.created).tzinfo is not None
     except ValueError:
         is_dated = False
+    # A submission without shards has no workers whose age `recover` would compute.
     return None if is_dated else f"it was not created at {submission.created[:60]!r}"
 
 
 def _bound(handle: Handle, submission: Submission) -> Handle:
     """Return a handle that names its own submission, whatever the stored one names."""
+    # Only the names that the handle has: executors need not store all of them.
     truth = {
         "run": submission.run_id,
         "number": submission.number,

@@ -99,12 +99,16 @@ class TrialEntry:
             return None
         try:
             if self.hashes is None:
+                # A table above MAX_LISTED_POINTS: its hashes are not stored, and its points are not
+                # in the entry.
                 if self.points.get("kind") == "table":
                     return None
                 points = points_from_json(self.points)
                 self._check_count(len(points))
                 return hash_points(points)
             content = base64.b64decode(self.hashes, validate=True)
+            # Uniting one array sorts it and removes duplicates, as all users of hashes expect.
+            # Stored bytes are little-endian on every machine.
             hashes = unite_hashes([np.frombuffer(content, dtype="<u8").astype(np.uint64)])
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
             raise CorruptObject(f"its points cannot be read: {error}") from error
@@ -127,6 +131,7 @@ class DeclaredTrials:
 
     @property
     def key(self) -> str:
+        # Without the time: declaring the same trials twice is one declaration.
         digest = hashlib.sha256(f"{self.trials}\n{self.note}".encode()).hexdigest()
         return f"{family_folder(self.family)}/declared/{digest}.json"
 
@@ -146,6 +151,8 @@ def entry_of(manifest: Manifest, family: str = "") -> TrialEntry:
     """Return the entry of a run, by default in the family that its manifest names."""
     identity, points = manifest.identity, manifest.base_points
     names = sorted(symbol.name for symbol in manifest.symbols)
+    # A grid is described by its axes and hashed again when it is read; only a table needs its
+    # hashes stored.
     is_table = points.describe().axes is None
     count, hashes = len(points), None
     if is_table and count <= MAX_LISTED_POINTS:

@@ -21,6 +21,7 @@ def adopt_settings(executor: Executor, handle: Handle) -> Mapping[str, Any]:
     `check_settings` must follow before workers are started. Raises ExecutorError.
     """
     recoverable = Recoverable.of(executor)
+    # Settings of this user win over those of the handle, even where they equal a default.
     set_here = executor.settings.model_fields_set
     with executor_errors(executor):
         stored = recoverable.stored_settings(handle)
@@ -58,6 +59,7 @@ def check_settings(
         SHA-256 of settings, or prefixes of them.
     """
     item = _item(executor, adopted)
+    # Called even if nothing is adopted: it raises for a malformed SHA-256 in `accepted`.
     is_unknown = bool(without_consent([item], accepted))
     submitted = _item(executor, Recoverable.of(executor).stored_settings(handle))
     if not adopted or has_consent(submitted):
@@ -74,6 +76,7 @@ def check_settings(
 
 
 def _item(executor: Executor, settings: Mapping[str, Any]) -> ConsentItem:
+    # Sorted, because the digest must not depend on the order of the settings.
     content = json.dumps(dict(settings), sort_keys=True)
     return ConsentItem.of(
         "settings of", executor.name, content, name=f"settings of {executor.name}"

@@ -29,6 +29,8 @@ def workload(
     tasks = sum(len(manifest.chunks[chunk]) for chunk, _ in chunks) - reused
     bars = round(tasks * manifest.bars_per_task)
 
+    # A function, because measuring reads chunks from the store, and executors without prices or
+    # time limits never ask.
     def measure() -> Pace:
         return measure_pace(store, manifest, tasks, bars)
 
@@ -39,5 +41,7 @@ def estimate(executor: Executor, work: Workload) -> tuple[int, Cost | None]:
     """Return the number of shards that an executor makes of a workload, and their cost, if any."""
     if not work.chunks:
         return 0, None
+    # At least one, also if there are chunks whose rows are all reused. Without a limit of the
+    # executor, 10**9 stands for infinity.
     shards = max(1, min(executor.count_shards(work), executor.max_shards or 10**9))
     return shards, Priced.of(executor).cost(work, min(shards, work.tasks))

@@ -53,12 +53,14 @@ def child_main(connection: Connection, in_flight: InFlight, setup: ChildSetup) -
     # Ctrl-C in a terminal reaches every process; only the worker decides what to do about it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with_worker()
+    # Before the strategy is imported: what it prints then explains a failed start.
     output = TaskOutput(setup.output)
     # Descriptor 1 is the output file by now, so a crash leaves its stack in the log of the task.
     faulthandler.enable(file=1)
     limit_memory(setup.memory)
     offer_to_out_of_memory()
     try:
+        # The expensive part of a start: it imports the strategy and the engine.
         runner = setup.builders.runner()
         watch_compiling(in_flight.compiling)
         defer_collection()
@@ -67,6 +69,8 @@ def child_main(connection: Connection, in_flight: InFlight, setup: ChildSetup) -
         for work in _works(connection):
             loop.run(work)
     except BackfleetError as error:
+        # The names of errors travel, not the objects: an exception of a strategy's module cannot be
+        # unpickled in the worker, which does not import strategies.
         connection.send(Fatal(type(error).__name__, str(error)))
     except MemoryError:
         traceback.print_exc()
@@ -79,6 +83,8 @@ def child_main(connection: Connection, in_flight: InFlight, setup: ChildSetup) -
 
 def _end_with_worker() -> None:
     """End this process at once when the worker has gone, even while a strategy runs."""
+    # The parent in the sense of multiprocessing is the worker, although the forkserver has forked
+    # this process.
     worker = parent_process()
     if worker is None:
         return
@@ -101,6 +107,7 @@ def _end() -> NoReturn:
 def _works(connection: Connection) -> Iterator[TaskBatch]:
     while True:
         try:
+            # An EOFError means that the worker has closed the pool or has died.
             yield connection.recv()
         except EOFError:
             _end()
@@ -120,12 +127,15 @@ class TaskLoop:
 
     def run(self, work: TaskBatch) -> None:
         """Run tasks and send their results, in one piece if that does not take long."""
+        # A strategy may call `os.fork`, and the copy then returns into the loop below.
         process = os.getpid()
         batch: list[TaskResult] = []
         recorder = self._recorder_of(work.chunk)
         flushed = self.clock()
         for task in work.tasks:
             now = self.clock()
+            # Checked before a task and not after it, so the last results of a piece go out with the
+            # rest.
             if now - flushed > FLUSH_SECONDS:
                 self._send(TaskResults(work.chunk, batch, now - flushed), recorder)
                 batch, flushed = [], now
@@ -136,15 +146,19 @@ class TaskLoop:
                 # A copy of this process that the strategy forked: it has nothing to hand over.
                 os._exit(0)
             if recorder is not None:
+                # A failed task leaves `runner.returns` as the task before it left them.
                 has_failed = result.status is TaskStatus.ERROR
                 recorder.add(task, None if has_failed else self.runner.returns)
             printed = self.output.take()
             batch.append(replace(result, log=printed + result.log) if printed else result)
+            # Only after the output is taken: if the process dies until then, the worker still
+            # blames this task.
             self.in_flight.end()
         # If some results are with the worker already, the rest cannot be encoded as one piece.
         if work.generation is None or len(batch) < len(work.tasks):
             self._send(TaskResults(work.chunk, batch, self.clock() - flushed), recorder)
             return
+        # Encoding here spreads its cost over the children; the worker is a single process.
         content = self._encoder.encode(
             work.chunk, work.generation, batch, recorded_files(), _taken(recorder)
         )

@@ -61,7 +61,11 @@ class ChildProcess:
         self.ready = False
         self._limits = limits
         self._started = time.monotonic()
+        # Shared memory, because a message about the present task could still be in the pipe, or be
+        # lost, when the child dies.
         self._in_flight = InFlight(context)
+        # The worker holds a descriptor of its own, so that it can read the output after the child's
+        # death, even if the task has removed the file.
         self._output, path = tempfile.mkstemp(prefix="backfleet-output-")
         self._path = Path(path)
         self.connection, theirs = context.Pipe()
@@ -113,6 +117,7 @@ class ChildProcess:
 
     def overdue(self, now: float) -> bool:
         """Whether it takes longer than it may, over its task or over its start."""
+        # `in_flight` is empty until the first task, so the start has a limit of its own.
         if not self.ready:
             return now - self._started > START_SECONDS
         at = self.in_flight()
@@ -124,6 +129,8 @@ class ChildProcess:
         pid = self._process.pid
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if pid is not None:
+                # Also when the child itself has ended: its group lives on while processes that it
+                # started do.
                 os.killpg(pid, signal.SIGKILL)
         # A child that has only just started has no group of its own yet.
         self._process.kill()
@@ -143,6 +150,8 @@ class ChildProcess:
         """Whether a process that has ended did so while numba compiled, or by an instruction that
         its processor does not have: no other task would do better."""
         code = -(self._process.exitcode or 0)
+        # LLVM ends the process when it fails, and a SIGILL comes from cached code for another
+        # processor.
         return code == signal.SIGILL or (self._died_inside() and self._in_flight.is_compiling)
 
     def died_in_new_machine_code(self) -> bool:
@@ -161,6 +170,7 @@ class ChildProcess:
             return TaskOutOfMemory("it exceeded resources.memory")
         if self._silent:
             return TaskCrashed("it closed its process's connection to the worker")
+        # multiprocessing gives a signal as the negative exit code; a task may also call `os._exit`.
         if code >= 0:
             return TaskCrashed(f"its process ended with exit code {code}")
         name = next(

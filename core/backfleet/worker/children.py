@@ -17,9 +17,14 @@ from backfleet.worker.messages import Builders, Encoded, Fatal, Ready, TaskBatch
 
 __all__ = ["ChildPool"]
 
+# In a row, over all children: any child that gets ready resets the count. One failed start may have
+# a passing reason, such as too little memory.
 MAX_FAILED_STARTS = 3
 MAX_TASK_DEATHS = 2
+# Nothing wakes the worker when a task exceeds its time limit, so it looks at the clocks of its
+# children at least this often.
 WAIT_SECONDS = 1.0
+# A crash prints a whole stack, and the failure record repeats the message.
 MAX_MESSAGE_CHARS = 1000
 AHEAD = 2
 """Pieces of work a child holds, so that it need not wait for its worker."""
@@ -57,6 +62,8 @@ class ChildPool:
             for child in self._children:
                 while self._waiting and len(child.works) < AHEAD:
                     child.give(self._waiting.popleft())
+            # `_attend` replaces a dead child at the same position, so the positions stay valid in
+            # this loop.
             for position in self._wait():
                 self._attend(position, on_results)
         self._believe_doubtful(on_results)
@@ -72,6 +79,8 @@ class ChildPool:
         now = time.monotonic()
         sources: dict[Any, int] = {}
         for at, child in enumerate(self._children):
+            # Both are needed: a process that a task forked may keep the connection open after the
+            # child has died, and a child may close its connection and live on.
             sources[child.sentinel] = sources[child.connection] = at
         # A task may so exceed its limit by a quarter before that is noticed.
         ready = wait(list(sources), min(WAIT_SECONDS, self._limits.task_timeout / 4))
@@ -80,6 +89,8 @@ class ChildPool:
 
     def _attend(self, position: int, on_results: OnResults) -> None:
         child = self._children[position]
+        # Messages before the state: a child that has finished all its work and then died has lost
+        # nothing.
         self._hear(child, on_results)
         at = child.in_flight()
         overdue = not child.ended and child.overdue(time.monotonic())
@@ -92,8 +103,11 @@ class ChildPool:
             self._lose(
                 child, TaskTimeout(f"timed out after {self._limits.task_timeout:g} s"), on_results
             )
+        # Before the first task, the strategy's import failed or exceeded START_SECONDS.
         elif not child.ready:
             self._failed_to_start(child)
+        # The remaining case needs no blame: the task that was overdue ended before the kill. What
+        # the child still held runs again in the fresh one.
         elif not overdue:
             self._died(child, on_results)
         self._replace(position)
@@ -107,19 +121,24 @@ class ChildPool:
                 raise _error(message)
             elif isinstance(message, TaskResults | Encoded):
                 self._has_results = True
+                # A task has run through after the doubtful one, so machine code works here.
                 self._believe_doubtful(on_results)
                 on_results(message)
                 self._settle(child, set(message.tasks))
 
     def _settle(self, child: ChildProcess, done: Collection[int]) -> None:
         """Take tasks off what the child still has to do."""
+        # A child handles its pieces of work in order, so a message is always about the first one.
         work = child.works.popleft()
         left = [task for task in work.tasks if task not in done]
         if left:
+            # Without a generation: some tasks of the piece are done, so the child that runs the
+            # rest cannot encode the piece as a whole.
             child.works.appendleft(TaskBatch(work.chunk, left))
 
     def _died(self, child: ChildProcess, on_results: OnResults) -> None:
         """Let the task that a child died in run alone, or, the second time, let it be lost."""
+        # It died between pieces of work, and no task is affected.
         if not child.works:
             return
         task, _ = child.suspect()
@@ -127,6 +146,7 @@ class ChildPool:
         if self._deaths[task] >= MAX_TASK_DEATHS:
             if child.died_of_machine_code():
                 raise _machine_code_error(child)
+            # Once any task has returned a result, compiled code is known to run on this processor.
             if child.died_in_new_machine_code() and not self._has_results:
                 self._doubt(child)
             else:
@@ -141,6 +161,8 @@ class ChildPool:
         """Keep the result of a task that died in machine code that has never run before, until the
         next task shows whose doing it was. Raises MachineCodeError where that one dies, too."""
         self._lose(child, child.cause_of_death(), self._keep_doubtful)
+        # Two different tasks died twice each in fresh machine code, and none has succeeded: the
+        # code is at fault, not the tasks.
         if len(self._doubtful) > 1:
             raise _machine_code_error(child)
 
@@ -191,6 +213,7 @@ def _machine_code_error(child: ChildProcess) -> MachineCodeError:
 
 
 def _error(message: Fatal) -> BackfleetError:
+    # A plugin may raise a subclass of its own, which errors.py does not have.
     kind = getattr(errors, message.kind, BackfleetError)
     error: BackfleetError = kind(message.message)
     return error

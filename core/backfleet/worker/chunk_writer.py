@@ -75,6 +75,8 @@ class ChunkWriter:
 
         Raises NondeterministicResult, StoreError.
         """
+        # Every task arrives exactly once: the pool hands over one result per task, also for a task
+        # in which a child died.
         self._left -= len(done.tasks)
         if isinstance(done, Encoded):
             self._store(done.content, done.log)
@@ -84,6 +86,7 @@ class ChunkWriter:
             self._seconds += done.seconds
             self._undeclared.update(done.undeclared)
             is_due = self._seconds >= PART_SECONDS or len(self._results) >= PART_TASKS
+            # After the last task, `finish` stores what is left.
             if self._left and is_due:
                 self.store_results()
         if not self._left:
@@ -92,6 +95,7 @@ class ChunkWriter:
 
     def store_results(self) -> None:
         """Store the results that are in this process only. Raises StoreError."""
+        # Children finish in any order, and rows are stored in the order of the tasks.
         results = [self._results[task] for task in sorted(self._results)]
         if not results:
             return
@@ -100,6 +104,7 @@ class ChunkWriter:
             target.chunk, target.generation, results, self._undeclared, self._returns
         )
         self._store(content, encoder.log(results))
+        # Only once they are stored: if the store fails, `_keep_finished` of the worker tries again.
         self._results.clear()
         self._returns = self._no_returns()
         self._seconds = 0.0
@@ -112,6 +117,8 @@ class ChunkWriter:
         self.store_results()
         if not self._is_in_parts:
             return
+        # Listed after the own part was stored. So of two workers that end together at least one
+        # sees all parts, and if both do, `commit_chunk` accepts the second, equal chunk.
         parts, target = self._parts(), self._target
         # Otherwise another worker is not done with its tasks, and commits the chunk when it is.
         if not missing_tasks(parts, target.tasks):
@@ -162,4 +169,5 @@ class ChunkWriter:
             # A damaged chunk of the generation before is computed again as a whole.
             with contextlib.suppress(CorruptObject):
                 parts.append(ChunkPart.of_chunk(earlier, target.returns))
+        # A part whose details are lost or damaged does not count, so its tasks run again.
         return [part for part in parts if part.has_sound_details(store)]

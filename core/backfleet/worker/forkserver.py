@@ -25,6 +25,7 @@ from backfleet.worker.shared_imports import import_shared_modules
 
 __all__ = ["fork_forkserver", "start_forkserver"]
 
+# A name and not a function: the forkserver imports it when it starts.
 PRELOAD = "backfleet.worker.preload"
 
 MAX_SOCKET_FOLDER_BYTES = 70
@@ -39,6 +40,7 @@ def start_forkserver() -> None:
 
     Raises JobError if the path of the temporary folder is too long for sockets.
     """
+    # Otherwise multiprocessing fails with "AF_UNIX path too long", which does not name the folder.
     _check_sockets()
     pin_environment()
     forkserver.set_forkserver_preload([PRELOAD])
@@ -57,6 +59,8 @@ def fork_forkserver() -> None:
     pin_environment()
     # The C library has read TZ when this interpreter started.
     time.tzset()
+    # Here, so that the fork inherits the imported modules; only then is it worth more than a new
+    # interpreter.
     import_shared_modules()
     with _forks_for_interpreters():
         start_forkserver()
@@ -68,6 +72,7 @@ def _is_fresh() -> bool:
     The pins must come in time, no other thread may be missing in it, and the key of the run must
     not be in its memory.
     """
+    # A numpy that is imported already has read the number of threads of its libraries.
     is_pinned = has_pinned_hashes() and "numpy" not in sys.modules
     return is_pinned and threading.active_count() == 1 and RUN_KEY not in os.environ
 
@@ -88,6 +93,8 @@ def _forks_for_interpreters() -> Iterator[None]:
     These are the forkserver and the tracker of resources. A version of Python that starts them in
     another way starts interpreters.
     """
+    # A private hook of multiprocessing: both helpers are started through it, with the arguments
+    # `path, args, passfds`.
     name = "spawnv_passfds"
     original = getattr(util, name)
     setattr(util, name, _fork)
@@ -100,6 +107,7 @@ def _forks_for_interpreters() -> Iterator[None]:
 def _fork(_: str, command: Sequence[str], descriptors: Sequence[int]) -> int:
     """Run the last argument of `python -c` in a fork that keeps these descriptors."""
     process = os.fork()
+    # The fork never returns into the code of the worker.
     if process == 0:
         _run_and_exit(command[-1], descriptors)
     return process

@@ -19,6 +19,7 @@ from backfleet.worker.messages import Runner
 
 __all__ = ["GuardedRunner", "ModuleGuard"]
 
+# The separator keeps a sibling such as `lib/python3.12-extra` from matching by its prefix.
 STANDARD = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 MAX_NAMED_MODULES = 10
 
@@ -34,6 +35,7 @@ class GuardedRunner:
         """Run a task."""
         result = self._runner.result(index)
         error = self._guard.check()
+        # The task's own error says more: often it is what the undeclared module raised.
         if error is None or result.status is TaskStatus.ERROR:
             return result
         return TaskResult.child_died(index, error, result.seconds, result.log)
@@ -58,12 +60,15 @@ class ModuleGuard:
         self._files = set(code.files.values())
         self._seen = set(record.loaded)
         self._record = record
+        # Top-level names whose imports the search for the run's code does not follow.
         self._trusted = {OWN, *LIBRARIES, *code.large}
         self._count = 0
         self._error: UndeclaredModule | None = None
 
     def check(self) -> UndeclaredModule | None:
         """The error of all tasks from the one on that loaded such a module; None before it."""
+        # This runs after every task, so the usual case is one comparison. The error stays: the
+        # module is loaded for all later tasks of this process, too.
         if len(sys.modules) != self._count and self._error is None:
             self._count = len(sys.modules)
             outside = list(self._outside())
@@ -72,20 +77,26 @@ class ModuleGuard:
         return self._error
 
     def _outside(self) -> Iterator[str]:
+        # A copy, because a thread of a strategy may import meanwhile.
         fresh = [name for name in list(sys.modules) if name not in self._seen]
         self._seen.update(fresh)
         for name in fresh:
             file = _file_of(name)
             if file is None or file in self._files or self._is_of_library(name, file):
                 continue
+            # Last, because it asks the file system: the module may have been found through a
+            # symbolic link.
             if os.path.realpath(file) not in self._files:
                 yield name
 
     def _is_of_library(self, name: str, file: str) -> bool:
         """Whether a module is one of a library, or is installed and was imported for one."""
         top = name.partition(".")[0]
+        # The folder of installed packages usually lies within that of the standard library.
         if file.startswith(STANDARD) and not _is_installed(file):
             return True
+        # A module from elsewhere with a standard name: an installed replacement is trusted, a file
+        # of the user that shadows it is not.
         if top in sys.stdlib_module_names:
             return _is_installed(file)
         if top in self._trusted:
@@ -94,6 +105,7 @@ class ModuleGuard:
 
     def _is_for_library(self, name: str) -> bool:
         """Whether the imports that led to an installed module began in a library."""
+        # Imports may form a cycle.
         passed = {name}
         while (importer := self._importer_of(name)) not in passed:
             if importer in self._record.loaded or importer.partition(".")[0] in self._trusted:
@@ -110,6 +122,8 @@ class ModuleGuard:
         return self._record.importers.get(name) or name.rpartition(".")[0]
 
     def _message(self, outside: list[str]) -> str:
+        # The name belongs to the run's code but the file does not: declaring the module would not
+        # help.
         hidden = [name for name in outside if self._code.has_module(name)]
         if hidden:
             return (

@@ -48,8 +48,10 @@ def run_shards(url: str, shards: Sequence[int] = ()) -> int:
     code = _run(url, shards, key)
     if code != errors.BAD_INPUT or len(shards) < 2:
         return code
+    # Chunks that the first attempt has committed are passed over.
     for shard in shards:
         alone = _run(url, [shard], key)
+        # Anything else concerns all shards, such as a store that does not answer.
         if alone not in (0, errors.BAD_INPUT):
             return alone
     return code
@@ -59,12 +61,17 @@ def _run(url: str, given: Sequence[int], key: str) -> int:
     _stop_with_parent()
     with _terminable():
         try:
+            # First: it pins the environment before numpy is imported, and the forkserver imports
+            # its modules while this process reads the submission.
             start_forkserver()
             shards = list(given) or [shard_of_array()]
             store, submission = read_submission(url)
+            # Before anything is read or written under the run's seal.
             store.seals.use(key)
             _check_image(submission, shards[0])
             code = _fetch_code(store, submission, shards[0])
+            # Deferred, because it imports numpy and pyarrow: the environment must be pinned by
+            # then.
             from backfleet.worker.worker import ShardWorker
 
             ShardWorker(store, submission, shards, code).run()
@@ -106,6 +113,7 @@ def _check_image(submission: Submission, shard: int) -> None:
 
     The packages to ship were chosen by that inventory.
     """
+    # Outside an image the variable is unset, and there is nothing to compare.
     here = os.environ.get(IMAGE_INVENTORY, submission.inventory)
     if submission.inventory in ("", here):
         return
@@ -141,6 +149,8 @@ def _terminable() -> Iterator[None]:
             signal.signal(number, signal.SIG_IGN)
         raise Terminated
 
+    # The handlers are restored at the end, because `run_shards` may enter this context again, shard
+    # by shard.
     before = signal.signal(signal.SIGTERM, stop)
     alarm = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, _time_limit())
@@ -156,6 +166,8 @@ def _time_limit() -> float:
     """Return the seconds that this worker may take; 0 for no limit."""
     try:
         return max(0.0, float(os.environ.get(TIME_LIMIT, 0)))
+    # A malformed limit must not stop the worker. Without it, the worker runs until the scheduler
+    # stops it.
     except ValueError:
         return 0.0
 
@@ -169,6 +181,7 @@ def _stop_with_parent() -> None:
         # Nobody writes into this pipe: reading returns when its other end closes.
         while os.read(0, 4096):
             pass
+        # A signal, because only the main thread can unwind the run and store what is finished.
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -57,11 +57,14 @@ class TaskRunner:
         self.manifest = plan.manifest
         self._reference = plan.strategy
         engine = plan.engine or self.manifest.engine
+        # Bytecode of a strategy beside its source would be a stale copy after an edit within a
+        # second.
         with bytecode_disabled():
             self.strategy = load_strategy(plan.strategy)
             self.engine: Engine = load_plugin("engine", engine, Engine)()
             self._hooks = row_hooks([plugin.name for plugin in self.manifest.identity.plugins])
             self._bars = BarsLoader(plan, self._hooks)
+        # The tasks of a portfolio all have the same symbols, so one failure concerns all of them.
         symbols = 1 if self.manifest.is_portfolio else len(self.manifest.symbols)
         self._symbols = BadSymbols(self._bars.of, symbols)
         self._seeding = Seeding(
@@ -69,6 +72,8 @@ class TaskRunner:
         )
         self._extended = self.manifest.identity.results.extended
         self._risk_free_rate = self.manifest.identity.results.risk_free_rate
+        # Without rows that need the equity curve or the trades, an engine may return a summary
+        # only, which is faster.
         self._summarizes = not (self.manifest.keeps_detail or self._hooks or self._extended)
         self.returns: TaskReturns | None = None
 
@@ -82,6 +87,8 @@ class TaskRunner:
         key = self.manifest.task(index)
         started = time.perf_counter()
         try:
+            # Apart from the `try` below: an error of backfleet ends the child here, but it is the
+            # task's own result if it comes out of the strategy.
             bars = self._symbols.load(key)
         # These end the child, since other tasks would meet them, too.
         except (BackfleetError, MemoryError):
@@ -122,6 +129,8 @@ class TaskRunner:
                 ran.bars.bars if ran.bars.benchmark is None else (ran.bars.benchmark,),
             )
             custom.update(extended_metrics(ran.outcome.equity, calendar, reference))
+        # In this order the strategy's own metrics replace extended ones of the same name, and a
+        # plugin's replace both.
         custom.update(summary.custom)
         for plugin in self._hooks:
             for more in plugin.hook.backfleet_metrics(params=ran.key.params, outcome=ran.outcome):
@@ -149,6 +158,7 @@ class TaskRunner:
         of_signals = {name for signal in identity.signals for name in signal.columns}
         return Simulation(
             self.strategy,
+            # Parameters of a signal's columns choose the signal; the strategy does not know them.
             {name: value for name, value in key.params.items() if name not in of_signals},
             bars.bars,
             self.manifest.broker,
@@ -167,6 +177,7 @@ class TaskRunner:
         calendar = Calendar(bars.session, bars.periods_per_year)
         simulation = self._simulation(key, bars, calendar)
         started = time.perf_counter()
+        # The engine returns a Summary, or an Outcome if it cannot summarize this simulation.
         result = self._seeding.run(key, partial(self.engine.run, simulation))
         seconds = time.perf_counter() - started
         if isinstance(result, Outcome):
@@ -181,6 +192,7 @@ class TaskRunner:
         bars, broker = ran.bars.bars, self.manifest.broker
         multipliers = [broker.multiplier_of(symbol.symbol) for symbol in bars]
         trades = detailed_trades(ran.outcome.trades, ran.outcome.fills, bars, multipliers)
+        # The live strategy object refers to the whole simulation, and it cannot be stored.
         outcome = with_one_nan(replace(ran.outcome, strategy=None, trades=trades))
         return replace(result, digest=outcome_digest(outcome), outcome=outcome)
 

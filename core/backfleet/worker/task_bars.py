@@ -59,6 +59,7 @@ class TaskBars:
 
     def sessions(self, equity: Records) -> NDArray[np.datetime64]:
         """The session of each record of an equity curve."""
+        # The usual case: one record per moment, so the records need not be searched.
         if len(equity) == len(self.time):
             return self.session
         return self.session[np.searchsorted(self.time, equity["time"])]
@@ -95,6 +96,8 @@ class BarsLoader:
         bars = tuple(self._changed_by_plugins(symbol, cut) for symbol in symbols)
         time, session = _calendar(bars)
         given = self._manifest.periods_per_year
+        # Planned from the whole window of the job, so that the shorter window of a fold is
+        # annualized in the same way.
         if given is None and len(symbols) == 1:
             given = symbols[0].sessions_per_year
         periods = given or sessions_per_year(session)
@@ -126,6 +129,7 @@ class BarsLoader:
     def _session_end(self) -> np.timedelta64:
         text = self._manifest.identity.data.session_end
         moment = time.fromisoformat(text) if text else time()
+        # `time` objects cannot be subtracted; two moments of one day can.
         return np.timedelta64(datetime.combine(date.min, moment) - datetime.min)
 
     @cached_property
@@ -148,6 +152,8 @@ class BarsLoader:
         results = self._manifest.identity.results
         if not results.benchmark_digest:
             return None
+        # The plan's digest of the benchmark is without the strategy's additional columns, too: a
+        # benchmark may lack them.
         feed = replace(self._manifest.identity.data, columns=())
         reader = _Reader(feed, self._plan.data_path, self._manifest.window)
         return reader.load(results.benchmark, results.benchmark_digest)
@@ -187,6 +193,7 @@ class _Reader:
         bars = self._bar_cache.load(self._source, symbol)[0].window(self._window)
         if bars.digest() == digest:
             return bars
+        # The cached bars may be older than the plan. Only what the source itself has now decides.
         bars = self._bar_cache.reload(self._source, symbol)[0].window(self._window)
         if bars.digest() != digest:
             raise DataChanged(
@@ -208,5 +215,6 @@ def _calendar(bars: tuple[Bars, ...]) -> tuple[NDArray[np.int64], NDArray[np.dat
 def _of_account(bars: Bars, column: NDArray[Any]) -> NDArray[Any]:
     """Return the values of a column at the tradable bars after the warm-up."""
     is_open = bars.tradable[bars.warmup :]
+    # Without warm-up and closed bars, the column itself is returned, not a view of it.
     values = column[bars.warmup :] if bars.warmup else column
     return values if is_open.all() else values[is_open]

@@ -55,6 +55,7 @@ class ShardWorker:
         self.strategy = self.submission.strategy
         if code is not None and code.folder is not None:
             self.strategy = replace(self.strategy, folder=code.folder)
+        # All shards are checked before any runs, since they run together.
         count = len(self.submission.shards)
         for shard in shards:
             if not 0 <= shard < count:
@@ -75,6 +76,8 @@ class ShardWorker:
             check_versions(self.manifest.identity.versions)
             run_code = check_code(self.manifest.identity, self.strategy)
             check_declared_files(self.manifest.identity.files, strategy_root(self.strategy))
+            # A list: the size of the pool depends on the number of pieces, and damaged chunks show
+            # before any child starts.
             works = list(self._works())
             if works:
                 self._run(works, run_code)
@@ -92,8 +95,11 @@ class ShardWorker:
         # One listing each: asking for each chunk in turn would take minutes on S3.
         committed = {entry.key for entry in self.store.list("chunks/")}
         parts = map(parse_part_key, (entry.key for entry in self.store.list("parts/")))
+        # None stands for a key that is not that of a part.
         begun = {part.chunk for part in parts if part is not None}
         for (chunk, generation), tasks in self._shares().items():
+            # The listing shows only that there is an object. Reading it proves that it is sound, or
+            # that a later generation supersedes it.
             if chunk_key(chunk, generation) in committed and latest_chunk(
                 self.store, chunk, generation
             ):
@@ -107,6 +113,7 @@ class ShardWorker:
                 self.manifest.returns_layout(chunk),
             )
             writer = ChunkWriter(self._setup, target, tasks, has_parts=chunk in begun)
+            # Other workers have stored all parts, and ended before they could commit the chunk.
             if not writer.todo:
                 writer.finish()
                 continue
@@ -128,6 +135,8 @@ class ShardWorker:
                 place = (part.chunk, part.generation)
                 tasks = self._tasks_of(part)
                 other = shares.get(place)
+                # Usually a range, which takes no memory; only a chunk in several shards becomes a
+                # list.
                 shares[place] = tasks if other is None else sorted({*other, *tasks})
         return shares
 
@@ -135,6 +144,7 @@ class ShardWorker:
         """Return the tasks of a range. Raises CorruptObject."""
         grid = self.manifest.chunks
         whole = grid[part.chunk] if 0 <= part.chunk < len(grid) else range(0)
+        # A submission is read from a store that others can write to, so its numbers are checked.
         if not whole.start <= part.first < part.stop <= whole.stop:
             raise CorruptObject(f"the submission names {part}, which the run does not have")
         return range(part.first, part.stop)
@@ -149,8 +159,11 @@ class ShardWorker:
             submission.facts_path,
         )
         limits = Limits(
-            self.submission.task_timeout, self.submission.memory // self.submission.cpus
+            # The memory of the job is that of the whole worker; its children share it equally.
+            self.submission.task_timeout,
+            self.submission.memory // self.submission.cpus,
         )
+        # A child more than there are pieces would start only to wait.
         size = min(self.submission.cpus, len(works))
         tasks = sum(len(work.tasks) for work in works) / size
         pool = ChildPool(TaskBuilders(plan, tasks, self.paths, self.code, run_code), size, limits)
@@ -159,6 +172,7 @@ class ShardWorker:
                 pool.run(works, self._take)
             finally:
                 pool.close()
+        # Also Terminated and KeyboardInterrupt: finished tasks need not run again.
         except BaseException:
             self._keep_finished()
             raise

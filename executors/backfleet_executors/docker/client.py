@@ -57,6 +57,7 @@ def connect() -> APIClient:
 @contextmanager
 def engine_errors(doing: str) -> Iterator[None]:
     """Turn the SDK's errors into ExecutorError; `doing` says what was asked, as "start x"."""
+    # Deferred, because commands that use no Docker should not import the SDK.
     import requests
     from docker.errors import APIError, DockerException
 

@@ -61,11 +61,14 @@ class ContainerPlan:
     @property
     def network(self) -> str:
         run = self.submission.url
+        # With store and data in mounted directories, strategy code needs no network and gets none.
         return "none" if all(map(is_path, [run, *self.submission.data])) else self.settings.network
 
     @property
     def user(self) -> str | None:
         """The user of the containers: the caller, if they write to a directory of the caller."""
+        # Otherwise files in the store would belong to the user of the image, and the caller could
+        # not remove them.
         return f"{os.getuid()}:{os.getgid()}" if self.bindings else None
 
     @property
@@ -93,6 +96,8 @@ class ContainerPlan:
 
     def name(self, shards: Sequence[int]) -> str:
         run, number = self.submission.run_id, self.submission.number
+        # The random part, because names are unique on an engine and the same run may be submitted
+        # to several stores.
         return f"backfleet-{run[:8]}-{number}-{shards[0]}-{os.urandom(4).hex()}"
 
 
@@ -129,7 +134,9 @@ def create_container(
 
 
 def _environment(names: Sequence[str]) -> dict[str, str]:
+    # `preflight` has reported the variables that are not set.
     passed = {name: os.environ[name] for name in names if name in os.environ}
+    # The scratch is the only place in a container that everyone can write to.
     return {"HOME": SCRATCH, "TMPDIR": SCRATCH} | passed
 
 
@@ -140,6 +147,7 @@ def _host_config(client: APIClient, plan: ContainerPlan) -> dict[str, Any]:
         Mount(binding.target, binding.source, type="bind", read_only=not binding.writable)
         for binding in plan.bindings
     ]
+    # The caller may be able to write to the store by a supplementary group only.
     groups = [str(group) for group in os.getgroups()] if plan.user else None
     config: dict[str, Any] = client.create_host_config(
         mounts=mounts,
@@ -151,6 +159,8 @@ def _host_config(client: APIClient, plan: ContainerPlan) -> dict[str, Any]:
         cpu_period=CPU_PERIOD_US,
         cpu_quota=CPU_PERIOD_US * (plan.submission.cpus + 1),
         pids_limit=plan.settings.pids,
+        # From here on, the limits on hostile strategy code: no writing to the image, no
+        # capabilities, no new privileges.
         read_only=True,
         tmpfs={SCRATCH: f"rw,nosuid,nodev,mode=1777,size={plan.settings.scratch}"},
         cap_drop=["ALL"],

@@ -42,6 +42,7 @@ def read_exit(facts: Mapping[str, Any], words: str) -> ContainerExit:
     code = int(state["ExitCode"])
     if code == 0:
         return ContainerExit(0)
+    # Both: the engine sets the flag also if only a child was killed and the worker went on.
     if state.get("OOMKilled") and code == SIGNALLED + signal.SIGKILL:
         return ContainerExit(code, _out_of_memory(facts))
     if code in NO_EXECUTABLE:

@@ -43,6 +43,7 @@ class Containers:
 
     def __init__(self, client: APIClient) -> None:
         self._client = client
+        # The ends that this process has read, since a container is removed once it is read.
         self._ends: dict[str, ContainerExit] = {}
 
     def of_run(self, run: str) -> list[Facts]:
@@ -68,6 +69,8 @@ class Containers:
 
     def signal(self, handle: DockerHandle, name: str) -> None:
         """Send a signal to the workers of a submission that still run."""
+        # `states` knows only containers whose labels name the submission, so no other one is
+        # signaled.
         for container, state in self.states(handle).items():
             if not isinstance(state, ContainerExit):
                 # It may have ended just now.
@@ -101,6 +104,7 @@ class Containers:
             kept = _kept_by_labels(facts)
             with contextlib.suppress(ExecutorError), engine_errors("look at a container"):
                 container = self._client.inspect_container(facts["Id"])
+                # Younger ones are left to the client that may be about to read them.
                 if _age(container["State"]["FinishedAt"]) > MAX_UNREAD_TIME:
                     self._read(kept, facts["Id"])
 
@@ -129,6 +133,7 @@ class Containers:
             return kept.end(container) or GONE
         if facts["State"] in ENDED:
             return self._read(kept, container)
+        # Running, paused or restarting.
         if facts["State"] != "created":
             return ShardState.RUNNING
         if datetime.now(UTC).timestamp() - facts["Created"] < MAX_UNSTARTED_TIME.total_seconds():
@@ -148,6 +153,7 @@ class Containers:
                 # Another process was sooner.
                 return kept.end(container) or GONE
         end = read_exit(facts, log[-LOG_TAIL_BYTES:].decode("utf-8", "replace").strip())
+        # Kept before the container is removed, so that a client that dies in between loses nothing.
         kept.keep(container, end, log)
         self._ends[container] = end
         self.remove(container)
@@ -165,6 +171,7 @@ def _kept_by_labels(facts: Facts) -> ContainerArchive:
 
 def _age(time_stamp: str) -> timedelta:
     """Since a time as the engine writes it, in UTC with nanoseconds."""
+    # `fromisoformat` takes at most microseconds.
     seconds = time_stamp.partition(".")[0].removesuffix("Z")
     return datetime.now(UTC) - datetime.fromisoformat(seconds).replace(tzinfo=UTC)
 
@@ -173,6 +180,7 @@ def _lines(stream: Iterable[bytes]) -> Iterator[str]:
     """Lines of a stream that comes in pieces of any size."""
     rest = b""
     for piece in stream:
+        # Decoded line by line: a piece may end within a character.
         *whole, rest = (rest + piece).split(b"\n")
         for line in whole:
             yield line.decode("utf-8", "replace")

@@ -76,6 +76,7 @@ class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
         super().__init__(settings)
         assert isinstance(settings, DockerSettings)
         self.settings: DockerSettings = settings
+        # `time.monotonic()` of the last answer to `poll`; None before the first.
         self._answered: float | None = None
 
     @cached_property
@@ -96,6 +97,7 @@ class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
         return DockerHandle.read(handle).settings
 
     def adopt_settings(self, settings: Mapping[str, Any], handle: Handle) -> None:
+        # What is set here wins over what the handle holds.
         given = self.settings.model_dump(exclude_unset=True)
         self.settings = DockerSettings.model_validate({**settings, **given})
 
@@ -115,6 +117,8 @@ class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
             bindings(submission, self.settings.mounts),
         )
         dealt = deal_shards(submission.shard_count, self._workers(submission.cpus))
+        # No process runs in the background, so each submission removes what earlier clients have
+        # left.
         self._containers.remove_expired()
         started = self._start_all(plan, dealt)
         return _handle(plan, list(zip(started, dealt, strict=True)))
@@ -129,6 +133,7 @@ class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
         def start(shards: Sequence[int]) -> str:
             with engine_errors(f"start a container of {plan.settings.image}"):
                 container = create_container(self._client, plan, shards)
+                # Before the start, which may fail: a created container must be removed, too.
                 created.append(container)
                 self._client.start(container)
             return container
@@ -160,6 +165,7 @@ class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
 
     def _while_silent(self, handle: DockerHandle, error: EngineSilent) -> Iterable[ShardStatus]:
         """Nothing is known of the workers; for a while, that may be a restart of the engine."""
+        # It has never answered to this command, so waiting for a restart makes no sense.
         if self._answered is None:
             raise error
         if time.monotonic() - self._answered > MAX_SILENT_SECONDS:
@@ -175,6 +181,7 @@ class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
         """Of the container that runs the shard, and maybe others too."""
         stored = DockerHandle.read(handle)
         containers = [name for name, shards in stored.containers if shard in shards]
+        # A damaged handle may name a shard twice.
         for container in containers[:1]:
             yield from self._containers.lines(stored, container, follow=follow)
 
@@ -183,6 +190,8 @@ class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
         for facts in self._containers.of_run(run_id):
             labels = facts["Labels"]
             handle = json.loads(labels[LABEL + "handle"])
+            # The label holds the handle as it was before there were containers; this adds each one
+            # that is listed.
             known = handles.setdefault(handle["url"], {**handle, "containers": []})
             shards = [int(shard) for shard in labels[LABEL + "shards"].split(",")]
             known["containers"].append([facts["Id"], shards])
@@ -192,6 +201,7 @@ class DockerExecutor(Executor, Remote, Recoverable, Diagnosable):
 
     def cancel(self, handle: Handle) -> None:
         stored = DockerHandle.read(handle)
+        # SIGTERM first, so that workers store their finished tasks.
         for signal, seconds in (("SIGTERM", STOP_SECONDS), ("SIGKILL", CLEAN_UP_SECONDS)):
             self._containers.signal(stored, signal)
             if self._containers.await_ends(stored, seconds):

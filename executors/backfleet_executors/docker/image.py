@@ -58,6 +58,8 @@ def find_image(client: APIClient, name: str) -> Image:
 def is_in_registry(name: str) -> bool:
     """Whether a name says which registry the image lies in, so that it can be pulled."""
     host, slash, _ = name.partition("/")
+    # Docker's own rule. A name such as `user/image` would lie on Docker Hub, and is not pulled from
+    # there unasked.
     return bool(slash) and (host == "localhost" or "." in host or ":" in host)
 
 
@@ -70,6 +72,7 @@ def pull_image(client: APIClient, name: str) -> Image:
             raise
     with engine_errors(f"pull {name} ('docker login' lets you in to a registry)"):
         repository, tag = _split(name)
+        # The pull goes on only while its progress is read.
         for _ in client.pull(repository, tag=tag, stream=True, decode=True):
             pass
     return find_image(client, name)
@@ -79,6 +82,7 @@ def _split(name: str) -> tuple[str, str]:
     repository, at, digest = name.partition("@")
     if at:
         return repository, digest
+    # The colon of a port, as in `host:5000/image`, does not begin a tag.
     folder, slash, last = name.rpartition("/")
     last, _, tag = last.partition(":")
     return f"{folder}{slash}{last}", tag or "latest"

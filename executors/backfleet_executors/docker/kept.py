@@ -34,6 +34,8 @@ class ContainerArchive:
     def end(self, container: str) -> ContainerExit | None:
         try:
             return ContainerExit(**json.loads(self._end(container).read_bytes()))
+        # A damaged record is as good as none: the caller then reports that the exit status is
+        # unknown.
         except (OSError, ValueError, TypeError):
             return None
 

@@ -69,6 +69,7 @@ def mount_problems(mounts: Sequence[Binding], image: Mapping[str, Any]) -> list[
                 f"{binding.source} cannot be mounted: in a container it would cover {covered} of "
                 "the image; move it elsewhere, such as below /data or /home"
             )
+        # The writable one is the run's folder in the store, which is created with the submission.
         elif not os.path.exists(binding.source) and not binding.writable:
             problems.append(f"{binding.source} does not exist, so that it cannot be mounted")
     return problems
@@ -79,6 +80,7 @@ def _covered(target: PurePosixPath, own: Sequence[PurePosixPath]) -> PurePosixPa
     for folder in map(PurePosixPath, SYSTEM):
         if target == folder or folder in target.parents:
             return folder
+    # A mount below a folder of the image hides nothing of it; above, it would hide the folder.
     return next((place for place in own if target == place or target in place.parents), None)
 
 
