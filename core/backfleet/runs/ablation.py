@@ -160,6 +160,8 @@ def _points(manifest: Manifest, point: int | None) -> Points:
 
 
 def _tasks(manifest: Manifest, point: int | None) -> Sequence[int]:
+    # Tasks are numbered symbol by symbol, within it window by window, and within that point by
+    # point: so a column holds all tasks of one point.
     numbers = np.arange(manifest.tasks).reshape(-1, len(manifest.base_points))
     chosen: list[int] = (numbers if point is None else numbers[:, point]).reshape(-1).tolist()
     return chosen

@@ -55,6 +55,7 @@ def describe_ablation(ablation: Ablation, costs: RuleCosts | None) -> Iterator[s
 def cost_rows(costs: RuleCosts) -> Sequence[Sequence[str]]:
     """Return a row of cells for each rule, for all rules together, and for their interaction."""
     rows = [_row(cost) for cost in (*costs.rules, costs.together)]
+    # One rule alone is all rules together, and has nothing to interact with.
     if len(costs.rules) > 1:
         rows.append(["interaction", *_cells(costs.interaction), "", ""])
     return rows

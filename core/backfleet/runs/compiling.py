@@ -17,6 +17,7 @@ def is_compiling() -> bool:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
+    # Without the file, nothing was ever compiled here.
     except OSError:
         return False
     return False

@@ -91,6 +91,7 @@ class RunControl:
         """
         self._started_at, self._seconds, self.excess = time.monotonic(), None, None
         self.workers = RunWorkers(self.run.submission_log, submit.executor)
+        # Before anything is written: workers that are running already compute the missing tasks.
         self._entry = active_submission(self.run.submission_log, submit.executor)
         self.run = submit.run
         self.done_before = self.run.counts().done
@@ -98,10 +99,13 @@ class RunControl:
         is_active = self._entry is not None
         if not is_active:
             submit.prepare()
+        # From here on, the store is written to. Everything that can refuse the submit has been
+        # asked.
         submit.save_manifest()
         submit.record_trials()
         self.run = submit.run
         emit("run_planned", run_id=self.run.id, tasks=self.run.manifest.tasks)
+        # `submit.launch` returns None if every row was there already or was copied.
         self._entry = self._entry or self._launch(submit)
         self.reused = submit.reused
         has_shards = self._entry is not None and bool(self._entry.submission.shards)
@@ -131,6 +135,8 @@ class RunControl:
         # A complete run that somebody else has computed has no workers to watch.
         if entry is not None and not (run.chunk_index.complete and self._entry is None):
             executor = self.workers.executor_of(entry)
+            # A retried chunk is complete before its workers start, so completeness alone does not
+            # show that they are through.
             expected = len(self._unfinished(list(entry.submission.generations.items())))
             parts = PartIndex(run.store, run.chunk_index)
             stop = partial(self._stop_at_limit, entry)
@@ -149,6 +155,7 @@ class RunControl:
 
     def _stop_at_limit(self, entry: LogEntry, cost: Cost) -> None:
         """Stop workers that have cost more than their limit; what they have committed stays."""
+        # Noted before the cancel, which may fail: the caller reports the cost in any case.
         self.excess = cost
         self.workers.cancel(entry)
         self.run.submission_log.mark_canceled(entry.submission.number)
@@ -159,6 +166,7 @@ class RunControl:
         try:
             yield
         except StoreError as error:
+            # Other workers end with this process.
             if entry.submission.detach or isinstance(executor, Recoverable):
                 raise type(error)(
                     f"{error}. The workers continue: 'backfleet wait {self.run.url}' waits for them"
@@ -173,8 +181,10 @@ class RunControl:
         counts = run.counts()
         if not counts.missing:
             self._wait_for_compaction()
+            # Another client that waits for the same run may have compacted it.
             if not is_current(run.store, run.chunk_index.listing()):
                 compact(run.store, run.chunk_index)
+            # After the compaction, because the scores are read from the compacted rows.
             if read_run_facts(run.store) is None:
                 from backfleet.runs.run_scores import run_scores
 
@@ -253,6 +263,7 @@ class RunControl:
         newest = self.run.latest_submission().submission
         chosen = open_executor(executor or newest.executor, options)
         check_adopted = self._adopt_settings(chosen, trust_settings)
+        # Resources, data and strategy stay those of the newest submission.
         draft = replace(newest, retry=retry_failed, detach=detach)
 
         def choose_code(draft: Submission) -> Submission:
@@ -277,6 +288,8 @@ class RunControl:
         """
         stopped = 0
         self.cancel_failures = []
+        # All submissions, not only the newest: older ones may still have workers, also on another
+        # executor.
         for entry in map(self._with_handle, self.run.submission_log.entries()):
             try:
                 is_active = has_active_workers(self.workers.executor_of(entry), entry)
@@ -304,6 +317,7 @@ class RunControl:
 
     def _with_handle(self, entry: LogEntry) -> LogEntry:
         """Return the entry with a handle, also if its client died or its handle is damaged."""
+        # Looking for orphans asks the executor, and these entries cannot have any.
         if entry.handle is not None or entry.canceled or not entry.submission.shards:
             return entry
         with contextlib.suppress(BackfleetError):
@@ -326,5 +340,6 @@ class RunControl:
 
 
 def _chunks_to_resume(index: ChunkIndex, *, retry_failed: bool) -> Sequence[ChunkGeneration]:
+    # Damage is looked for only if nothing else is left, because that reads all details of the run.
     chunks = index.missing() + (index.retryable() if retry_failed else [])
     return sorted(chunks or index.damaged())

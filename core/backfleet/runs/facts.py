@@ -197,6 +197,8 @@ def read_run_facts(store: Store) -> RunFacts | None:
     """
     try:
         stored = read_record(store, FACTS, _StoredFacts, FORMAT, MAX_FACTS_BYTES)
+        # Chunks that were recomputed since have other sizes or generations, and the facts are
+        # stale.
         if stored.made_from != _made_from(store):
             return None
         _check_values(stored.facts)
@@ -208,11 +210,14 @@ def read_run_facts(store: Store) -> RunFacts | None:
 def _check_values(facts: RunFacts) -> None:
     """Raise ValueError for values that no complete run has."""
     datetime.fromisoformat(facts.created)
+    # The file can be written by anybody who can write to the store.
     if facts.done != facts.tasks or min(facts.ok, facts.suspicious, facts.error) < 0:
         raise ValueError
 
 
 def _made_from(store: Store) -> str:
     """Return a hash of the manifest and of the names and sizes of the chunks."""
+    # The content of the manifest but only a listing of the chunks: reading chunks is what the file
+    # avoids.
     manifest = hashlib.sha256(store.read(MANIFEST, MAX_RECORD_BYTES)).hexdigest()
     return f"{manifest} {chunk_listing(store)}"

@@ -25,6 +25,7 @@ def read_flat_symbols(run: StoredRun) -> Iterator[tuple[str | None, Mapping[Wind
     """
     windows = run.manifest.windows
     parts = read_window_returns(run.store, run.manifest, run.chunk_index)
+    # The parts come symbol by symbol, so a group is complete, and only one symbol is in memory.
     for symbol, own in groupby(parts, lambda part: part[1].symbol):
         yield symbol, {windows[number]: daily for number, daily in own}
 
@@ -64,13 +65,18 @@ class _Mean:
         self.symbols = 0
         self._first = first
         length = int((last - first).astype(int)) + 1
+        # One row per calendar day from the first to the last day, so that a date is an index; days
+        # without a session keep count 0.
         self._totals, self._counts = np.zeros((length, points)), np.zeros(length, np.int64)
 
     def add(self, daily: DailyReturns) -> None:
         at = (daily.days - self._first).astype(np.int64)
+        # numpy would take a negative index from the end without an error.
         if len(at) and not 0 <= at.min() <= at.max() < len(self._counts):
             raise CorruptObject(f"the equity of {daily.symbol} is not of the planned window")
         self._totals[at] += daily.returns
+        # A point that failed on one symbol has no mean: that of the other symbols would be of
+        # another universe.
         self._totals[:, np.isnan(daily.returns).any(axis=0)] = np.nan
         self._counts[at] += 1
         self.symbols += 1

@@ -93,6 +93,7 @@ def compute_folds(
         rule = _changed(rule, changes)
     if rule.windows is None:
         raise UserError(NO_WINDOWS.format(run=run.manifest.run_id))
+    # Only runs with flat windows have windows in their plan; the others are cut afterwards.
     is_flat = bool(run.manifest.windows)
     if (rule.start == "flat") is not is_flat:
         raise UserError(
@@ -128,10 +129,13 @@ class _FoldReader:
     def _of_universe(self) -> Folds:
         windows, series = self._universe()
         basis = self._basis(windows)
+        # Choices with fold 0 (falsy) belong to the holdout, and are reported apart from the folds.
         every = self._choices(windows, series, basis)
         choices = [choice for choice in every if choice.fold]
         paths, account, hindsight = None, None, None
         if self.rule.windows == "groups":
+            # Groups test each session in several folds, so they give several paths and no single
+            # account.
             returns = path_returns(
                 windows, series, choices, self.rule.groups, self.rule.test_groups
             )
@@ -153,6 +157,8 @@ class _FoldReader:
         self._need_details('per = "symbol"', "the returns of each task")
         windows, symbols = self._symbols()
         basis = self._basis(windows)
+        # One row per session. Column 0 sums the returns of the chosen points, column 1 those of the
+        # best points in hindsight, over the symbols with a test on that session.
         totals, counts = np.zeros((len(windows.days), 2)), np.zeros(len(windows.days), np.int64)
         every: list[FoldChoice] = []
         symbol_count = 0
@@ -164,6 +170,8 @@ class _FoldReader:
             if own:
                 days, earned = stitched_returns(windows, series, own)
                 best = self._in_hindsight(windows, series, own, basis)
+                # Every day of a symbol is in `windows.days`, the union over all symbols, so this is
+                # an exact lookup.
                 at = np.searchsorted(windows.days, days)
                 totals[at] += np.stack([earned, earned if best is None else best], axis=1)
                 counts[at] += 1
@@ -179,6 +187,7 @@ class _FoldReader:
             for earned in equal_weight(totals, counts).T
         )
         account = _with_costs(account, choices)
+        # With flat windows, column 1 is a copy of column 0.
         best_account = None if self._is_flat else hindsight
         return self._result(windows, every, account, best_account, None, basis, symbol_count)
 
@@ -234,6 +243,7 @@ class _FoldReader:
         if self._is_flat:
             return None
         best = choose_in_hindsight(windows, series, self._neighbors, self.rule, basis)
+        # The same tests as the real choices, so that both accounts cover the same sessions.
         alike = [replace(choice, point=best) for choice in choices]
         return stitched_returns(windows, series, alike)[1]
 
@@ -261,6 +271,8 @@ class _FoldReader:
             )
             symbols = read_flat_symbols(self.run)
             return windows, (self._flat(windows, symbol, own) for symbol, own in symbols)
+        # Two passes over the stored returns: the windows need the sessions of all symbols before
+        # the first symbol is cut.
         windows = self._cut(union_days(self._symbol_returns()))
         return windows, (self._running(windows, daily) for daily in self._symbol_returns())
 
@@ -294,6 +306,8 @@ class _FoldReader:
         spans: dict[Window, WindowReturns] = {}
         for number, window in enumerate(self.run.manifest.windows):
             daily = by_window.get(window) or unknown_returns(window, days, points)
+            # `days` is the calendar of the run, `one` has a row for each of its days, and its
+            # columns are window by window.
             at = np.isin(days, daily.days)
             own = slice(number * points, (number + 1) * points)
             trades, fees = (None if one is None else one[at, own] for one in costs)
@@ -318,6 +332,7 @@ class _FoldReader:
     def _basis(self, windows: CutWindows) -> AnnualBasis:
         """Return what metrics per year are counted by."""
         manifest, days = self.run.manifest, windows.days
+        # Without any session there is nothing to annualize, and 1.0 only avoids a division by zero.
         periods = manifest.periods_per_year or (sessions_per_year(days) if len(days) else 1.0)
         return AnnualBasis(periods, manifest.identity.results.risk_free_rate)
 
@@ -357,6 +372,7 @@ class _FoldReader:
 def _with_costs(account: StitchedAccount, choices: Sequence[FoldChoice]) -> StitchedAccount:
     """Return the account with the trades and fees of the chosen points, if they are known."""
     chosen = [choice for choice in choices if choice.point is not None]
+    # A sum over some of the folds would look like the whole account's.
     if any(choice.trades is None or choice.fees is None for choice in chosen):
         return account
     trades = sum(choice.trades or 0 for choice in chosen)
@@ -364,4 +380,5 @@ def _with_costs(account: StitchedAccount, choices: Sequence[FoldChoice]) -> Stit
 
 
 def _sharpe(returns: Floats, basis: AnnualBasis) -> float:
+    # `window_metric` takes one column per point.
     return float(window_metric("sharpe", returns[:, None], basis)[0])

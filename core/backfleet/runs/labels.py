@@ -78,6 +78,7 @@ def add_labels(store: Store, tags: Sequence[str] = (), note: str | None = None) 
 
     Raises UserError if a text cannot be a label; nothing was stored. Raises StoreError.
     """
+    # Microseconds, because labels are ordered by this time and may be added in one second.
     created = datetime.now(UTC).isoformat(timespec="microseconds")
     stored = [StoredLabel("tag", check_label("tag", tag), created) for tag in tags]
     if note is not None:
@@ -119,6 +120,7 @@ def _sound_labels(store: Store) -> Iterator[StoredLabel]:
 
 
 def _read_label(store: Store, entry: Entry) -> StoredLabel:
+    # The size is in the listing, so a huge object is rejected without being read.
     if entry.size > MAX_LABEL_BYTES:
         raise CorruptObject(f"it has {entry.size:,} bytes, at most {MAX_LABEL_BYTES:,} are valid")
     return decode_label(entry.key, store.read(entry.key))

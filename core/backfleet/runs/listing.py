@@ -19,6 +19,7 @@ from backfleet.store import Store, open_store
 
 __all__ = ["DamagedRun", "facts_of", "list_rows", "readable_runs", "warn_of_damage"]
 
+# Reading a run is a few requests that wait for S3, and no computation.
 READERS = 16
 
 
@@ -86,6 +87,7 @@ def _row(
 ) -> Mapping[str, Any] | CorruptObject | None:
     """Return a row, the error of a damaged run, or None for a folder that is no run."""
     try:
+        # The file beside the run first: it serves every user, the cache only this one.
         facts = read_run_facts(store)
         if facts is not None:
             return facts.row("complete", read_labels(store), installed_strategies())
@@ -98,6 +100,7 @@ def _row(
         row = Run(store).facts()
     except CorruptObject as error:
         return error
+    # Other states change without a new version of the store, such as when a worker ends.
     if row["state"] == "complete":
         cache.put(folder, version, row)
     return row

@@ -34,6 +34,7 @@ class ListingCache:
         digest = hashlib.sha256(facts.encode()).hexdigest()[:32]
         self._file = cache_folder() / "listings" / f"{digest}.json"
         self._known = _read(self._file)
+        # Only these are saved, so rows of removed runs leave the file.
         self._used: dict[str, Any] = {}
 
     def get(self, folder: str, version: str) -> Mapping[str, Any] | None:

@@ -29,6 +29,8 @@ def find_run(name: str, store: str = DEFAULT_STORE) -> Store:
             f"{name!r} is the beginning of {len(matches)} runs in {root.url}; "
             f"type more digits: {', '.join(matches)}"
         )
+    # Ids come first: a folder that is named like the beginning of an id would otherwise hide the
+    # run.
     if name and Path(name).exists():
         return _at(name)
     raise RunNotFound(

@@ -26,6 +26,7 @@ class NotebookBar:
         self._handle: Any = None
 
     def show(self, counts: Counts, words: str) -> None:
+        # IPython is no requirement of backfleet; `is_notebook` has shown that it is loaded.
         ipython: Any = import_module("IPython.display")
         text = f"{counts.finished:,} of {count_of(counts.tasks, 'task')} {words}".rstrip()
         html = ipython.HTML(

@@ -54,10 +54,13 @@ class CompletionRate:
         """Return the speed until now."""
         now = time.monotonic()
         if self._first is None:
+            # Tasks that were finished before the first look say nothing about the speed.
             self._first = counts.finished
         fresh = counts.finished - self._first
         if not fresh:
             if is_compiling := self._is_compiling():
+                # Time in which the engine is compiled does not count: the rate would start far too
+                # low.
                 self._since = now
             return Speed(0.0, is_compiling=is_compiling)
         # Two looks may fall on one reading of the clock.

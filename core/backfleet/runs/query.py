@@ -53,6 +53,7 @@ def query_store(
     """`query`, as an Arrow table; errors of runs that are left out go to `on_damage`."""
     from backfleet.results.query import query_tables
 
+    # Tables are functions: only those that the query names are read.
     runs = readable_runs(store, on_damage)
     tables: dict[str, Table] = {
         name: partial(_of_all, runs, name, on_damage) for name in ("results", *DETAIL_TABLES)

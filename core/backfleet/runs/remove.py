@@ -64,6 +64,7 @@ def find_run_folder(argument: str, store: str = DEFAULT_STORE) -> RunFolder:
     try:
         location = find_run(argument, store)
     except RunNotFound:
+        # A removal that was interrupted has deleted the manifest, but left other objects.
         if "/" not in argument or not any(open_store(argument).list()):
             raise
         location = open_store(argument)
@@ -110,6 +111,8 @@ def remove_run(folder: RunFolder) -> None:
     """Remove a run from its store, or what is left of it. Raises StoreError."""
     suffix = f"/{folder.run_id}.json"
     for entry in list(folder.root.list(f"{KNOWN}/")):
+        # The folder of the index depends on the identity, which a damaged manifest does not give,
+        # so all entries are looked through.
         if entry.key.endswith(suffix):
             folder.root.delete(entry.key)
     folder.root.delete(f"{folder.name}/{MANIFEST}")

@@ -75,6 +75,7 @@ def data_paths(run: Run, given: Sequence[str]) -> DataPaths:
     data = run.manifest.identity.data
     feeds = data.auxiliary
     names = {*feeds, FACTS} if data.facts else {*feeds}
+    # A path may contain "=", so only known names before it count.
     named = dict(part.split("=", 1) for part in given if part.partition("=")[0] in names)
     plain = [part for part in given if part.partition("=")[0] not in names]
     if len(plain) > 1:

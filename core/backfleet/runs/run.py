@@ -56,6 +56,7 @@ class Run:
 
     def __init__(self, store: Store, manifest: Manifest | None = None) -> None:
         self.store = store
+        # A run that is being planned has a manifest before its store holds one.
         self.manifest = manifest or read_manifest(store)
         self.id = self.manifest.run_id
 
@@ -149,9 +150,11 @@ class Run:
 
     def state(self) -> RunState:
         """Return what the run has come to; it has failed if its workers have said why."""
+        # The rows decide first: a run with all rows is complete, whatever its workers say.
         if not self.counts().missing:
             return "complete"
         entries = self.submission_log.entries()
+        # Any submission, since an older one may still have workers on another executor.
         if any(self.workers.are_active(entry) for entry in entries):
             return "running"
         if not entries:
@@ -324,6 +327,7 @@ class Run:
         from backfleet.results.logs import follow_logs, read_logs
 
         if task is not None:
+            # Raises IndexError for a number that is no task, before anything is read.
             self.manifest.task(task)
         if not follow:
             return read_logs(self.store, self.manifest, task)

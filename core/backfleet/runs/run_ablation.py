@@ -93,6 +93,7 @@ def run_ablation(
     if not ablation.variants:
         return None
     runs = _runs(ablation, executor)
+    # All runs together: each alone could be below the limit.
     check_cost(_work_of(ablation, executor, runs).cost, accept_cost=accept_cost)
     controls = [RunControl(run) for run in runs]
     # Capacity that is paid for grows with the work; on one machine, runs would share the cores.
@@ -144,6 +145,7 @@ def _start(ablation: Ablation, executor: Executor, control: RunControl, name: st
     draft = replace(ablation.code.draft(ablation.data), run_id=run.id, name=run.manifest.name)
     _copy_code(ablation, run)
     root = open_store(split_url(run.url)[0])
+    # The cost of all runs was accepted or within the limit before the first was started.
     submit = Submit(run, executor, draft, ChunkIndex.missing, accept_cost=True, root=root)
     control.start(submit)
     add_labels(run.store, [TAG], f"run {ablation.run.id} without {name}")
@@ -170,6 +172,7 @@ def _check_complete(run: Run, name: str) -> None:
 
 def _costs(ablation: Ablation, runs: Mapping[str, Run]) -> RuleCosts:
     base = _rows(ablation.run)
+    # The run is complete, so every task has a row, and the rows are sorted by task.
     at = np.searchsorted(task_numbers(base), np.array(ablation.tasks, np.int64))
     others = {(name, run.id): _rows(run) for name, run in runs.items()}
     return rule_costs(base.take(float_array(at.astype(np.int64))), others, ablation.tasks)

@@ -26,6 +26,7 @@ def run_scores(store: Store, listing: str) -> RunScores:
         return RunScores()
     metric = rank_metric(rows, None)
     values = nullable_floats(rows[metric])
+    # A metric that is undefined for a task is null in the row, and NaN in this array.
     known = values[~np.isnan(values)]
     if not len(known):
         return RunScores(metric)

@@ -129,6 +129,7 @@ def prepare_task(
         task_code = find_task_code(what, code, trust_code)
         context, imports = task_code.context(data), IsolatedImports(task_code.folders)
         differences = task_code.differences
+    # Raises IndexError before the strategy is imported.
     context.manifest.task(task)
     with imports.active():
         return PreparedTask(TaskRunner(context), task, imports, differences)

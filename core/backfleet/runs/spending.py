@@ -61,6 +61,7 @@ def _total(costs: Sequence[Cost]) -> Cost | None:
     """Return the sum of the costs in the currency of the newest one."""
     if not costs:
         return None
+    # Amounts in different currencies cannot be added.
     newest = costs[-1]
     same = [cost for cost in costs if cost.currency == newest.currency]
     return Cost(

@@ -95,6 +95,7 @@ def submit_plan(
     store = root.at(plan.manifest.run_id)
     plan = adopt_stored_manifest(plan, store)
     control = RunControl(Run(store, plan.manifest))
+    # The user named this file in the job, so a later resume of the run need not ask about it.
     trust_file(plan.strategy)
     control.start(
         Submit(

@@ -22,6 +22,7 @@ from backfleet.runs.run import Run
 
 __all__ = ["RecordMismatch", "StoredTasks", "TaskRecord"]
 
+# Results come from several children, each of which is in a chunk of its own.
 MAX_HELD_CHUNKS = 8
 
 TABLES = ("orders", "fills", "trades", "equity", ANALYZERS)
@@ -70,6 +71,8 @@ class StoredTasks:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._layout = RowLayout(run.manifest)
+        # Per object, and not as a decorator: that would keep every object alive as part of its
+        # keys.
         self._chunk = lru_cache(MAX_HELD_CHUNKS)(self._read_chunk)
 
     def record(self, task: int) -> TaskRecord:
@@ -100,8 +103,10 @@ class StoredTasks:
 
         Raises DataError if the second one has no result because its bars were not valid.
         """
+        # Changed data is no evidence about the run, so it is an error and not a difference.
         raise_data_error(theirs.row.get("error"))
         key = self._run.manifest.task(ours.row["task"])
+        # Details before the row: the first differing order explains all metrics after it.
         for name in TABLES:
             if name in ours.details and name in theirs.details:
                 records = _differing_record(ours.details[name], theirs.details[name])
@@ -164,14 +169,17 @@ def _first_row(rows: Rows) -> dict[str, Any]:
 
 
 def _differing_record(left: pa.Table, right: pa.Table) -> tuple[int, Row, Row] | None:
+    # Comparing columns in Arrow takes a fraction of the loop below, and usually all bits are equal.
     if left.num_rows == right.num_rows and _are_equal(left, right):
         return None
     ours, theirs = left.to_pylist(), right.to_pylist()
     for record in range(max(len(ours), len(theirs))):
         one = ours[record] if record < len(ours) else {}
         other = theirs[record] if record < len(theirs) else {}
+        # `repr` of a float gives its exact value and the sign of a zero, and NaN equals NaN.
         names = [name for name in one or other if repr(one.get(name)) != repr(other.get(name))]
         if names:
+            # The columns by which a reader finds the record; each table has some of them.
             shown = ["created", "time", "opened", "start", *names]
             return (
                 record,

@@ -111,6 +111,8 @@ class Submit:
             return
         if self._lender is not None:
             self._known = find_known_rows(self._lender, manifest, self._chunks)
+        # A chunk whose rows are all known is copied by this process and needs no worker. Of the
+        # others, workers compute the rest.
         left = self._known.incomplete(manifest.chunks, self._chunks)
         reused = sum(self._known.count(manifest.chunks[chunk]) for chunk, _ in left)
         self._prepared = self._prepare(left, reused)
@@ -120,6 +122,7 @@ class Submit:
         # Before anything that the key has to seal.
         self.run.store.seals.keep()
         stored = save_manifest(self.run.store, self.run.manifest)
+        # The run id covers the plan, except for how its tasks are cut into chunks.
         if stored.chunks == self.run.manifest.chunks:
             return
         self.run = Run(self.run.store, stored)
@@ -146,6 +149,7 @@ class Submit:
         if self._prepared is None:
             return None
         prepared = self._with_known_rows(self._prepared)
+        # The index entry comes before the workers, so that runs that start meanwhile find this one.
         if self._root is not None:
             add_to_index(self._root, self.run.manifest)
         return launch(self.run.store, self.executor, self.run.manifest, prepared)

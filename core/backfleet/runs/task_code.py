@@ -129,9 +129,12 @@ def find_task_code(
         check_file_trust(run.url, found_here.strategy, trust_code)
         return found_here
     differences = platform_differences(run.manifest.identity)
+    # Consent comes before the code is fetched and long before it is imported.
     check_trust(run.url, _code_to_accept(run, kept), trust_code)
     fetched = fetch_code(run.store, kept.packages)
     strategy = _fetched_strategy(run, kept, fetched, trust_code)
+    # The comparison looks modules up by name. In isolation it finds those in the fetched folders,
+    # not those that this process has imported from elsewhere.
     imports = IsolatedImports(fetched.folders)
     with imports.active():
         code = code_differences(run.manifest.identity, strategy)
@@ -154,6 +157,8 @@ def with_code_to_resume(run: Run, trust_code: Sequence[str], draft: Submission) 
     """
     differences, kept_code = _code_found_here(run).differences, run.kept_code
     has_code = kept_code is not None and kept_code.packages
+    # Another library or platform cannot be replaced by kept code, so asking for consent to it would
+    # be in vain.
     if differences and has_code and not platform_differences(run.manifest.identity):
         kept = find_task_code(run, "kept", trust_code)
         if not kept.differences:
@@ -201,6 +206,7 @@ def _code_to_accept(run: Run, kept: KeptCode) -> list[StoredCode]:
     """Return the kept packages that this user has not submitted or accepted, and that are not the
     code found here."""
     unknown = untrusted_code(kept.packages)
+    # Packing reads all files of the code, and usually nothing is unknown.
     here = _hashes_here(run) if unknown else ()
     return [package for package in unknown if package.sha256 not in here]
 
@@ -232,7 +238,9 @@ def _hashes_here(run: Run) -> Collection[str]:
         if strategy.folder is not None and not is_own_file(strategy):
             folder = Path(strategy.folder)
             packages = [package for package in packages if not _reaches_into(package, folder)]
+        # `pack` is reproducible: equal files give equal bytes.
         return {sha256(pack(package)).hexdigest() for package in packages}
+    # Code that cannot be read here accepts nothing.
     except (PluginError, RunNotFound, OSError):
         return ()
 

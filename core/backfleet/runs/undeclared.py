@@ -25,6 +25,7 @@ def check_undeclared_files(chunk_index: ChunkIndex, strategy: StrategyReference)
     that was read on another machine.
     """
     files = chunk_index.undeclared_files()
+    # Most runs read no undeclared files, and need not look for the strategy.
     root = _root_of(strategy) if files else None
     problems = [_problem(file, root) for file in files]
     lines = list(dict.fromkeys(problem for problem in problems if problem))

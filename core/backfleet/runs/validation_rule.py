@@ -41,6 +41,7 @@ def save_rule(store: Store, rule: Validation) -> None:
     replaced, and a job without windows and holdout leaves them. Raises StoreError."""
     if rule.windows is None and rule.holdout is None:
         return
+    # The excluded keys are of the trial ledger, which has its own record of them.
     fields = rule.model_dump(mode="json", exclude={"family", "prior_trials", "prior_note"})
     content = encode_record(FORMAT, StoredRule(**fields))
     if not store.exists(RULE) or store.read(RULE) != content:

@@ -69,6 +69,7 @@ def run_data(run: StoredRun, rows: pa.Table | None = None) -> RunData:
     """Return what all verdicts on a run are reached from. Raises CorruptObject, StoreError."""
     try:
         folds = folds_of_job(run)
+    # A verdict needs no folds: they are additional evidence if the run has them.
     except UserError:
         folds = None
     return run_data_with(run, folds, rows)

@@ -71,6 +71,7 @@ def sample_tasks(run: Run, count: int | None) -> Sequence[int]:
     done = [task for header in run.chunk_index.headers() for task in _with_result(run, header)]
     if count is None or count >= len(done):
         return done
+    # Seeded by the run, so that a second verification checks the same tasks.
     return sorted(random.Random(run.id).sample(done, count))
 
 
@@ -100,6 +101,7 @@ def verify_engine(
     """
     context = code.context(data, engine)
     with IsolatedImports(code.folders).active():
+        # Only to fail here with a clear message rather than in every child.
         find_plugin("engine", engine)
     stored = StoredTasks(code.run)
     differences: list[RecordMismatch] = []
@@ -111,6 +113,7 @@ def verify_engine(
 
     start_forkserver()
     works = list(_works(code.run.manifest, tasks))
+    # `ChildPool` needs a child per piece at most; a piece is what is sampled of one chunk.
     size = min(len(works), usable_cpus())
     pool = ChildPool(_Builders(context, code.folders), size, _limits(code, size))
     try:
@@ -130,6 +133,7 @@ def _works(manifest: Manifest, tasks: Sequence[int]) -> Iterator[TaskBatch]:
 
 def _limits(code: TaskCode, processes: int) -> Limits:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    # All memory of the machine: the limit of the run was chosen for another engine.
     return Limits(code.draft().task_timeout * SLOWNESS, memory // processes)
 
 
@@ -165,6 +169,7 @@ def _copy_of_plan(code: TaskCode, store: Store) -> Run:
         with IsolatedImports(code.folders).active():
             identity = identity_here(manifest.identity, code.strategy)
         manifest = replace(manifest, identity=identity)
+    # Workers of the copy fetch the code from its store.
     copy_code(code.run.store, store, code.packages)
     return Run(store, save_manifest(store, manifest))
 
@@ -208,6 +213,7 @@ def _compare_runs(
             differing.add(run.manifest.chunks.chunk_of(task))
             yield difference
     for chunk in chunks:
+        # The returns by date follow from the tasks, so they differ for sure where a task does.
         if chunk not in differing:
             difference = first.compare_returns(second, chunk)
             if difference is not None:

@@ -70,6 +70,7 @@ class WorkerWatch:
         if ended is None:
             return counts
         tasks = sum(part.stop - part.first for shard in submission.shards for part in shard)
+        # Shards are about equally large, so ended workers stand for their part of the tasks.
         finished = self.done_before + tasks * ended // max(1, submission.shard_count)
         if finished <= counts.finished:
             return counts
@@ -80,13 +81,18 @@ def wait_for_workers(watch: WorkerWatch, show: Show) -> Sequence[ShardStatus]:
     """Return when all chunks are there or no worker is left, with the workers' last states."""
     came, has_warned, is_stopped = 0, False, False
     started = chunks_due = parts_due = time.monotonic()
+    # A listing of a large run has many keys, so the time until the next one grows with their
+    # number.
     pause = watch.chunk_index.seconds_per_key
     while True:
         began = time.monotonic()
         statuses = poll_workers(watch.executor, watch.entry)
+        # Polled before the chunks are listed: what a worker commits before its end is then in that
+        # listing.
         ended = all(status.state.ended for status in statuses)
         has_warned = has_warned or _warn_of_unseen(statuses)
         is_stopped = is_stopped or (not ended and _stop_at_limit(watch))
+        # After the end always, because this is the last look.
         fresh = watch.chunk_index.refresh() if ended or began >= chunks_due else []
         if fresh or began >= chunks_due:
             chunks_due = time.monotonic() + watch.chunk_index.listed * pause
