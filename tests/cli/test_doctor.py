@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from backfleet.executor import FindingStatus
+from backfleet.runs.doctor import check_store
 from in_process import InProcess
 
 Call = Callable[..., subprocess.CompletedProcess[str]]
@@ -187,6 +190,24 @@ def test_a_store_that_cannot_be_is_a_failure(doctor: Call, tmp_path: Path) -> No
     assert store["text"].endswith(f"{tmp_path / 'file'} is a file")
     assert "--store" in store["fix"]
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("free", "status"),
+    [
+        (2**30, FindingStatus.OK),
+        (2**30 - 1, FindingStatus.WARNING),
+        (100 * 2**20, FindingStatus.WARNING),
+        (100 * 2**20 - 1, FindingStatus.FAILURE),
+    ],
+)
+def test_a_disk_that_fills_is_first_a_warning_and_then_a_failure(
+    free: int, status: FindingStatus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=free))
+    disk = next(finding for finding in check_store(str(tmp_path)) if finding.subject == "disk")
+    assert (disk.status, bool(disk.fix)) == (status, status is not FindingStatus.OK)
 
 
 def test_a_full_disk_is_a_failure(doctor: Call, small_disk: Path) -> None:

@@ -24,10 +24,11 @@ from backfleet.worker.environment import platform_facts
 
 __all__ = ["check_executors", "check_machine", "check_store", "plugin_findings"]
 
-MIN_FREE_BYTES = 2**30
-"""Bytes; details of a million tasks take some gigabytes."""
+LOW_DISK_BYTES = 2**30
+"""Less free space is a warning, because details of a million tasks take some gigabytes."""
 
 MIN_FREE_BYTES = 100 * 2**20
+"""Less free space is a failure."""
 
 PROBE = "doctor.json"
 
@@ -114,7 +115,7 @@ def _directory(folder: Path) -> Iterator[Finding]:
         return
     yield Finding("store", FindingStatus.OK, f"{folder} can be written to")
     free = shutil.disk_usage(there).free
-    status = FindingStatus.OK if free >= MIN_FREE_BYTES else FindingStatus.WARNING
+    status = FindingStatus.OK if free >= LOW_DISK_BYTES else FindingStatus.WARNING
     if free < MIN_FREE_BYTES:
         status = FindingStatus.FAILURE
     fix = "" if status is FindingStatus.OK else f"make room where {folder} lies"
