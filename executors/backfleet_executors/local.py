@@ -204,13 +204,13 @@ class LocalExecutor(Executor, Prewarmed, Recoverable):
             return
         with path.open(encoding="utf-8", errors="replace") as stream:
             while True:
-                line = stream.readline()
-                if line:
+                # Asked first: what the worker wrote before its end is read once more after it.
+                is_last = not follow or self._status(stored, shard).state.ended
+                for line in stream:
                     yield line.rstrip("\n")
-                elif not follow or self._status(stored, shard).state.ended:
+                if is_last:
                     return
-                else:
-                    time.sleep(0.2)
+                time.sleep(0.2)
 
     def find_orphans(self, run_id: str) -> Iterable[Handle]:
         """Find the run's workers among all processes by their command lines."""

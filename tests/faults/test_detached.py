@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
 from backfleet.errors import ExecutorError
-from backfleet.executor import Executor, Handle, Recoverable, ShardState
+from backfleet.executor import Executor, Handle, Recoverable, ShardState, read_handle
 from backfleet.runs.executors import open_executor
+from backfleet_executors.local import LocalHandle
 from waiting import until
 
 if TYPE_CHECKING:
@@ -225,3 +228,24 @@ def test_an_odd_handle_is_rejected(
     for ask in (local.poll, local.cancel, lambda handle: list(local.logs(handle, 0))):
         with pytest.raises(ExecutorError, match="handle of submission 1 cannot be used"):
             ask(odd)
+
+
+def test_following_a_log_shows_the_last_words_of_a_worker(
+    local: Executor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    host = socket.gethostname()
+    handle = {"host": host, "run": "0123456789abcdef", "number": 1, "url": URL}
+    handle |= {"workers": [[0, 0.0]]}
+    log = read_handle(LocalHandle, handle).log(0)
+    log.parent.mkdir(parents=True)
+    log.write_text("first\n")
+
+    def write_and_end() -> str:
+        # The executor asks for the host's name when it looks whether the worker still runs.
+        with log.open("a") as stream:
+            stream.write("last\n")
+        return host
+
+    monkeypatch.setattr(socket, "gethostname", write_and_end)
+    assert list(local.logs(handle, 0, follow=True)) == ["first", "last"]
