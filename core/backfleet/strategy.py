@@ -24,7 +24,7 @@ from backfleet.job.parameter import Parameter
 from backfleet.plugins import find_plugin
 from backfleet.strategy_folder import in_strategy_folder
 from backfleet.strategy_reference import StrategyReference
-from backfleet.vector_strategy import VectorStrategy, field_defaults
+from backfleet.vector_strategy import VectorStrategy, field_choices, field_defaults
 
 __all__ = [
     "StrategyDescription",
@@ -210,7 +210,11 @@ def _parameters(cls: Any) -> tuple[Parameter, ...]:
     vector = issubclass(cls, VectorStrategy)
     # backtrader's `params` is a class that its metaclass builds, with this way to its defaults.
     defaults = field_defaults(cls) if vector else cls.params._getpairs()
-    parameters = [Parameter.of(name, default) for name, default in defaults.items()]
+    choices = field_choices(cls) if vector else {}
+    parameters = [
+        Parameter.of(name, default, choices=choices.get(name, ()))
+        for name, default in defaults.items()
+    ]
     if _has_signals(cls):
         parameters = [_of_signal_strategy(one) for one in parameters if one.name != SIGNALS]
     return tuple(parameters)

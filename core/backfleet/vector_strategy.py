@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC
-from typing import Any, Literal, Self, dataclass_transform
+from typing import (
+    Any,
+    Literal,
+    Self,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +20,15 @@ from numpy.typing import NDArray
 from backfleet.bars import Bars
 from backfleet.panel import Panel
 
-__all__ = ["SIZINGS", "TARGETS", "Sizing", "Target", "VectorStrategy", "field_defaults"]
+__all__ = [
+    "SIZINGS",
+    "TARGETS",
+    "Sizing",
+    "Target",
+    "VectorStrategy",
+    "field_choices",
+    "field_defaults",
+]
 
 Target = Literal["position", "size", "value", "percent"]
 Sizing = Literal["all-in", "fee-aware", "fixed", "percent-of-cash", "percent-of-value"]
@@ -134,6 +150,20 @@ def field_defaults(cls: type[VectorStrategy]) -> dict[str, Any]:
     """Return the defaults of a strategy's parameters by name, in their order."""
     # mypy does not know that `__init_subclass__` makes every subclass a dataclass.
     return {field.name: field.default for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+
+
+def field_choices(cls: type[VectorStrategy]) -> dict[str, tuple[str, ...]]:
+    """Return the texts that parameters take, by name: those of `sizing` and `target`, and of
+    parameters whose annotation is a `Literal` of texts."""
+    try:
+        hints = get_type_hints(cls)
+    # An annotation may name what only a type checker imports, and then raises anything.
+    except Exception:
+        hints = {}
+    literals = {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Literal}
+    texts = {name: args for name, args in literals.items() if all(type(a) is str for a in args)}
+    # A subclass that sweeps them may annotate them as `str`.
+    return {**texts, "sizing": SIZINGS, "target": TARGETS}
 
 
 def _check_fields(cls: type[VectorStrategy]) -> None:

@@ -86,11 +86,11 @@ def test_a_strategy_package_installed_with_pip_is_listed_and_runs(
         "target": "acme_momentum.strategy:Momentum",
         "doc": "Holds what has risen over some bars.",
         "parameters": [
-            {"name": "bars", "type": "int", "default": 20},
-            {"name": "threshold", "type": "float", "default": 0.0},
-            {"name": "label", "type": "str", "default": "plain"},
-            {"name": "strict", "type": "bool", "default": False},
-            {"name": "cap", "type": "any", "default": None},
+            {"name": "bars", "type": "int", "default": 20, "choices": []},
+            {"name": "threshold", "type": "float", "default": 0.0, "choices": []},
+            {"name": "label", "type": "str", "default": "plain", "choices": []},
+            {"name": "strict", "type": "bool", "default": False, "choices": []},
+            {"name": "cap", "type": "any", "default": None, "choices": []},
         ],
         "error": None,
     }
@@ -113,7 +113,7 @@ def test_the_strategies_that_come_along_are_listed_with_their_parameters(backfle
     rows = {row["name"]: row for row in json.loads(backfleet("strategies", "--json").stdout)}
     assert {"sma-crossover", "dual-moving-average", "buy-and-hold"} <= rows.keys()
     sma = rows["sma-crossover"]
-    assert {"name": "period", "type": "int", "default": 15} in sma["parameters"]
+    assert {"name": "period", "type": "int", "default": 15, "choices": []} in sma["parameters"]
     assert sma["distribution"] == "backfleet"
     assert all(row["doc"] and not row["error"] for row in rows.values())
 

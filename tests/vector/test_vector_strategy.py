@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from backfleet import Bars, VectorStrategy
-from backfleet.vector_strategy import field_defaults
+from backfleet.errors import JobError
+from backfleet.strategy import description_of
+from backfleet.vector_strategy import SIZINGS, field_choices, field_defaults
 
 
 class Silent(VectorStrategy):
@@ -42,6 +45,33 @@ def test_annotated_attributes_are_the_parameters_and_plain_ones_are_not() -> Non
         "stop_loss": None,
     }
     assert (Silent().sizing, Silent().target) == ("fixed", "position")
+
+
+class Chosen(Silent):
+    """Has parameters that take some texts only."""
+
+    mode: Literal["mean", "last"] = "mean"
+    level: Literal[1, 2] = 1
+    sizing: str = "all-in"
+
+
+def test_a_literal_and_the_ways_to_size_orders_are_the_only_texts_that_a_parameter_takes() -> None:
+    choices = field_choices(Chosen)
+    assert choices["mode"] == ("mean", "last")
+    assert choices["sizing"] == SIZINGS
+    assert "level" not in choices
+    parameters = {parameter.name: parameter for parameter in description_of(Chosen).parameters}
+    assert parameters["mode"].coerce("last") == "last"
+    for name, value in (("mode", "median"), ("sizing", "al-in")):
+        with pytest.raises(JobError, match=f'params.{name} = "{value}": must be one of '):
+            parameters[name].coerce(value)
+
+
+def test_an_annotation_that_only_a_type_checker_knows_is_no_error() -> None:
+    class Odd(Silent):
+        odd: NotImported = 1  # type: ignore[name-defined]  # noqa: F821
+
+    assert "odd" not in field_choices(Odd)
 
 
 def test_a_subclass_takes_over_parameters() -> None:

@@ -80,7 +80,8 @@ def strategies(as_json: bool) -> None:
         click.echo(f"{row['name']}  ({row['distribution']} {row['version']})")
         click.echo(f"    {row['error'] or row['doc']}")
         for parameter in row["parameters"]:
-            click.echo(f"    -p {parameter['name']}={parameter['default']}  {parameter['type']}")
+            values = ", ".join(parameter["choices"]) or parameter["type"]
+            click.echo(f"    -p {parameter['name']}={parameter['default']}  {values}")
 
 
 def _strategy(plugin: Plugin) -> dict[str, Any]:
@@ -101,7 +102,12 @@ def _strategy(plugin: Plugin) -> dict[str, Any]:
     except BackfleetError as error:
         return row | {"error": str(error)}
     parameters = [
-        {"name": parameter.name, "type": parameter.kind, "default": parameter.default}
+        {
+            "name": parameter.name,
+            "type": parameter.kind,
+            "default": parameter.default,
+            "choices": list(parameter.choices),
+        }
         for parameter in description.parameters
     ]
     return row | {"doc": description.doc, "parameters": parameters}

@@ -49,6 +49,8 @@ class Parameter:
         and a job that does not set the parameter leaves it out.
     doc
         One line for the user.
+    choices
+        The texts that it takes, of an annotation such as `Literal["mean", "last"]`; empty for any.
     """
 
     name: str
@@ -57,9 +59,12 @@ class Parameter:
     has_default: bool = True
     describable: bool = True
     doc: str = ""
+    choices: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, name: str, default: object, doc: str = "") -> Parameter:
+    def of(
+        cls, name: str, default: object, doc: str = "", choices: tuple[str, ...] = ()
+    ) -> Parameter:
         """The parameter that takes the type of `default`."""
         # None shows no type, so the parameter takes any scalar.
         if default is None:
@@ -71,7 +76,7 @@ class Parameter:
         except ValueError:
             # An infinite float, an enum or a list of objects still says which values it takes.
             return cls(name, kind, describable=False, doc=doc)
-        return cls(name, kind, plain, doc=doc)
+        return cls(name, kind, plain, doc=doc, choices=choices)
 
     def coerce(self, value: object, key: str | None = None) -> Value:
         """`value` in the parameter's type: 5.0 for an int is 5, 5 for a float is 5.0.
@@ -82,7 +87,10 @@ class Parameter:
         if value is None and self._may_be_none:
             return None
         try:
-            return _COERCE[self.kind](value)
+            plain = _COERCE[self.kind](value)
+            if self.choices and plain not in self.choices:
+                raise ValueError(f"must be one of {', '.join(self.choices)}")
+            return plain
         except ValueError as error:
             raise invalid_value(key or f"params.{self.name}", value, str(error)) from None
 
@@ -97,7 +105,7 @@ class Parameter:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Parameter:
         """The parameter that `to_json` wrote."""
-        return cls(**data)
+        return cls(**{**data, "choices": tuple(data["choices"])})
 
 
 def _plain_int(value: object) -> int:

@@ -21,7 +21,7 @@ from backfleet.strategy_reference import StrategyReference
 
 __all__ = ["describe_strategy"]
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of the description. A change of `backfleet.strategy`, which is in no hash, raises it."""
 
 
