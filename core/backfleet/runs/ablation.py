@@ -98,6 +98,7 @@ def plan_ablation(
         If the data are not what the run was planned with.
     """
     run = code.run
+    # The cheap checks first: the variants below read the bars of all symbols.
     _check_run(run)
     if code.differences:
         raise PluginError(
@@ -116,6 +117,7 @@ def plan_ablation(
         point=point,
         tasks=_tasks(run.manifest, point),
         variants=[variant for variant in variants if variant.symbols is not None],
+        # The last variant is the one without any rule, and it is no rule of its own.
         untouched=[variant.without for variant in variants[:-1] if variant.symbols is None],
         data=data,
     )

@@ -30,6 +30,7 @@ LOW_DISK_BYTES = 2**30
 MIN_FREE_BYTES = 100 * 2**20
 """Less free space is a failure."""
 
+# The key of an object that a live check writes to a store on S3.
 PROBE = "doctor.json"
 
 
@@ -107,6 +108,8 @@ def check_store(place: str, *, live: bool = False) -> Iterator[Finding]:
 
 
 def _directory(folder: Path) -> Iterator[Finding]:
+    # A store that does not exist yet is created with its parents, so the nearest existing folder
+    # decides.
     there = _existing(folder)
     problem = _cannot_write(there)
     if problem:
@@ -135,6 +138,8 @@ def _cannot_write(folder: Path) -> str:
         with tempfile.TemporaryDirectory(dir=folder, prefix=".doctor-") as trial:
             first = Path(trial, "first")
             first.touch()
+            # A store commits by hard links, which some file systems lack although they can be
+            # written to.
             os.link(first, Path(trial, "second"))
     except OSError as error:
         return f"{error.strerror} in {folder}"
@@ -147,6 +152,7 @@ def plugin_findings() -> Iterator[Finding]:
     owners: dict[tuple[str, str], set[str]] = {}
     for plugin in plugins:
         owners.setdefault((plugin.kind, plugin.name), set()).add(plugin.distribution)
+    # Which of the two is loaded depends on the order of installation.
     twice = {key: names for key, names in owners.items() if len(names) > 1}
     for (kind, name), names in twice.items():
         text = f"{kind} {name!r} is claimed by {' and '.join(sorted(names))}"
@@ -168,6 +174,7 @@ def check_executors(names: Sequence[str] = (), *, live: bool = False) -> Iterato
     What is wrong with one that is neither named nor configured is only a warning.
     """
     for name in names or sorted({plugin.name for plugin in list_plugins("executor")}):
+        # Nobody who has no AWS account should read that a check has failed.
         required = name in names or _is_set_up(name)
         for finding in _findings_of(name, live):
             status = finding.status

@@ -31,6 +31,8 @@ def open_executor(name: str, options: Sequence[str] = ()) -> Executor:
     """
     cls: type[Executor] = load_plugin("executor", name, Executor)
     fields = cls.Settings.model_fields
+    # All values of the environment and of options are texts; pydantic converts them to the types of
+    # the fields.
     values = _from_file(name) | _from_environment(name, fields) | _from_options(options)
     return cls(_validated(name, cls.Settings, values))
 
@@ -72,6 +74,7 @@ def _problem(error: Mapping[str, Any], known: Sequence[str]) -> str:
     key = ".".join(map(str, error["loc"]))
     if error["type"] != "extra_forbidden":
         return f"{key} = {error['input']!r}: {plain_reason(error)}"
+    # A setting of another executor or a typing error.
     near = difflib.get_close_matches(key, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known) or 'none'}"
     return f"{key}: unknown setting; {hint}"

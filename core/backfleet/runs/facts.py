@@ -37,6 +37,7 @@ __all__ = [
 
 FACTS = "facts.json"
 FORMAT = "facts/3"
+# Much more than facts take; a larger object is damaged or malicious and is not read.
 MAX_FACTS_BYTES = 64 * 2**10
 
 CODE_DIGITS = 12

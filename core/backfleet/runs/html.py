@@ -52,6 +52,7 @@ def _facts(manifest: Manifest, url: str) -> Mapping[str, Any]:
 def _leaders(manifest: Manifest, rows: pa.Table) -> str:
     board = leaders_of(rows, manifest, Ranking(), MAX_LEADERS)
     head = ("task", "point", "symbol", *swept_columns(manifest), "symbols", "status")
+    # A board of tasks has the column `symbol`, a board of points `symbols`.
     names = [name for name in (*head, *METRICS) if name in board.rows.column_names]
     columns = [board.rows.column(name).to_pylist() for name in names]
     return rows_table(names, zip(*columns, strict=True))

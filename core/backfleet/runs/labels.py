@@ -103,6 +103,7 @@ def decode_label(key: str, content: bytes) -> StoredLabel:
         check_label(label.kind, label.text)
     except UserError as error:
         raise CorruptObject(str(error)) from error
+    # The key is the hash of the text, so a record under another key was altered or copied.
     if label.key != key:
         raise CorruptObject(f"it holds the label of {label.key}")
     return label

@@ -30,6 +30,8 @@ class ListingCache:
     """
 
     def __init__(self, store: Store, names: Mapping[str, str]) -> None:
+        # The installed strategies are part of the name of the file, because the rows show their
+        # names.
         facts = json.dumps([SCHEMA, store.url, sorted(names.items())])
         digest = hashlib.sha256(facts.encode()).hexdigest()[:32]
         self._file = cache_folder() / "listings" / f"{digest}.json"
@@ -68,6 +70,7 @@ def run_version(store: Store) -> str:
 def _read(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_bytes())
+    # A file with deeply nested brackets raises RecursionError.
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

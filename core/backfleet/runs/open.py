@@ -28,6 +28,7 @@ def list_runs(store: str | os.PathLike[str] = DEFAULT_STORE) -> Iterator[Run | C
     for folder in run_folders(root):
         try:
             yield Run(root.at(folder))
+        # A folder without a manifest: something else, or a run that is being planned or removed.
         except RunNotFound:
             continue
         except CorruptObject as error:

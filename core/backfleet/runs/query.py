@@ -72,6 +72,7 @@ def _of_all(runs: Sequence[Run], name: str, on_damage: Callable[[CorruptObject],
     if not runs:
         raise RunNotFound("the store has no runs to query; --store selects another store")
     for run in runs:
+        # Jobs without analyzers are the rule, and such a run is no error among others.
         if name == ANALYZERS and ANALYZERS not in run.manifest.details:
             continue
         try:
@@ -79,6 +80,7 @@ def _of_all(runs: Sequence[Run], name: str, on_damage: Callable[[CorruptObject],
         except CorruptObject as error:
             on_damage(error)
             continue
+        # Tables of different runs are stacked, so a table in several files must be read as a whole.
         if isinstance(table, Partitions):
             table = table.read()
         ids = array_of("str", [run.id] * table.num_rows)

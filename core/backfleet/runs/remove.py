@@ -115,5 +115,6 @@ def remove_run(folder: RunFolder) -> None:
         # so all entries are looked through.
         if entry.key.endswith(suffix):
             folder.root.delete(entry.key)
+    # From here on, the run is no longer listed, even if the deletion of the rest is interrupted.
     folder.root.delete(f"{folder.name}/{MANIFEST}")
     folder.root.delete_folder(folder.name)

@@ -98,6 +98,7 @@ def data_paths(run: Run, given: Sequence[str]) -> DataPaths:
             name: path if place == submission.data_path else place for name, place in before.items()
         }
         facts = _moved(facts, submission.data_path, path)
+    # What the user names wins over the stored and the moved path.
     facts = named.get(FACTS, facts)
     if data.facts and facts is None:
         raise UserError(
@@ -108,6 +109,7 @@ def data_paths(run: Run, given: Sequence[str]) -> DataPaths:
 
 def _moved(facts: str | None, before: str, now: str) -> str | None:
     """Return where the facts are if they moved with the data that they were in."""
+    # The slash keeps `/data2` from counting as a folder in `/data`.
     if facts is None or not f"{facts}/".startswith(f"{before.rstrip('/')}/"):
         return facts
     return now.rstrip("/") + facts[len(before.rstrip("/")) :]

@@ -123,6 +123,7 @@ def prepare_task(
     `data` is where a stored run's data is now, as `TaskCode.context` takes it.
     """
     if isinstance(what, Job):
+        # The code of a job that was just planned is the code found here, so nothing can differ.
         context, imports = plan_job(what).task_context(), IsolatedImports(())
         differences: Sequence[CodeDifference] = ()
     else:

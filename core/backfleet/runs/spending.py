@@ -41,6 +41,7 @@ def _cost_of(run: Run, workers: RunWorkers, entry: LogEntry) -> Cost | None:
         if not isinstance(executor, Priced):
             return None
         number = entry.submission.number
+        # The store before the executor: it forgets workers, and a final cost does not change.
         if (stored := run.submission_log.final_cost(number)) is not None:
             return stored
         with executor_errors(executor):

@@ -91,6 +91,7 @@ def submit_plan(
     reuse: bool = True,
 ) -> RunControl:
     """`submit`, for a job that is planned already."""
+    # A remote executor's workers cannot write to a local folder, so its own setting may replace it.
     root = open_store(Remote.of(executor).results_store(plan.job.results.store))
     store = root.at(plan.manifest.run_id)
     plan = adopt_stored_manifest(plan, store)

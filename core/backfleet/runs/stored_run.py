@@ -22,4 +22,5 @@ class StoredRun:
 
     def trials(self) -> RunTrials:
         """Return how many points were ever run in this run's store for its family."""
+        # The trial ledger lies beside the runs, in the store that holds them all.
         return count_trials_of_run(open_store(split_url(self.store.url)[0]), self.manifest)

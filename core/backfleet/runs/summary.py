@@ -43,4 +43,5 @@ class RunSummary:
     @property
     def succeeded(self) -> bool:
         """Whether every task has a row without error."""
+        # Suspicious tasks have a valid row, so they do not count as failures.
         return not self.error and not self.missing

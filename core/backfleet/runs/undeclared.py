@@ -28,6 +28,7 @@ def check_undeclared_files(chunk_index: ChunkIndex, strategy: StrategyReference)
     # Most runs read no undeclared files, and need not look for the strategy.
     root = _root_of(strategy) if files else None
     problems = [_problem(file, root) for file in files]
+    # Several chunks may have recorded the same file with different hashes.
     lines = list(dict.fromkeys(problem for problem in problems if problem))
     if lines:
         more = [f"and {len(lines) - MAX_NAMED} more"] if len(lines) > MAX_NAMED else []

@@ -52,6 +52,7 @@ def folds_of_job(run: StoredRun, *, with_costs: bool = False) -> Folds | None:
     rule = read_rule(run.store)
     if rule is None or rule.windows is None:
         return None
+    # Deferred: most runs have no windows.
     from backfleet.runs.folds import compute_folds
 
     return compute_folds(run, rule, {}, with_costs=with_costs)
@@ -77,6 +78,7 @@ def run_data(run: StoredRun, rows: pa.Table | None = None) -> RunData:
 
 def run_data_with(run: StoredRun, folds: Folds | None, rows: pa.Table | None = None) -> RunData:
     """Return `run_data` for folds that are already known."""
+    # With flat windows, a row covers a window, and rows of different windows cannot be compared.
     if run.manifest.windows:
         raise NoVerdict(
             f'run {run.manifest.run_id} has no verdict: with start = "flat", its tasks are '
@@ -86,6 +88,7 @@ def run_data_with(run: StoredRun, folds: Folds | None, rows: pa.Table | None = N
     columns = score_columns(run.manifest)
     if rows is not None:
         tables = [rows]
+    # Batch by batch, because all rows of a large run would take too much memory.
     elif has_large_rows(run.chunk_index):
         tables = LargeRows(run.store, run.chunk_index).batches(columns)
     else:

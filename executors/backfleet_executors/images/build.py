@@ -91,6 +91,8 @@ def build_image(
     ExecutorError
         Where a part cannot be had, the base image is missing, or the build fails.
     """
+    # First, since collecting and downloading wheels for a base that cannot be used would be in
+    # vain.
     base = prepare_base(client, request, report)
     with tempfile.TemporaryDirectory(prefix="backfleet-image-") as folder:
         parts = collect_parts(request.extra, Path(folder))
@@ -114,6 +116,7 @@ def prepare_base(client: APIClient, request: BuildRequest, report: Callable[[str
     """
     try:
         image = find_image(client, request.base)
+        # The engine holds one image per name, which may be of the platform of an earlier build.
         if _platform_of(image) != (request.platform or _platform_of(image)):
             image = _pull(client, request, report)
     except ImageMissing:
@@ -148,6 +151,8 @@ def _check_base(request: BuildRequest, image: Image) -> None:
             f"the base image {request.base} is for {platform}, and the image is built for "
             f"{request.platform}. Nothing was built. Name a base for {request.platform} with --base"
         )
+    # Python's official images name their version in this variable. An image without it is taken to
+    # fit; if it does not, pip in the build rejects the wheels.
     variables = image.facts.get("Config", {}).get("Env") or ()
     python = next(
         (
@@ -168,10 +173,12 @@ def _check_emulation(client: APIClient, image: Image) -> None:
     """Raise ExecutorError unless an engine of another architecture runs programs of the image."""
     with engine_errors("tell its version"):
         here = str(client.version().get("Arch", ""))
+    # The usual case needs no container.
     if here == image.facts.get("Architecture"):
         return
     try:
         with engine_errors(f"run a program of {image.name}"):
+            # Only running a program shows whether the kernel has an emulator for it.
             container = client.create_container(image.id, ["-c", ""], entrypoint="python")
             try:
                 client.start(container)
@@ -205,6 +212,7 @@ def _write_context(context: IO[bytes], parts: Parts, wheels: Sequence[Path]) -> 
             _add(archive, wheel, f"{DEPENDENCIES}/{wheel.name}")
         for wheel in sorted(parts.code):
             _add(archive, wheel, f"{CODE}/{wheel.name}")
+        # The Dockerfile takes the requirements from a project file, as it does in a checkout.
         with tempfile.NamedTemporaryFile("w", suffix=".toml") as project:
             project.write(f"[project]\ndependencies = {json.dumps(requirements(wheels))}\n")
             project.flush()
@@ -217,6 +225,7 @@ def requirements(wheels: Iterable[Path]) -> list[str]:
     for wheel in wheels:
         distribution = wheel_distribution(wheel)
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        # With a hash, pip accepts this very file and no other wheel of the same version.
         lines.append(f"{distribution.name}=={distribution.version} --hash=sha256:{digest}")
     return sorted(lines)
 
@@ -241,6 +250,7 @@ def _run_build(
     arguments = {
         "BASE_IMAGE": request.base,
         "BASE_DIGEST": base_digest,
+        # All wheels are in the context, so a build with the same content needs no network.
         "PIP_NO_INDEX": "1",
         "DEPENDENCIES": DEPENDENCIES,
         "CODE": CODE,
@@ -264,6 +274,8 @@ def _run_build(
                 forcerm=True,
                 decode=True,
             ):
+                # The engine reports an error as an event of its own, and the reason for it only in
+                # the output before.
                 said += _lines(event)
                 if "error" in event:
                     raise ExecutorError(f"{request.tag} was not built: {event['error']}")

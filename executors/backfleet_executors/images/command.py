@@ -42,6 +42,7 @@ def build(extra: tuple[str, ...], tag: str, base: str | None, platform: str | No
     backfleet ships its code to the workers. Packages with compiled parts or with dependencies of
     their own have to be in the image.
     """
+    # Deferred: `backfleet --help` lists this command without importing what it needs.
     from backfleet_executors.images.build import BASE_IMAGE, BuildRequest, build_image
 
     began = time.monotonic()
@@ -65,6 +66,8 @@ def push(repository: str, name: str) -> None:
     from backfleet_executors.images.push import push_image
 
     with _engine() as client:
+        # The name goes to standard output and everything else to standard error, so that a script
+        # can use it.
         click.echo(push_image(client, name, repository))
 
 

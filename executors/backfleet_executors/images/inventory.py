@@ -77,6 +77,7 @@ def inventory_of(image: str, client: APIClient | None = None) -> Mapping[str, st
     None if it is not known: the engine lacks the image and it was not pushed from here, or
     `backfleet image build` has not made it.
     """
+    # The cache first: a digest names one content forever, and no engine has to run.
     record = cached_record(image) or engine_record(image, client)
     return None if record is None else record.inventory
 
@@ -98,6 +99,7 @@ def engine_record(image: str, client: APIClient | None = None) -> ImageRecord | 
     from backfleet_executors.docker.client import connect
     from backfleet_executors.docker.image import ImageMissing, find_image
 
+    # A client of the caller stays open.
     with nullcontext(client) if client is not None else closing(connect()) as engine:
         try:
             return record_of(find_image(engine, image).facts)
@@ -122,6 +124,7 @@ def inventory_label(wheels: Iterable[Path]) -> str:
     distributions = map(wheel_distribution, wheels)
     return json.dumps(
         {distribution.name: distribution_hash(distribution) for distribution in distributions},
+        # Equal inventories must be equal texts, because the label is part of the image's digest.
         sort_keys=True,
     )
 
@@ -129,6 +132,7 @@ def inventory_label(wheels: Iterable[Path]) -> str:
 def image_digest(image: str) -> str:
     """Return the digest in an image's name, `sha256:...`; empty if it names none."""
     digest = image.rpartition("@")[2]
+    # The digest becomes the name of a file, so it must not lead to another folder.
     return digest if digest.startswith("sha256:") and "/" not in digest else ""
 
 

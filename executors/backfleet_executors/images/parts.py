@@ -84,6 +84,7 @@ def wheel_distribution(wheel: Path) -> InstalledDistribution:
     """Return the distribution in a wheel, as if it were installed. Raises ExecutorError if there is
     none."""
     try:
+        # A wheel has exactly one such folder; any other number is the ValueError below.
         (info,) = (entry for entry in ZipPath(wheel).iterdir() if entry.name.endswith(".dist-info"))
     except (BadZipFile, OSError, ValueError):
         raise ExecutorError(f"{wheel} is not a wheel") from None
@@ -110,7 +111,10 @@ def _wheel_of(path: Path, folder: Path) -> Path:
 
 def _add(parts: Parts, pending: list[Wanted], folder: Path) -> None:
     """Add distributions, each with the extras asked for of it, and all that they require."""
+    # A wheel that the user names wins over the distribution that is installed here.
     given = {wheel_distribution(wheel).name for wheel in parts.code}
+    # With the extras: the same distribution may be required again with other ones, which require
+    # more.
     seen: set[Wanted] = set()
     while pending:
         name, extras = pending.pop()
@@ -127,6 +131,7 @@ def _add(parts: Parts, pending: list[Wanted], folder: Path) -> None:
 def _add_one(parts: Parts, distribution: InstalledDistribution, folder: Path) -> None:
     package = distribution_package(distribution.name)
     assert package is not None
+    # From the package index: a library whose files nobody edits.
     if not _brings_plugins(package) and not _is_from_elsewhere(distribution.name):
         parts.pins[distribution.name] = distribution.version
     elif package.compiled() is None:
@@ -170,6 +175,8 @@ def _required(distribution: InstalledDistribution, extras: frozenset[str]) -> It
     from packaging.requirements import Requirement
 
     for requirement in map(Requirement, distribution.requires):
+        # Markers are evaluated once per extra, since a requirement belongs to one extra; "" stands
+        # for none.
         environments: Sequence[dict[str, str]] = [{"extra": extra} for extra in ("", *extras)]
         marker = requirement.marker
         if marker is None or any(marker.evaluate(environment) for environment in environments):

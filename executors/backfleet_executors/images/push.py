@@ -51,6 +51,7 @@ def push_image(client: APIClient, image: str, target: str) -> str:
         ) from None
     repository, tag = _split(target)
     with engine_errors(f"push {target}"):
+        # By its id: the name could be moved to another image in the meantime.
         client.tag(local.id, repository, tag)
         digest = _pushed(client, repository, tag)
     record = record_of(local.facts)
@@ -60,6 +61,7 @@ def push_image(client: APIClient, image: str, target: str) -> str:
 
 
 def _split(target: str) -> tuple[str, str]:
+    # A colon before the last slash is that of the registry's port.
     folder, _, last = target.rpartition("/")
     name, _, tag = last.partition(":")
     return f"{folder}/{name}", tag or "latest"
@@ -72,7 +74,9 @@ def _pushed(client: APIClient, repository: str, tag: str) -> str:
     for event in client.push(repository, tag=tag, stream=True, decode=True):
         if "error" in event:
             raise _push_error(repository, str(event["error"]))
+        # Few events of a push have a digest; the last one is that of the whole image.
         digest = (event.get("aux") or {}).get("Digest", digest)
+    # Without a digest, the name would stand for whatever is pushed there next.
     if not digest:
         raise ExecutorError(f"the registry of {repository} gave no digest; push again")
     return digest

@@ -49,10 +49,15 @@ def pinned_wheels(pins: Mapping[str, str], machine: str = "") -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     # Metadata may write a version otherwise than wheels' names do: 2024.07.04 is 2024.7.4.
     pinned = {(name, Version(version)) for name, version in pins.items()}
+    # Only what the cache lacks is asked of the index, so a second build needs no network.
     missing = pinned - dict(_wheels_in(folder)).keys()
     if missing:
+        # Within the same folder, so that `os.replace` is atomic: two builds at once never see half
+        # a wheel.
         with tempfile.TemporaryDirectory(dir=folder) as fresh:
             requirements = sorted(f"{name}=={version}" for name, version in missing)
+            # `pip wheel` can also build from source, which for another architecture is impossible
+            # here.
             if machine == here:
                 _pip_wheel(*requirements, "--wheel-dir", fresh)
             else:
@@ -67,6 +72,8 @@ def build_wheel(project: Path, folder: Path) -> Path:
     """The wheel of a project, built by its own build backend. Raises ExecutorError."""
     with tempfile.TemporaryDirectory(dir=folder) as fresh:
         _pip_wheel(str(project.absolute()), "--wheel-dir", fresh)
+        # An empty folder of its own, because the name that the backend gives the wheel is not
+        # known.
         (wheel,) = Path(fresh).iterdir()
         return wheel.rename(folder / wheel.name)
 
@@ -81,6 +88,8 @@ def _compatible_with(machine: str) -> Iterator[str]:
     python = f"{sys.version_info.major}{sys.version_info.minor}"
     yield from ("--only-binary=:all:", "--implementation=cp", f"--python-version={python}")
     yield from (f"--abi=cp{python}", "--abi=abi3", "--abi=none")
+    # pip takes each platform tag literally, and does not infer the older ones from the newest.
+    # glibc 2.17 is that of manylinux2014.
     minors = range(17, LATEST_GLIBC + 1)
     yield from (f"--platform=manylinux_2_{minor}_{machine}" for minor in minors)
     yield from (f"--platform=manylinux2014_{machine}", f"--platform=linux_{machine}")
@@ -99,6 +108,8 @@ def _pip_wheel(*arguments: str) -> None:
 
 
 def _pip(task: str, *arguments: str) -> None:
+    # --no-deps, because `collect_parts` has resolved the requirements to the versions installed
+    # here.
     command = [sys.executable, "-P", "-m", "pip", task, "--quiet", "--no-deps", *arguments]
     environment = os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
