@@ -95,7 +95,10 @@ class RunControl:
         self._entry = active_submission(self.run.submission_log, submit.executor)
         self.run = submit.run
         self.done_before = self.run.counts().done
+        # Before the first write: new rows beside rows of another file would make the run
+        # inconsistent.
         check_undeclared_files(self.run.chunk_index, submit.draft.strategy)
+        # Active workers have their submission, and a second one would compute the same chunks.
         is_active = self._entry is not None
         if not is_active:
             submit.prepare()
@@ -131,6 +134,7 @@ class RunControl:
         from backfleet.results.compact import compact  # noqa: F401
 
         run = self.run
+        # `wait` may be called without `start`, for a run that another process has started.
         entry = self._entry or run.submission_log.newest()
         # A complete run that somebody else has computed has no workers to watch.
         if entry is not None and not (run.chunk_index.complete and self._entry is None):
@@ -142,6 +146,7 @@ class RunControl:
             stop = partial(self._stop_at_limit, entry)
             done = run.chunk_index.counts().done
             watch = WorkerWatch(run.chunk_index, parts, executor, entry, expected, done, stop)
+            # Only around the wait: an error before or after it says nothing about workers.
             with self._naming_workers(executor, entry):
                 before = parts.counts()
                 # Workers elsewhere compile elsewhere.
@@ -262,6 +267,8 @@ class RunControl:
 
         newest = self.run.latest_submission().submission
         chosen = open_executor(executor or newest.executor, options)
+        # Consent is asked for later, in `choose_code`: a resume that finds active workers or no
+        # missing task starts nothing.
         check_adopted = self._adopt_settings(chosen, trust_settings)
         # Resources, data and strategy stay those of the newest submission.
         draft = replace(newest, retry=retry_failed, detach=detach)
@@ -307,6 +314,7 @@ class RunControl:
 
         They suffice to ask about workers. Returns what must be called before any is started.
         """
+        # Not simply the newest submission, which may be to another executor.
         for entry in reversed(self.run.submission_log.entries()):
             if entry.submission.executor == executor.name and entry.handle is not None:
                 settings = adopt_settings(executor, entry.handle)

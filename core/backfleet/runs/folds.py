@@ -106,6 +106,7 @@ def compute_folds(
 def _changed(rule: Validation, changes: dict[str, Any]) -> Validation:
     """Return a rule with other keys. Lengths do not carry over to windows of another kind."""
     keys = rule.model_dump(mode="json")
+    # "rolling" and "anchored" (MOVING) share their lengths; other kinds have keys of their own.
     kinds = {rule.windows, changes.get("windows", rule.windows)}
     if len(kinds) > 1 and not kinds <= set(MOVING):
         keys = {key: value for key, value in keys.items() if key not in ANY_KEYS}
@@ -154,6 +155,8 @@ class _FoldReader:
                 'validation.per = "symbol": groups have no stitched account to hold the symbols. '
                 'Use windows = "rolling", "anchored" or "split", or per = "universe"'
             )
+        # The stored sums by date are over all symbols, so only full details have the returns of one
+        # symbol.
         self._need_details('per = "symbol"', "the returns of each task")
         windows, symbols = self._symbols()
         basis = self._basis(windows)
@@ -204,6 +207,7 @@ class _FoldReader:
         manifest, holdout = self.run.manifest, self.rule.holdout
         looks = None
         if holdout is not None:
+            # Looks at a holdout are counted over all runs of the family, which lie beside this one.
             root = open_store(split_url(self.run.store.url)[0])
             looks = count_looks(root, manifest, holdout)
         return Folds(
@@ -319,6 +323,7 @@ class _FoldReader:
         run = self.run
         points = range(len(run.manifest.points))
         stored = read_point_returns(run.store, run.manifest, run.chunk_index, points)
+        # The stored series are the fast way; `stored` is otherwise the reason why there are none.
         if isinstance(stored, PointReturns):
             return DailyReturns(stored.dates, stored.returns)
         if not run.manifest.keeps_detail:
@@ -352,6 +357,7 @@ class _FoldReader:
         self, days: NDArray[np.datetime64], symbol: str | None
     ) -> tuple[Floats | None, Floats | None]:
         """Return the trades and the fees of the points, if they are asked for and stored."""
+        # An error only if trades decide; as a mere addition to the account they may be missing.
         if self._asks_for_trades:
             self._need_details("where", "the trades of each window")
         has_costs = self.with_costs and self.run.manifest.keeps_detail

@@ -83,6 +83,7 @@ def add_labels(store: Store, tags: Sequence[str] = (), note: str | None = None) 
     stored = [StoredLabel("tag", check_label("tag", tag), created) for tag in tags]
     if note is not None:
         stored.append(StoredLabel("note", check_label("note", note), created))
+    # All texts were checked above, so that a wrong one leaves nothing stored.
     for label in stored:
         store.put_if_absent(label.key, encode_record(FORMAT, label))
 

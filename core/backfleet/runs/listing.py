@@ -78,6 +78,7 @@ def list_rows(
             on_damage(row)
         elif row is not None:
             rows[url] = row
+    # At the end, with the rows of all threads.
     cache.save()
     return dict(sorted(rows.items(), key=lambda item: str(item[1]["created"]), reverse=True))
 

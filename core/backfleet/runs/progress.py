@@ -80,6 +80,7 @@ class PlainLines:
     def show(self, counts: Counts) -> None:
         speed = self._pace.look(counts)
         now = time.monotonic()
+        # The last line, without missing tasks, is printed at any time.
         if self._said is not None and now - self._said < LINE_SECONDS and counts.missing:
             return
         self._said = now
@@ -133,6 +134,7 @@ def _bar(stream: TextIO) -> Any:
         MofNCompleteColumn(),
         TextColumn("{task.fields[words]}"),
         console=Console(file=stream),
+        # The table of results follows, and a full bar above it would only take room.
         transient=True,
     )
 

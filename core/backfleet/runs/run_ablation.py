@@ -143,6 +143,7 @@ def _run_together(
 def _start(ablation: Ablation, executor: Executor, control: RunControl, name: str) -> None:
     run = control.run
     draft = replace(ablation.code.draft(ablation.data), run_id=run.id, name=run.manifest.name)
+    # Before the start, whose workers may fetch it.
     _copy_code(ablation, run)
     root = open_store(split_url(run.url)[0])
     # The cost of all runs was accepted or within the limit before the first was started.

@@ -133,4 +133,5 @@ def prepare_task(
     # Raises IndexError before the strategy is imported.
     context.manifest.task(task)
     with imports.active():
+        # The constructor imports the strategy, so it runs with the isolated imports, too.
         return PreparedTask(TaskRunner(context), task, imports, differences)

@@ -46,6 +46,7 @@ def _cost_of(run: Run, workers: RunWorkers, entry: LogEntry) -> Cost | None:
             return stored
         with executor_errors(executor):
             cost = executor.spent(entry.handle)
+    # The store holds the final costs, so its failure must not look like a run without costs.
     except StoreError:
         raise
     except BackfleetError:

@@ -76,6 +76,7 @@ def submit(
     copied from earlier runs in the store. Without `detach`, workers of the local executor
     end with this process.
     """
+    # The worker starts here, and imports what it needs while the job is planned.
     with prewarmed_executor(executor, options, detach=detach) as chosen:
         return submit_plan(
             plan_job(job), chosen, detach=detach, accept_cost=accept_cost, reuse=reuse

@@ -89,6 +89,7 @@ class TaskCode:
         It has the resources of the newest submission, or the default ones. Without `data`, it does
         not say where the data is.
         """
+        # An imported run has no submission.
         newest = newest_submission(self.run) or default_submission(self.run)
         paths = DataPaths("", {}, None) if data is None else data_paths(self.run, data)
         return replace(
@@ -126,6 +127,7 @@ def find_task_code(
     kept = run.kept_code if choice == "kept" else None
     if kept is None or not kept.packages:
         found_here = _code_found_here(run)
+        # The store may be a stranger's and name any file of this machine as its strategy.
         check_file_trust(run.url, found_here.strategy, trust_code)
         return found_here
     differences = platform_differences(run.manifest.identity)
@@ -278,6 +280,8 @@ def _reject_other_code(
     backfleet can tell.
     """
     folders = [Path(folder) for folder in fetched.folders]
+    # Only modules in the fetched folders are kept code. Other differences are reported to the
+    # caller.
     kept = [d for d in differences if _comes_from(d.module, folders)]
     if kept and _has_same_backfleet(run):
         raise PluginError(

@@ -68,6 +68,7 @@ class _Builders(Builders):
 
 def sample_tasks(run: Run, count: int | None) -> Sequence[int]:
     """Return the tasks to verify: all with a result without error, or `count` of them at random."""
+    # Tasks with an error are left out: a time limit or a lack of memory need not occur again.
     done = [task for header in run.chunk_index.headers() for task in _with_result(run, header)]
     if count is None or count >= len(done):
         return done
@@ -120,6 +121,7 @@ def verify_engine(
         pool.run(works, compare)
     finally:
         pool.close()
+    # Results come in the order in which children finish.
     return sorted(differences, key=lambda difference: difference.task)
 
 
@@ -155,8 +157,10 @@ def verify_executor(
         chunks = sorted({again.manifest.chunks.chunk_of(task) for task in tasks})
         control = RunControl(again)
         draft = replace(code.draft(data), run_id=again.id)
+        # Without `root`: the copy must neither reuse rows of the run nor count as trials.
         control.start(Submit(again, chosen, draft, lambda _: [(chunk, 0) for chunk in chunks]))
         control.wait(progress)
+        # Reads the list of chunks anew, since workers have committed some.
         again.counts()
         _check_all_there(again, chunks)
         return list(_compare_runs(code.run, again, tasks, chunks))

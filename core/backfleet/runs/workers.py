@@ -31,6 +31,7 @@ class RunWorkers:
     def executor_of(self, entry: LogEntry) -> Executor:
         """Return the executor of a submission. Raises PluginError, ExecutorError."""
         if self._executor is None or self._executor.name != entry.submission.executor:
+            # Kept for the next question, because a client of AWS or Docker takes long to create.
             self._executor = open_executor(entry.submission.executor)
             if entry.handle is not None:
                 # Without the user's consent: these workers exist, and none is started.
