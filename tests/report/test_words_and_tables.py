@@ -23,7 +23,7 @@ def test_every_metric_has_a_label_and_its_documented_formula(name: str) -> None:
 
 
 def test_the_letters_of_the_formulas_are_explained() -> None:
-    assert "p the number of periods a year" in notation()
+    assert "p the number of periods per year" in notation()
 
 
 @pytest.mark.parametrize(
