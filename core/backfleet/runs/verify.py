@@ -160,7 +160,7 @@ def verify_executor(
         # Without `root`: the copy must neither reuse rows of the run nor count as trials.
         control.start(Submit(again, chosen, draft, lambda _: [(chunk, 0) for chunk in chunks]))
         control.wait(progress)
-        # Reads the list of chunks anew, since workers have committed some.
+        # Lists the chunks again, since workers have committed some.
         again.counts()
         _check_all_there(again, chunks)
         return list(_compare_runs(code.run, again, tasks, chunks))
