@@ -66,6 +66,15 @@ def test_a_request_is_sent_once_where_the_caller_looks_into_lost_answers(
     assert usual.meta.config.retries["total_max_attempts"] == 3
 
 
+@pytest.mark.parametrize("text", ["many", "", "0", "-1", "1.5", "9" * 5000])
+def test_a_number_of_attempts_that_is_none_is_named(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", text)
+    with pytest.raises(ExecutorError, match=r"AWS_MAX_ATTEMPTS is .+must be a whole number"):
+        _ = Clients("us-east-1").batch
+
+
 class LogIn(BaseHTTPRequestHandler):
     """The page that a network puts before everything else until one has logged in."""
 

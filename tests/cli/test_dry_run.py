@@ -47,7 +47,7 @@ def test_overrides_change_the_plan(ask: Ask) -> None:
         return json.loads(ask(f"run sma.toml --dry-run --json {options}").out)
 
     assert facts("-p period=5,10,15")["points"] == 3
-    assert facts("-p period=5,10 -p sizing=all-in,with-fee")["points"] == 4
+    assert facts("-p period=5,10 -p sizing=all-in,fee-aware")["points"] == 4
     assert facts("--symbols '6005*'")["symbols"] == 3
     assert facts("--symbols 600519,600560")["symbols"] == 2
     assert facts("--set broker.cash=50000")["run_id"] != facts("")["run_id"]

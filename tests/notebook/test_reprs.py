@@ -16,15 +16,30 @@ from backfleet.html import bar, facts_table, heading, rows_table
 
 EVIL = "<script>alert(1)</script>"
 
+STRATEGY = """
+from backfleet_strategies.sma_crossover import SmaCrossover
+
+
+class Worded(SmaCrossover):
+    word: str = "plain"
+    sizing = "fee-aware"
+
+    def targets(self, bars):
+        if "<" in self.word:
+            raise ValueError(self.word)
+        return super().targets(bars)
+"""
+
 
 @pytest.fixture(scope="module")
 def evil_run(tmp_path_factory: pytest.TempPathFactory, sample_data: Path) -> bf.Run:
     """A run of which a parameter, and with it an error, is HTML; names cannot be."""
     folder = tmp_path_factory.mktemp("evil")
+    (folder / "worded.py").write_text(STRATEGY)
     data = {"source": "cn-daily", "path": str(sample_data), "symbols": ["600519"]}
     settings: dict[str, Any] = {
-        "strategy": "sma-crossover",
-        "params": {"period": [5, 10], "sizing": ["fee-aware", EVIL]},
+        "strategy": f"{folder / 'worded.py'}:Worded",
+        "params": {"period": [5, 10], "word": ["plain", EVIL]},
         "data": {**data, "timezone": "Asia/Shanghai"},
         "results": {"store": str(folder / "runs")},
     }

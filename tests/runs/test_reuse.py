@@ -237,7 +237,7 @@ def test_rows_without_details_do_not_serve_a_run_with_them(store: Path) -> None:
         {"seed": 7},
         {"broker": {"cash": 50_000, "commission": 0.0002}},
         {"engine": "backtrader-stock"},
-        {"params": {"period": [10], "sizing": "with-fee"}},
+        {"params": {"period": [10], "sizing": "fee-aware"}},
     ],
     ids=lambda change: str(next(iter(change))),
 )

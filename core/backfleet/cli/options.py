@@ -39,8 +39,17 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+class _CountRange(click.IntRange):
+    """A whole number from 0 on."""
+
+    def _describe_range(self) -> str:
+        # Nobody means the upper bound.
+        return "x>=0"
+
+
 # Arrow and numpy raise OverflowError for counts of more than 64 bits.
-COUNT = click.IntRange(0, 2**63 - 1)
+COUNT = _CountRange(0, 2**63 - 1)
 """The type of an option that counts rows, tasks or trades."""
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Clients"]
 
 MAX_ATTEMPTS = 6
+MAX_ATTEMPTS_DIGITS = 3
 CONNECT_TIMEOUT_SECONDS = 10
 READ_TIMEOUT_SECONDS = 60
 # botocore keeps ten by default; calls from more threads would open new ones each time.
@@ -122,14 +123,27 @@ class Clients:
     def _config(self) -> Config:
         from botocore.config import Config
 
-        # What a Config names wins over AWS_MAX_ATTEMPTS in botocore, so that it is read here.
-        attempts = self._total_max_attempts or int(os.environ.get("AWS_MAX_ATTEMPTS", MAX_ATTEMPTS))
         return Config(
-            retries={"mode": "standard", "total_max_attempts": attempts},
+            retries={
+                "mode": "standard",
+                "total_max_attempts": self._total_max_attempts or _max_attempts(),
+            },
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             read_timeout=READ_TIMEOUT_SECONDS,
             max_pool_connections=MAX_CONNECTIONS,
         )
+
+
+def _max_attempts() -> int:
+    """Return AWS_MAX_ATTEMPTS. What a Config names wins over it in botocore, so it is read here."""
+    text = os.environ.get("AWS_MAX_ATTEMPTS", str(MAX_ATTEMPTS))
+    # Longer numbers cannot be meant, and Python refuses to read the longest.
+    if not (text.isdecimal() and len(text) <= MAX_ATTEMPTS_DIGITS and int(text)):
+        raise ExecutorError(
+            f"AWS_MAX_ATTEMPTS is {text!r}, and must be a whole number from 1 to 999. Correct it, "
+            "or unset it"
+        )
+    return int(text)
 
 
 def _session(region: str | None) -> Session:

@@ -320,10 +320,7 @@ def test_queues_without_fair_share_are_not_replaced_while_they_have_jobs(
     before = cloudformation.list_change_sets(StackName=stack_name)["Summaries"]
     error = aws_command("deploy", "--yes", "--keep-image").error
     assert isinstance(error, ExecutorError)
-    assert (
-        "delete OnDemandQueue, SpotQueue, and with it 1 jobs or arrays that have not ended"
-        in str(error)
-    )
+    assert "delete OnDemandQueue, SpotQueue, and with it 1 unfinished job. " in str(error)
     assert aws_server.job(job)["status"] not in ("SUCCEEDED", "FAILED")
     assert cloudformation.list_change_sets(StackName=stack_name)["Summaries"] == before
     batch.terminate_job(jobId=job, reason="seen")

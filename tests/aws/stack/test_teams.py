@@ -368,3 +368,24 @@ def test_removing_a_team_keeps_what_it_stored(
     assert aws_server.client("s3").get_object(Bucket=bucket, Key="teams/alpha/runs/1/x")
     error = aws_command("connect", "--team", "alpha").error
     assert "has no team 'alpha'; it has none. Add it with" in str(error)
+
+
+def test_a_team_is_removed_while_jobs_of_another_one_run_and_not_while_its_own_do(
+    deployed: Mapping[str, Any], aws_command: Command, aws_server: AwsServer, stack_name: str
+) -> None:
+    for name in ("a", "ab"):
+        assert team(aws_command, "add", name, "--yes").error is None
+    batch = aws_server.client("batch")
+    job = batch.submit_job(
+        jobName="long",
+        jobQueue=deployed["outputs"]["OnDemandQueue"],
+        jobDefinition=f"{stack_name}-team-ab-worker",
+        containerOverrides={"command": ["sleep", "600"]},
+        shareIdentifier="ab",
+    )["jobId"]
+    try:
+        error = team(aws_command, "remove", "ab", "--yes").error
+        assert "the team ab has 1 unfinished job, which would fail without its role" in str(error)
+        assert team(aws_command, "remove", "a", "--yes").error is None
+    finally:
+        batch.terminate_job(jobId=job, reason="the test is over")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from backfleet.console import count_of
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.stack.options import (
     clients_for,
@@ -71,8 +72,8 @@ def remove_command(name: str, region: str | None, yes: bool) -> None:
     jobs = count_live_jobs(clients, stack)
     if jobs:
         raise ExecutorError(
-            f"{jobs:,} jobs or arrays on ARM64 have not ended, and without their queue they are "
-            "stopped. Wait for them, or cancel the runs"
+            f"the queues on ARM64 have {count_of(jobs, 'unfinished job')}, which would be stopped "
+            "with them. Wait for the end, or cancel the runs"
         )
     confirm(f"Remove the queues on ARM64 of the stack {name} in {clients.region}?", yes)
     destroy(clients, stack, show_event)

@@ -175,7 +175,6 @@ def deployer_policy(
         # Without the condition the role could be handed to a service that runs code of one's own.
         hand = _equals("iam:PassedToService", ["cloudformation.amazonaws.com"])
         more = [allow("Hand", "iam:PassRole", governance.role, hand)]
-        actions = {action for action in actions if not action.startswith("iam:Create")}
     else:
         actions |= _by_cloudformation()
         more = _roles(location, governance)

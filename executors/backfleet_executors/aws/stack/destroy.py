@@ -7,23 +7,34 @@ from typing import TYPE_CHECKING
 
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.errors import aws_errors
+from backfleet_executors.aws.stack.arm64 import arm64_name
 from backfleet_executors.aws.stack.budget import remove_budget
-from backfleet_executors.aws.stack.stacks import Stack
+from backfleet_executors.aws.stack.stacks import Stack, find_stack
 from backfleet_executors.aws.stack.team import team_name
 from backfleet_executors.aws.stack.watch import StackEvent, StackWatch
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.literals import JobStatusType
 
-__all__ = ["count_images", "count_live_jobs", "delete_images", "destroy"]
+__all__ = ["count_images", "count_live_jobs", "count_team_jobs", "delete_images", "destroy"]
 
 LIVE: tuple[JobStatusType, ...] = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 
 
-def count_live_jobs(clients: Clients, stack: Stack, team: str = "") -> int:
-    """Jobs and arrays that have not ended in the queues of the stack, or those of one team of it.
+def count_team_jobs(clients: Clients, stack: Stack, team: str) -> int:
+    """Jobs and arrays of a team that have not ended. Raises ExecutorError."""
+    # Names of teams have no hyphen, so that the one behind it ends the name: team `a` is not `ab`.
+    own = f"{team_name(stack.name, team)}-"
+    arm64 = find_stack(clients, arm64_name(stack.name))
+    stacks = [stack] if arm64 is None else [stack, arm64]
+    return sum(count_live_jobs(clients, one, own) for one in stacks)
 
-    Raises ExecutorError.
+
+def count_live_jobs(clients: Clients, stack: Stack, definition: str = "") -> int:
+    """Jobs and arrays that have not ended in the queues of the stack.
+
+    Only those count that have `definition` in the name of their job definition. Raises
+    ExecutorError.
     """
     outputs = (stack.outputs.get(name) for name in ("Queue", "OnDemandQueue"))
     # Without Spot both outputs name one queue, and a stack that failed may have none.
@@ -31,7 +42,7 @@ def count_live_jobs(clients: Clients, stack: Stack, team: str = "") -> int:
     pages = clients.batch.get_paginator("list_jobs")
     with aws_errors("listing the jobs of the stack's queues"):
         return sum(
-            team_name(stack.name, team) in job.get("jobDefinition", "") if team else True
+            definition in job.get("jobDefinition", "")
             for queue in queues
             # Without a status ListJobs shows the running ones only.
             for status in LIVE

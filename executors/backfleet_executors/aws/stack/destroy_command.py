@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from backfleet.console import count_of
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.stack.options import (
     clients_for,
@@ -66,7 +67,7 @@ def _show_what_goes(clients: Clients, stack: Stack) -> None:
 
     live = count_live_jobs(clients, stack)
     if live:
-        click.echo(f"{live:,} jobs or arrays are running; they will be stopped.")
+        click.echo(f"The stack has {count_of(live, 'unfinished job')}, which will be stopped.")
     buckets = [
         stack.outputs[key] for key in ("DataBucket", "ResultsBucket") if key in stack.outputs
     ]

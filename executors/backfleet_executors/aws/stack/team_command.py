@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from backfleet.console import count_of
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.stack.options import (
     clients_for,
@@ -61,18 +62,18 @@ def list_command(name: str, region: str | None) -> None:
 @yes_option
 def remove_command(team: str, name: str, region: str | None, yes: bool) -> None:
     """Remove the roles and the job definition of TEAM. Its runs and its data stay."""
-    from backfleet_executors.aws.stack.destroy import count_live_jobs, destroy
+    from backfleet_executors.aws.stack.destroy import count_team_jobs, destroy
     from backfleet_executors.aws.stack.showing import show_event
     from backfleet_executors.aws.stack.teams import find_team
 
     clients = clients_for(region)
     stack = existing_stack(clients, name)
     team_stack = find_team(clients, stack, team)
-    jobs = count_live_jobs(clients, stack, team)
+    jobs = count_team_jobs(clients, stack, team)
     if jobs:
         raise ExecutorError(
-            f"{jobs:,} jobs or arrays of the team {team} have not ended, and without their role "
-            "they fail. Wait for them, or cancel the runs"
+            f"the team {team} has {count_of(jobs, 'unfinished job')}, which would fail without "
+            "its role. Wait for the end, or cancel the runs"
         )
     confirm(f"Remove the team {team} of the stack {name} in {clients.region}?", yes)
     destroy(clients, team_stack, show_event)
