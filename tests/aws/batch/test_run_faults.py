@@ -233,6 +233,9 @@ def test_fault_21_a_damaged_commit_is_set_aside_and_computed_again(
     job_file: Callable[..., Path], options: list[str], aws_server: AwsServer, damaged: str
 ) -> None:
     run = bf.run(bf.Job.load(job_file()), "aws-batch", [*options, "workers=1"], progress=None)
+    # A run is complete before its container has ended, and `resume` starts none beside it.
+    submission = run.latest_submission()
+    until(lambda: not run.workers.are_active(submission), "the worker has ended")
     before = stored_rows(run)
     s3 = aws_server.client("s3")
     key = f"runs/{run.id}/chunks/000001.0"

@@ -382,6 +382,7 @@ def test_a_team_is_removed_while_jobs_of_another_one_run_and_not_while_its_own_d
         jobDefinition=f"{stack_name}-team-ab-worker",
         containerOverrides={"command": ["sleep", "600"]},
         shareIdentifier="ab",
+        schedulingPriorityOverride=1,
     )["jobId"]
     try:
         error = team(aws_command, "remove", "ab", "--yes").error
