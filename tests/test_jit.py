@@ -366,6 +366,25 @@ def test_machine_code_in_the_cache_is_worth_less_work(
     assert python(code) == ["12.0", "True"]
 
 
+SWEEP = """
+import sys
+import numpy as np
+from backfleet.jit import plan_tasks
+from pricing.outer import total
+
+plan_tasks(4.0)
+print(total(np.arange(4.0)), "numba" in sys.modules)
+"""
+
+
+def test_engines_of_small_sweeps_are_interpreted_until_that_has_taken_as_long_as_they_are_worth(
+    pricing: Path, python: Callable[..., list[str]]
+) -> None:
+    answers = [python(SWEEP) for _ in range(4)]
+    assert [is_compiled for _, is_compiled in answers] == ["False", "False", "True", "True"]
+    assert {total for total, _ in answers} == {"12.0"}
+
+
 TOGETHER = """
 import numpy as np
 from backfleet.jit import plan_work

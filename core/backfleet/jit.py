@@ -19,10 +19,24 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import numpy as np
 
-from backfleet.jit_cache import digest_of, machine_code_folder, sole_compiler
+from backfleet.jit_cache import (
+    digest_of,
+    machine_code_folder,
+    note_interpreted,
+    read_interpreted,
+    sole_compiler,
+)
 from backfleet.processor import baseline
 
-__all__ = ["Compiled", "c_pow", "compiled", "inlined", "plan_work", "watch_compiling"]
+__all__ = [
+    "Compiled",
+    "c_pow",
+    "compiled",
+    "inlined",
+    "plan_tasks",
+    "plan_work",
+    "watch_compiling",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,8 +47,9 @@ OPTIONS = {"fastmath": False, "error_model": "numpy", "nogil": True, "boundschec
 LOAD_SECONDS = 0.4
 """CPU time to import numba and to load machine code from the cache."""
 COMPILE_SECONDS = 1.0
-"""Much less than compiling an engine takes (14 s), because later processes load the machine code
-from the cache. A demo, a single task or a small portfolio stays far below it."""
+"""CPU time that compiling a function is worth. Later processes load it from the cache."""
+ENGINE_SECONDS = 12.0
+"""CPU time, over all workers, that compiling an engine is worth: about what compiling it takes."""
 SECONDS_PER_ELEMENT = 5e-6
 """CPU time to interpret a loop over an array, per element."""
 
@@ -52,10 +67,13 @@ class _InterpretBudget:
         Time that interpreting all work of this process would take, as far as it is known.
     spent
         Time spent until now. It is CPU time, which does not depend on the load of the machine.
+    compile_seconds
+        Time from which on compiling is worth it.
     """
 
     def __init__(self) -> None:
         self.planned = self.spent = 0.0
+        self.compile_seconds = COMPILE_SECONDS
         self.is_interpreting = False
 
     def allows(self, args: Iterable[object], price: float) -> bool:
@@ -131,7 +149,7 @@ class Compiled(Generic[P, R]):
             return self.function(*args, **kwargs)
         # Naming the cache takes milliseconds, which a small task does not need to spend.
         if _BUDGET.allows(args, LOAD_SECONDS) or (
-            not self._is_cached and _BUDGET.allows(args, COMPILE_SECONDS)
+            not self._is_cached and _BUDGET.allows(args, _BUDGET.compile_seconds)
         ):
             with _BUDGET.interpreting():
                 return self.function(*args, **kwargs)
@@ -237,6 +255,20 @@ def plan_work(seconds: float) -> None:
     enough time on interpreting.
     """
     _BUDGET.planned = seconds
+
+
+def plan_tasks(seconds: float) -> None:
+    """Set the CPU time that the tasks of a worker would take if their engine was interpreted.
+
+    An engine takes much longer to compile than a function, so that the first sweeps on a machine
+    are interpreted if they are small. What they spend on that counts: once it is as much as the
+    machine code is worth, the next sweep is compiled.
+    """
+    worth = max(COMPILE_SECONDS, ENGINE_SECONDS - read_interpreted())
+    if seconds < worth:
+        # Noted before it is spent: the other workers of this sweep decide now, too.
+        note_interpreted(seconds)
+    _BUDGET.planned, _BUDGET.compile_seconds = seconds, worth
 
 
 def watch_compiling(notify: Callable[[bool], None]) -> None:

@@ -26,7 +26,19 @@ import numpy as np
 from backfleet.cache import cache_folder, scratch_folder
 from backfleet.processor import baseline
 
-__all__ = ["digest_of", "machine_code_cache", "machine_code_folder", "sole_compiler"]
+__all__ = [
+    "digest_of",
+    "machine_code_cache",
+    "machine_code_folder",
+    "note_interpreted",
+    "read_interpreted",
+    "sole_compiler",
+]
+
+INTERPRETED = "interpreted"
+"""File that counts the time spent on interpreting engines."""
+NOTED_SECONDS = 0.1
+"""CPU time that each byte of it stands for."""
 
 LIBRARIES = frozenset({"builtins", "llvmlite", "math", "numba", "numpy", "operator"})
 """numba implements their functions itself, and its cache knows its own version."""
@@ -73,6 +85,24 @@ def machine_code_folder(digest: str) -> Path:
     name = os.environ.get("NUMBA_CPU_NAME", here.numba_name if here is not None else "")
     folder = cache / "-".join(filter(None, (digest, platform.machine(), name)))
     return folder if _is_writable(cache) else _temporary(folder)
+
+
+def note_interpreted(seconds: float) -> None:
+    """Add CPU seconds to those that workers of this machine have spent on interpreting engines."""
+    cache = machine_code_cache()
+    # Without a place for it, every sweep counts as the first one.
+    with contextlib.suppress(OSError):
+        cache.mkdir(parents=True, exist_ok=True)
+        # The size of the file is the count, because appending needs no lock.
+        with (cache / INTERPRETED).open("ab") as file:
+            file.write(b"." * round(seconds / NOTED_SECONDS))
+
+
+def read_interpreted() -> float:
+    """Return the CPU seconds noted so far."""
+    with contextlib.suppress(OSError):
+        return (machine_code_cache() / INTERPRETED).stat().st_size * NOTED_SECONDS
+    return 0.0
 
 
 @contextlib.contextmanager

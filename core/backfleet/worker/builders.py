@@ -44,7 +44,7 @@ class TaskBuilders(Builders):
     def runner(self) -> Runner:
         search_first(self.paths)
         disable_bytecode()
-        from backfleet.jit import plan_work
+        from backfleet.jit import plan_tasks
         from backfleet.worker.importer_log import record_imports
         from backfleet.worker.module_guard import GuardedRunner, ModuleGuard
 
@@ -53,7 +53,7 @@ class TaskBuilders(Builders):
 
         if self.plan.manifest.engine == VECTOR:
             bars = self.tasks * self.plan.manifest.bars_per_task
-            plan_work(bars * INTERPRETED_SECONDS_PER_BAR)
+            plan_tasks(bars * INTERPRETED_SECONDS_PER_BAR)
         guard = ModuleGuard(self.run_code, record_imports())
         return GuardedRunner(TaskRunner(self.plan), guard)
 
