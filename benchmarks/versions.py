@@ -1,9 +1,10 @@
 """Compare this installation with another one, such as the commit before, installed with `-e`.
 
-    python benchmarks/versions.py /other/environment/bin/backfleet [--parts run,engines,growth]
+    python benchmarks/versions.py /other/environment/bin/backfleet [--parts run,first,...]
 
 `run`: the two run the same jobs in turn, each time into an empty store, with machine code and
-prepared bars from an earlier run. `engines` and `growth`: the rows of docs/benchmarks.md, each side
+prepared bars from an earlier run. `first`: the same from cold caches, by the clock, and this one
+takes at most half. `engines` and `growth`: the rows of docs/benchmarks.md, each side
 measured by the script of its own checkout, since the engines' interface changes between versions.
 Limit: this one takes at most 1/0.97 of the other's CPU time, all processes included, in the median
 of the pairs.
@@ -14,11 +15,14 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from measure import BACKFLEET, Comparison, Reading, alternate, compare, run_process, workspace
 from peers.market import write_market
 
@@ -52,6 +56,22 @@ RANGES = {
     "range": "{ start = 2, stop = 301, step = 1 }",
     "short": "{ start = 5, stop = 64, step = 1 }",
 }
+
+FIRST_JOB = """
+strategy = "dual-moving-average"
+
+[params]
+fast = { start = 5, stop = 25, step = 1 }
+slow = [30, 40, 50, 60, 90, 120]
+
+[data]
+source = "csv"
+path = "bars"
+symbols = "*"
+timezone = "UTC"
+"""
+FIRST_BARS = 5_000
+FIRST_LIMIT = 0.5
 
 ENGINES = {
     "one task of 2,520 bars, vector": ("vector", "one", "short"),
@@ -93,8 +113,31 @@ def compare_runs(folder: Path, base: str, repetitions: int) -> None:
         job = folder / f"job-{number}.toml"
         text = params.format(**RANGES)
         job.write_text(JOB.format(strategy=strategy, params=text, symbols=symbols, detail=detail))
-        # The first runs fill the caches.
-        _compare(f"backfleet run, {name}", partial(_run, job=job), base, repetitions, warm=2)
+        # The first runs fill the caches: an engine is compiled once interpreting has taken as long.
+        _compare(f"backfleet run, {name}", partial(_run, job=job), base, repetitions, warm=4)
+
+
+def compare_first_sweeps(folder: Path, base: str, repetitions: int) -> None:
+    """Compare sweeps of 126 points over one file from cold caches: what a new user waits for."""
+    job = folder / "first.toml"
+    job.write_text(FIRST_JOB)
+    draw = np.random.default_rng(5)
+    close = 100 * np.exp(np.cumsum(draw.normal(0.0003, 0.01, FIRST_BARS)))
+    days = np.datetime64("2005-01-03") + np.arange(FIRST_BARS)
+    (folder / "bars").mkdir()
+    lines = [
+        f"{day},{c:.4f},{c * 1.01:.4f},{c * 0.99:.4f},{c:.4f},1000"
+        for day, c in zip(days, close, strict=True)
+    ]
+    text = "\n".join(["date,open,high,low,close,volume", *lines])
+    (folder / "bars" / "SPY.csv").write_text(text)
+    sides = {
+        "base": partial(_run_cold, base, job),
+        "this": partial(_run_cold, BACKFLEET, job),
+    }
+    readings = alternate(sides, repetitions)
+    title = Comparison("first sweep, cold caches", "s", 1.0, FIRST_LIMIT, "clock")
+    compare(title, readings["this"], readings["base"])
 
 
 def compare_engines(folder: Path, base: str, repetitions: int) -> None:
@@ -110,7 +153,12 @@ def compare_growth(_: Path, base: str, repetitions: int) -> None:
         _compare(name, partial(_run_growth, expression=expression), base, repetitions, warm=1)
 
 
-PARTS = {"run": compare_runs, "engines": compare_engines, "growth": compare_growth}
+PARTS = {
+    "run": compare_runs,
+    "first": compare_first_sweeps,
+    "engines": compare_engines,
+    "growth": compare_growth,
+}
 
 
 def _compare(title: str, side: Side, base: str, repetitions: int, *, warm: int) -> None:
@@ -123,6 +171,16 @@ def _compare(title: str, side: Side, base: str, repetitions: int, *, warm: int) 
 def _run(command: str, job: Path) -> Reading:
     store = f"results.store=store-{next(_stores)}"
     return run_process([command, "run", job.name, "--set", store, "--json"])
+
+
+def _run_cold(command: str, job: Path) -> Reading:
+    warm, cold = os.environ["BACKFLEET_CACHE"], job.parent / "cold"
+    os.environ["BACKFLEET_CACHE"] = str(cold)
+    try:
+        return _run(command, job)
+    finally:
+        os.environ["BACKFLEET_CACHE"] = warm
+        shutil.rmtree(cold, ignore_errors=True)
 
 
 def _run_peer(command: str, arguments: tuple[str, str, str]) -> Reading:
