@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backfleet.console import count_of
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.clients import Clients
-from backfleet_executors.aws.stack.destroy import count_live_jobs
+from backfleet_executors.aws.stack.destroy import count_live_jobs, unfinished_jobs
 
 if TYPE_CHECKING:
     from backfleet_executors.aws.stack.deploy import Preparation
@@ -26,7 +25,7 @@ def check_idle(clients: Clients, preparation: Preparation) -> None:
     jobs = count_live_jobs(clients, stack)
     if jobs:
         raise ExecutorError(
-            f"the changes delete {ended}, and with it {count_of(jobs, 'unfinished job')}. "
+            f"the changes delete {ended}, and with it {unfinished_jobs(jobs)}. "
             f"Wait until 'backfleet aws status --name {stack.name}' shows none, or cancel the "
             "runs, and deploy again"
         )
