@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from testbed.aws.deployment import SHARE, AwsServer
+from waiting import until
 
 Submitted = Callable[..., str]
 RETRIES = {"attempts": 3, "evaluateOnExit": [{"onExitCode": "64", "action": "EXIT"}]}
@@ -24,6 +25,11 @@ def log_of(server: AwsServer, job: Mapping[str, Any]) -> list[str]:
         logGroupName=server.log_group, logStreamName=stream, startFromHead=True
     )
     return [event["message"] for event in events["events"]]
+
+
+def has_log(server: AwsServer, job_id: str) -> bool:
+    job = server.job(job_id)
+    return "logStreamName" in job["container"] and bool(log_of(server, job))
 
 
 def test_a_job_runs_its_command_and_leaves_its_output_and_exit_code(
@@ -73,7 +79,8 @@ def test_terminating_an_array_stops_its_children_with_sigterm(
     )
     for index in range(2):
         aws_server.wait(f"{parent}:{index}", ["RUNNING"])
-    time.sleep(0.5)
+        # Only then does it catch the signal.
+        until(partial(has_log, aws_server, f"{parent}:{index}"), "the first line of a log")
     aws_server.client("batch").terminate_job(jobId=parent, reason="no more")
     assert aws_server.wait(parent)["status"] == "FAILED"
     child = aws_server.job(f"{parent}:1")
