@@ -43,6 +43,7 @@ __all__ = [
     "UntrustedCode",
     "UntrustedSettings",
     "UserError",
+    "cut_text",
     "error_line",
     "printable_line",
 ]
@@ -267,6 +268,11 @@ def error_line(error: BaseException) -> str:
     except BaseException:
         message = "(its message cannot be shown)"
     return printable_line(f"{type(error).__name__}: {message}").rstrip(": ")
+
+
+def cut_text(text: str, max_chars: int) -> str:
+    """Return a text, or its beginning and "..." if it is longer than `max_chars` characters."""
+    return text if len(text) <= max_chars else f"{text[: max_chars - 3]}..."
 
 
 def printable_line(text: str) -> str:

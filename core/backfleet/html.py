@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from backfleet.errors import cut_text
+
 __all__ = ["bar", "facts_table", "heading", "paragraphs", "rows_table"]
 
 CELL = "padding:1px 10px 1px 0;text-align:left;white-space:pre-wrap"
@@ -65,5 +67,4 @@ def _cell(value: object) -> str:
 
 
 def _text(value: object) -> str:
-    text = str(value)
-    return escape(text if len(text) <= MAX_CELL_CHARS else f"{text[: MAX_CELL_CHARS - 3]}...")
+    return escape(cut_text(str(value), MAX_CELL_CHARS))

@@ -264,11 +264,11 @@ def plan_tasks(seconds: float) -> None:
     are interpreted if they are small. What they spend on that counts: once it is as much as the
     machine code is worth, the next sweep is compiled.
     """
-    worth = max(COMPILE_SECONDS, ENGINE_SECONDS - read_interpreted())
-    if seconds < worth:
+    left = ENGINE_SECONDS - read_interpreted()
+    if seconds < left:
         # Noted before it is spent: the other workers of this sweep decide now, too.
         note_interpreted(seconds)
-    _BUDGET.planned, _BUDGET.compile_seconds = seconds, worth
+    _BUDGET.planned, _BUDGET.compile_seconds = seconds, max(COMPILE_SECONDS, left)
 
 
 def watch_compiling(notify: Callable[[bool], None]) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from backfleet.code.packages import OWN, CodePackage, distribution_package
     from backfleet.code.versions import DECISIVE
     from backfleet.code.wheel import pack
-    from backfleet.console import as_json, echo_json, print_columns, split_names
+    from backfleet.console import as_json, count_of, echo_json, print_columns, split_names
     from backfleet.cost import money
     from backfleet.job.job_errors import suggestion
     from backfleet.job.quantities import MemorySize, parse_memory
@@ -65,6 +65,7 @@ _HOMES = {
     "backfleet.code.distributions": (
         "InstalledDistribution",
         "canonical_name",
+        "count_of",
         "find_distribution",
         "list_distributions",
     ),
@@ -72,7 +73,7 @@ _HOMES = {
     "backfleet.code.packages": ("OWN", "CodePackage", "distribution_package"),
     "backfleet.code.versions": ("DECISIVE",),
     "backfleet.code.wheel": ("pack",),
-    "backfleet.console": ("as_json", "echo_json", "print_columns", "split_names"),
+    "backfleet.console": ("as_json", "count_of", "echo_json", "print_columns", "split_names"),
     "backfleet.cost": ("money",),
     "backfleet.job.quantities": ("MemorySize", "parse_memory"),
     "backfleet.job.job_errors": ("suggestion",),
@@ -123,6 +124,7 @@ __all__ = [
     "cache_folder",
     "canonical_digest",
     "canonical_name",
+    "count_of",
     "decode_record",
     "distribution_hash",
     "distribution_hashes",

@@ -13,6 +13,7 @@ from backfleet.adopt.class_tables import in_file
 from backfleet.adopt.data_files import AdoptedData
 from backfleet.adopt.observation import ObservedParameter, ObservedRun
 from backfleet.class_call import CLASS
+from backfleet.job.toml import toml_value
 
 __all__ = ["job_text"]
 
@@ -39,8 +40,8 @@ def job_text(
     names
         Names of the job's feeds by the names in the script, where they differ.
     """
-    lines = [f"# Adopted from {origin} by 'backfleet adopt'.", f"name = {_toml(name)}"]
-    lines.append(f"strategy = {_toml(strategy)}")
+    lines = [f"# Adopted from {origin} by 'backfleet adopt'.", f"name = {toml_value(name)}"]
+    lines.append(f"strategy = {toml_value(strategy)}")
     if run.params or run.defaults:
         # What is not set shows what could be swept.
         others = [f"# {_parameter(parameter)}" for parameter in run.defaults]
@@ -49,9 +50,9 @@ def job_text(
     for feed in data.auxiliary:
         lines += ["", f"[data.auxiliary.{_key(feed.name)}]"]
         if feed.resample is not None:
-            lines.append(f"resample = {_toml(feed.resample)}")
+            lines.append(f"resample = {toml_value(feed.resample)}")
         else:
-            lines.append(f"symbols = {_toml([feed.symbol])}")
+            lines.append(f"symbols = {toml_value([feed.symbol])}")
         if feed.options is not None:
             lines.append(f"options = {_inline(feed.options)}")
     file = strategy.rpartition(":")[0]
@@ -103,24 +104,24 @@ def _pairs(table: Mapping[str, Any]) -> Iterator[str]:
 def _inline(value: Any) -> str:
     if isinstance(value, Mapping):
         return f"{{ {', '.join(_pairs(value))} }}"
-    return _toml(value)
+    return toml_value(value)
 
 
 def _data(data: AdoptedData) -> Iterator[str]:
-    yield f"source = {_toml(data.source)}"
+    yield f"source = {toml_value(data.source)}"
     yield 'path = "data"'
     if data.feeds:
-        yield f"feeds = {_toml(list(data.feeds))}"
+        yield f"feeds = {toml_value(list(data.feeds))}"
     else:
-        yield f"symbols = {_toml(list(data.symbols))}"
+        yield f"symbols = {toml_value(list(data.symbols))}"
     if data.start is not None:
-        yield f"start = {_toml(data.start)}"
+        yield f"start = {toml_value(data.start)}"
     if data.end is not None:
-        yield f"end = {_toml(data.end)}"
+        yield f"end = {toml_value(data.end)}"
     if data.session_end is not None:
-        yield f"session_end = {_toml(data.session_end)}"
+        yield f"session_end = {toml_value(data.session_end)}"
     if data.columns:
-        yield f"columns = {_toml(list(data.columns))}"
+        yield f"columns = {toml_value(list(data.columns))}"
     if data.options:
         yield f"options = {_inline(data.options)}"
 
@@ -132,21 +133,16 @@ def _parameter(parameter: ObservedParameter) -> str:
 
 def _spec(values: Sequence[Any]) -> str:
     if len(values) == 1:
-        return _toml(values[0])
+        return toml_value(values[0])
     # Fractions are written one by one: a range computes them in decimals, and the script may have
     # computed them in binary.
     if len(values) >= MIN_RANGE and all(type(value) is int for value in values):
         step = values[1] - values[0]
         if step and all(b - a == step for a, b in pairwise(values)):
             return f"{{ start = {values[0]}, stop = {values[-1]}, step = {step} }}"
-    return _toml(list(values))
+    return toml_value(list(values))
 
 
 def _key(name: str) -> str:
     # A quoted key is a text in quotes, so all marks in it are escaped.
-    return tomlkit.key(name).as_string() if name.isidentifier() else _toml(name)
-
-
-def _toml(value: Any) -> str:
-    text: str = tomlkit.item(value).as_string()
-    return text
+    return tomlkit.key(name).as_string() if name.isidentifier() else toml_value(name)

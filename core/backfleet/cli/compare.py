@@ -11,6 +11,7 @@ import click
 from backfleet.cli.options import as_json, echo_json, store_option
 from backfleet.cli.table import print_columns
 from backfleet.code.source_diff import printable_lines
+from backfleet.errors import cut_text
 from backfleet.results.compare import Comparison, compare_runs
 from backfleet.results.compare_code import SourceComparison
 from backfleet.results.match import read_rows_of_both
@@ -81,7 +82,7 @@ def _show_source(source: SourceComparison) -> None:
 def _show_diff(lines: Sequence[str], max_lines: int) -> None:
     for line in printable_lines(lines[:max_lines]):
         # A generated source can have lines of megabytes.
-        click.echo(line if len(line) <= MAX_LINE_CHARS else f"{line[: MAX_LINE_CHARS - 3]}...")
+        click.echo(cut_text(line, MAX_LINE_CHARS))
     if len(lines) > max_lines:
         click.echo(f"... {len(lines) - max_lines:,} more lines; --json has all")
 

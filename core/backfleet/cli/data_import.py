@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
@@ -15,6 +14,7 @@ import click
 
 from backfleet.cli.options import with_options
 from backfleet.console import as_json, count_of, echo_json
+from backfleet.job.toml import toml_value
 
 if TYPE_CHECKING:
     from backfleet.sources.importing.choices import ImportChoices
@@ -142,7 +142,7 @@ def _import_facts(place: str, target: str, as_json: bool, reading: dict[str, Any
         click.echo(f"{target} holds this import already; nothing was done")
     for sentence in outcome.record.facts:
         click.echo(sentence)
-    click.echo(f"\nin the job file:\n  [data]\n  facts = {_toml(target)}")
+    click.echo(f"\nin the job file:\n  [data]\n  facts = {toml_value(target)}")
 
 
 def _check_target(place: str, target: str) -> None:
@@ -275,16 +275,11 @@ def _show(outcome: ImportOutcome, target: str) -> None:
 
 
 def _job_lines(target: str, record: ImportRecord) -> str:
-    options = ", ".join(f"{key} = {_toml(name)}" for key, name in record.options.items())
-    lines = [f"{key} = {_toml(value)}" for key, value in record.data.items()]
+    options = ", ".join(f"{key} = {toml_value(name)}" for key, name in record.options.items())
+    lines = [f"{key} = {toml_value(value)}" for key, value in record.data.items()]
     # After `source`, which is the first key.
-    lines.insert(1, f"path = {_toml(target)}")
+    lines.insert(1, f"path = {toml_value(target)}")
     return "\n".join(f"  {line}" for line in ("[data]", *lines, f"options = {{ {options} }}"))
-
-
-def _toml(text: str) -> str:
-    # A string of JSON is one of TOML, too: both escape quotes and backslashes in the same way.
-    return json.dumps(text, ensure_ascii=False)
 
 
 @click.command("presets")

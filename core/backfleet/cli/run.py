@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from backfleet.cli.options import (
 )
 from backfleet.cli.run_job import LaunchOptions, run_job
 from backfleet.current_directory import search_current_directory
+from backfleet.job.toml import toml_value
 from backfleet.strategy_reference import is_module_reference
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def run(
     )
     if store is not None:
         # Quoted, because a folder may be called 5.
-        sets = (*sets, f"results.store={json.dumps(store, ensure_ascii=False)}")
+        sets = (*sets, f"results.store={toml_value(store)}")
     # Loaded later, while the executor starts its workers.
     load = partial(_load, job_file, params, symbols, sets)
     if dry_run:

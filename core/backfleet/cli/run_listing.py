@@ -22,7 +22,7 @@ from backfleet.cli.options import (
 )
 from backfleet.cli.table import print_fitting
 from backfleet.console import count_of
-from backfleet.errors import UserError
+from backfleet.errors import UserError, cut_text
 from backfleet.results.sql_limits import SqlLimits
 from backfleet.results.tables import runs_table
 from backfleet.runs.labels import add_labels
@@ -196,7 +196,7 @@ def _cell(name: str, value: Any) -> str:
         return f"{value:{FORMS[name]}}"
     # Minutes tell runs apart; JSON has the seconds and the zone.
     text = str(value)[:16].replace("T", " ") + " UTC" if name == "created" else str(value)
-    return text if len(text) <= MAX_CELL_CHARS else f"{text[: MAX_CELL_CHARS - 3]}..."
+    return cut_text(text, MAX_CELL_CHARS)
 
 
 def _description(folder: RunFolder) -> str:

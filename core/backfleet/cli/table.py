@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backfleet.console import GAP, column_lines, column_width, print_columns
+from backfleet.errors import cut_text
 from backfleet.results.leaderboard import IDENTICAL
 
 if TYPE_CHECKING:
@@ -171,4 +172,4 @@ def _one_line(text: str) -> str:
     """Return the first line without control characters, cut to a readable length."""
     line = text.split("\n", 1)[0]
     clean = "".join(character if character.isprintable() else "?" for character in line)
-    return clean if len(clean) <= MAX_CELL_CHARS else f"{clean[: MAX_CELL_CHARS - 3]}..."
+    return cut_text(clean, MAX_CELL_CHARS)

@@ -93,10 +93,11 @@ def declare(family: str, number: int, note: str, store: str) -> None:
     """
     root = open_store(store)
     declare_trials(root, family, number, note)
-    declared = read_family(root, family, echo_damage).declared
-    click.echo(f"{family}: {count_of(declared, 'trial')} outside {store}")
-    names = [known.name for known in read_families(root, echo_damage) if known.entries]
-    if family not in names:
+    records = read_family(root, family, echo_damage)
+    click.echo(f"{family}: {count_of(records.declared, 'trial')} outside {store}")
+    if not records.entries:
+        # Only a name that is probably wrong is worth reading all families.
+        names = [known.name for known in read_families(root, echo_damage) if known.entries]
         hint = suggestion(family, names)
         click.echo(f"note: {store} has no run of the family {family!r} yet{hint}", err=True)
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from backfleet.errors import JobError
+from backfleet.errors import JobError, cut_text
 
 __all__ = ["closest", "combined_error", "invalid_value", "plain_reason", "show", "suggestion"]
 
@@ -41,7 +41,7 @@ def invalid_value(key: str, value: object, reason: str) -> JobError:
 
 def combined_error(errors: Iterable[Exception]) -> JobError:
     """Return one error with a line for each problem, or for the first of very many."""
-    lines = [_cut(str(error), MAX_LINE_CHARS) for error in errors]
+    lines = [cut_text(str(error), MAX_LINE_CHARS) for error in errors]
     if len(lines) > MAX_PROBLEMS:
         rest = len(lines) - MAX_PROBLEMS
         lines = [*lines[:MAX_PROBLEMS], f"... and {rest:,} more problems"]
@@ -52,7 +52,7 @@ def show(value: object) -> str:
     """Return a value as JSON, close to how the job file writes it, and cut if it is long."""
     # TOML has dates and times, which JSON lacks.
     text = json.dumps(value, default=str, ensure_ascii=False)
-    return _cut(text, MAX_VALUE_CHARS)
+    return cut_text(text, MAX_VALUE_CHARS)
 
 
 def plain_reason(problem: Mapping[str, Any]) -> str:
@@ -90,7 +90,3 @@ def closest(name: str, names: Iterable[str]) -> str | None:
     by_folded = {known_name.casefold(): known_name for known_name in names}
     close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
     return by_folded[close[0]] if close else None
-
-
-def _cut(text: str, max_chars: int) -> str:
-    return text if len(text) <= max_chars else f"{text[: max_chars - 3]}..."

@@ -1,4 +1,4 @@
-"""Reading TOML that somebody else wrote: odd texts are errors that can be shown."""
+"""TOML: texts that somebody else wrote, and values as job files write them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from backfleet.nesting import nested_levels
 
-__all__ = ["parse_toml"]
+__all__ = ["parse_toml", "toml_value"]
 
 MAX_DEPTH = 50
 MAX_INTEGER_BITS = 1_024
@@ -16,6 +16,15 @@ MAX_INTEGER_BITS = 1_024
 _PART = r"""(?:[\w-]{1,100}+|"(?:[^"\\\n]|\\.){0,100}+"|'[^'\n]{0,100}+')"""
 # Possessive, so that a search takes a time that is linear in the length of the text.
 LONG_KEY = re.compile(rf"(?<![\w-])(?:{_PART}[ \t]*+\.[ \t]*+){{{MAX_DEPTH}}}")
+
+
+def toml_value(value: object) -> str:
+    """Return a text, a number or a list as a job file writes it."""
+    # Deferred, because reading TOML does not need it.
+    import tomlkit
+
+    text: str = tomlkit.item(value).as_string()
+    return text
 
 
 def parse_toml(text: str) -> dict[str, Any]:

@@ -70,16 +70,13 @@ class SegmentSums:
 
     def beyond(self, rate: float) -> SegmentSums:
         """Return the sums of the returns less a rate per session."""
-        counts = self.counts.reshape((*self.counts.shape, *[1] * self._point_axes))
+        # The sums have one axis more than the counts if there are several points.
+        axes = self.totals.ndim - self.counts.ndim
+        counts = self.counts.reshape((*self.counts.shape, *[1] * axes))
         totals = self.totals - counts * rate
         # Σ(r - f)² = Σr² - 2fΣr + nf²
         squares = self.squares - 2 * rate * self.totals + counts * rate**2
         return SegmentSums(self.counts, totals, squares)
-
-    @property
-    def _point_axes(self) -> int:
-        """Number of axes that the sums have and the counts have not: 1 for several points."""
-        return self.totals.ndim - self.counts.ndim
 
     def _arrays(self) -> tuple[Any, Any, Any]:
         return self.counts, self.totals, self.squares

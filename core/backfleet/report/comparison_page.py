@@ -112,7 +112,7 @@ def _made_of(run: Run) -> Mapping[str, str]:
         swept += f"; where {points.where}" if points.where else ""
     else:
         swept = f"a table of {points.count:,} points, {points.digest[:16]}"
-    # One digest over those of all symbols tells whether any bar differs.
+    # One digest over those of all symbols shows whether any bar differs.
     digests = json.dumps(identity.data.digests)
     return {
         "Parameters": swept,

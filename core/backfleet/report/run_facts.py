@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from backfleet.console import count_of
 from backfleet.plan.identity import MarketIdentity
 from backfleet.report.job_text import job_text
 from backfleet.results.chunk_index import Counts
@@ -119,10 +120,10 @@ def _market(market: MarketIdentity, notes: Mapping[str, str]) -> str:
 
 def _grid(run: Run) -> str:
     symbols, points = len(run.manifest.symbols), len(run.manifest.points)
-    counted = f"{points:,} point{'s' * (points != 1)}"
+    counted = count_of(points, "point")
     if run.manifest.is_portfolio:
         return f"{run.manifest.tasks:,}: one portfolio of {symbols:,} symbols × {counted}"
-    return f"{run.manifest.tasks:,}: {symbols:,} symbol{'s' * (symbols != 1)} × {counted}"
+    return f"{run.manifest.tasks:,}: {count_of(symbols, 'symbol')} × {counted}"
 
 
 def _commands(run: Run, state: RunState, counts: Counts) -> Mapping[str, str]:

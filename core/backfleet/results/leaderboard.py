@@ -166,7 +166,8 @@ def leaders_of(
     # symbols. NaN, of a group that failed, compares as False.
     trades = groups.mean("trades")
     is_ranked = rankable(values, trades, ranking.min_trades)
-    has_enough = is_ranked.any() and (trades[is_ranked] >= ranking.min_trades).all()
+    # All that are ranked have enough trades, or none has.
+    has_enough = (trades[is_ranked] >= ranking.min_trades).any()
     min_trades = ranking.min_trades if has_enough else None
     candidates = np.flatnonzero(is_ranked)
     # Negated, not reversed after sorting, so that ties stay in the order of the tasks.

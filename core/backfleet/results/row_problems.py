@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from backfleet.chunks.column_names import FALLBACK
 from backfleet.console import count_of
+from backfleet.errors import cut_text
 
 __all__ = ["COLUMNS", "describe_problems"]
 
@@ -157,5 +158,4 @@ def _failure(kind: str, cases: Sequence[tuple[int, str]]) -> str:
 
 def _line(message: str) -> str:
     """Return the first line of a message, cut to a readable length."""
-    line = message.split("\n", 1)[0]
-    return line if len(line) <= MAX_MESSAGE_CHARS else f"{line[: MAX_MESSAGE_CHARS - 3]}..."
+    return cut_text(message.split("\n", 1)[0], MAX_MESSAGE_CHARS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from backfleet.engine import BrokerSettings
+from backfleet.job.toml import toml_value
 from backfleet.plan.broker import broker_table
 
 __all__ = ["broker_words"]
@@ -39,9 +40,6 @@ def _settings(table: Mapping[str, object]) -> str:
 
 
 def _toml(value: object) -> str:
-    import tomlkit
-
     if isinstance(value, Mapping):
         return f"{{ {', '.join(f'{name} = {_toml(part)}' for name, part in value.items())} }}"
-    text: str = tomlkit.item(value).as_string()
-    return text
+    return toml_value(value)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from backfleet.errors import cut_text
 from backfleet.job.points import Points
 
 __all__ = ["parameter_ranges"]
@@ -25,7 +26,7 @@ def parameter_ranges(points: Points) -> str:
     # Sorting is stable: the swept ones come first, in the order of the job.
     axes = sorted(description.axes.items(), key=lambda axis: len(axis[1]) == 1)
     line = ", ".join(f"{name} {_range(values)}" for name, values in axes)
-    return line if len(line) <= MAX_LINE_CHARS else f"{line[: MAX_LINE_CHARS - 3]}..."
+    return cut_text(line, MAX_LINE_CHARS)
 
 
 def _range(values: Sequence[Any]) -> str:
@@ -38,4 +39,4 @@ def _range(values: Sequence[Any]) -> str:
 
 def _text(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= MAX_TEXT_CHARS else f"{text[: MAX_TEXT_CHARS - 3]}..."
+    return cut_text(text, MAX_TEXT_CHARS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from backfleet.errors import cut_text
 from backfleet.plan.manifest import Manifest
 from backfleet.runs.broker_words import broker_words
 
@@ -17,8 +18,7 @@ def setup_words(manifest: Manifest) -> str:
 
     Such as `portfolio; market cn-a; commission 0.0200%; cash 100,000`.
     """
-    line = "; ".join(_parts(manifest))
-    return line if len(line) <= MAX_LINE_CHARS else f"{line[: MAX_LINE_CHARS - 3]}..."
+    return cut_text("; ".join(_parts(manifest)), MAX_LINE_CHARS)
 
 
 def _parts(manifest: Manifest) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from backfleet.errors import error_line
+from backfleet.errors import cut_text, error_line
 from backfleet.report.comparison_page import comparison_page
 from backfleet.report.data_table import Heading, data_table
 from backfleet.report.page import Page, render_linked
@@ -151,9 +151,8 @@ def comparison_html(first: Run, second: Run, metric: str | None) -> str:
 
 def problem_html(title: str, text: str) -> str:
     """Return a page that describes an error."""
-    if len(text) > MAX_PROBLEM_CHARS:
-        text = f"{text[: MAX_PROBLEM_CHARS - 3]}..."
-    page = Page("problem.html", f"{title} · backfleet", {"heading": title, "text": text})
+    shown = {"heading": title, "text": cut_text(text, MAX_PROBLEM_CHARS)}
+    page = Page("problem.html", f"{title} · backfleet", shown)
     return render_linked(replace(page, package=PACKAGE))
 
 

@@ -113,9 +113,7 @@ def _read_block_sums(
         row = rows.get(int(block.tasks[0]) // len(manifest.points))
         if row is None:
             continue
-        task = manifest.task(int(block.tasks[0]))
-        periods = manifest.periods_per_year or task.symbols[0].sessions_per_year
-        segments = data.excess(block.sums, periods).segments
+        segments = data.excess(block.sums, data.periods(int(block.tasks[0]))).segments
         # The block of sessions that holds each segment.
         places = np.searchsorted(borders, shared.places(block), side="right") - 1
         counts[:, row] = np.bincount(places, segments.counts, len(counts))

@@ -69,13 +69,13 @@ class RunData:
                 f"is damaged. 'backfleet resume {self.store.url}' computes it again"
             )
 
-    def periods(self, task: int, moments: Moments | Missing) -> float:
+    def periods(self, task: int, moments: Moments | Missing | None = None) -> float:
         """Return the sessions per year by which the row of a task was annualized.
 
         Parameters
         ----------
         moments
-            Those of the task's returns.
+            Those of the task's returns; only a portfolio needs them.
         """
         manifest = self.manifest
         if manifest.periods_per_year is not None:

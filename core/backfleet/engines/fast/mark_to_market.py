@@ -46,7 +46,7 @@ class ValuingBroker(GroupingBroker):
 
     def init(self) -> None:
         super().init()
-        # backtrader calls `init` when a run begins, too. The second name tells whether a script has
+        # backtrader calls `init` when a run begins, too. The second name shows whether a script has
         # replaced the first.
         self._own_positions = self.positions = Positions(_calling(self._poke))
         # Schemes that were added before the run are kept.

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from backfleet.console import count_of
 from backfleet.errors import DataError
 from backfleet.facts import INDEX
 from backfleet.sources.facts import ACTIONS, INSTRUMENTS, SPANS
@@ -138,16 +139,12 @@ def _sizes(vendor: str, facts: FactTables) -> list[str]:
     }
     spans, actions = facts.spans, facts.actions
     return [
-        f"{vendor}: {_counted(len(facts.instruments), 'symbol')}",
+        f"{vendor}: {count_of(len(facts.instruments), 'symbol')}",
         f"no history of ST shares: {no_names[vendor]}"
         if spans is None
-        else f"{_counted(len(spans), 'span')} of {names[vendor]}",
+        else f"{count_of(len(spans), 'span')} of {names[vendor]}",
         "no corporate actions: the table of dividends is missing"
         if actions is None
-        else f"{_counted(len(actions), 'corporate action')}; the table has no rights",
+        else f"{count_of(len(actions), 'corporate action')}; the table has no rights",
         "a day of delisting is the first one without trading",
     ]
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from backfleet.errors import ExecutorError
+from backfleet.sdk import count_of
 from backfleet_executors.aws.stack.options import (
     clients_for,
     confirm,
@@ -62,7 +63,7 @@ def add_command(name: str, region: str | None, image: str, yes: bool) -> None:
 def remove_command(name: str, region: str | None, yes: bool) -> None:
     """Remove the queues. Runs and data stay."""
     from backfleet_executors.aws.stack.arm64 import arm64_name
-    from backfleet_executors.aws.stack.destroy import count_live_jobs, destroy, unfinished_jobs
+    from backfleet_executors.aws.stack.destroy import count_live_jobs, destroy
     from backfleet_executors.aws.stack.showing import show_event
     from backfleet_executors.aws.stack.teams import refresh_teams
 
@@ -71,7 +72,7 @@ def remove_command(name: str, region: str | None, yes: bool) -> None:
     jobs = count_live_jobs(clients, stack)
     if jobs:
         raise ExecutorError(
-            f"the queues on ARM64 have {unfinished_jobs(jobs)}, which would be stopped "
+            f"the queues on ARM64 have {count_of(jobs, 'unfinished job')}, which would be stopped "
             "with them. Wait for the end, or cancel the runs"
         )
     confirm(f"Remove the queues on ARM64 of the stack {name} in {clients.region}?", yes)

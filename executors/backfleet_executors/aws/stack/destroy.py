@@ -22,7 +22,6 @@ __all__ = [
     "count_team_jobs",
     "delete_images",
     "destroy",
-    "unfinished_jobs",
 ]
 
 LIVE: tuple[JobStatusType, ...] = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
@@ -56,11 +55,6 @@ def count_live_jobs(clients: Clients, stack: Stack, definition: str = "") -> int
             for page in pages.paginate(jobQueue=queue, jobStatus=status)
             for job in page["jobSummaryList"]
         )
-
-
-def unfinished_jobs(number: int) -> str:
-    """Return a number of jobs in words, such as "1 unfinished job"."""
-    return f"{number:,} unfinished job{'' if number == 1 else 's'}"
 
 
 def count_images(clients: Clients, stack: Stack) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from backfleet.errors import ExecutorError
+from backfleet.sdk import count_of
 from backfleet_executors.aws.stack.options import (
     clients_for,
     confirm,
@@ -62,11 +63,11 @@ def destroy_command(name: str, region: str | None, images: bool | None, yes: boo
 
 
 def _show_what_goes(clients: Clients, stack: Stack) -> None:
-    from backfleet_executors.aws.stack.destroy import count_live_jobs, unfinished_jobs
+    from backfleet_executors.aws.stack.destroy import count_live_jobs
 
     live = count_live_jobs(clients, stack)
     if live:
-        click.echo(f"The stack has {unfinished_jobs(live)}, which will be stopped.")
+        click.echo(f"The stack has {count_of(live, 'unfinished job')}, which will be stopped.")
     buckets = [
         stack.outputs[key] for key in ("DataBucket", "ResultsBucket") if key in stack.outputs
     ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backfleet.errors import ExecutorError
+from backfleet.sdk import count_of
 from backfleet_executors.aws.clients import Clients
-from backfleet_executors.aws.stack.destroy import count_live_jobs, unfinished_jobs
+from backfleet_executors.aws.stack.destroy import count_live_jobs
 
 if TYPE_CHECKING:
     from backfleet_executors.aws.stack.deploy import Preparation
@@ -25,7 +26,7 @@ def check_idle(clients: Clients, preparation: Preparation) -> None:
     jobs = count_live_jobs(clients, stack)
     if jobs:
         raise ExecutorError(
-            f"the changes delete {ended}, and with it {unfinished_jobs(jobs)}. "
+            f"the changes delete {ended}, and with it {count_of(jobs, 'unfinished job')}. "
             f"Wait until 'backfleet aws status --name {stack.name}' shows none, or cancel the "
             "runs, and deploy again"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from backfleet.errors import ExecutorError
+from backfleet.sdk import count_of
 from backfleet_executors.aws.stack.options import (
     clients_for,
     confirm,
@@ -61,7 +62,7 @@ def list_command(name: str, region: str | None) -> None:
 @yes_option
 def remove_command(team: str, name: str, region: str | None, yes: bool) -> None:
     """Remove the roles and the job definition of TEAM. Its runs and its data stay."""
-    from backfleet_executors.aws.stack.destroy import count_team_jobs, destroy, unfinished_jobs
+    from backfleet_executors.aws.stack.destroy import count_team_jobs, destroy
     from backfleet_executors.aws.stack.showing import show_event
     from backfleet_executors.aws.stack.teams import find_team
 
@@ -71,7 +72,7 @@ def remove_command(team: str, name: str, region: str | None, yes: bool) -> None:
     jobs = count_team_jobs(clients, stack, team)
     if jobs:
         raise ExecutorError(
-            f"the team {team} has {unfinished_jobs(jobs)}, which would fail without "
+            f"the team {team} has {count_of(jobs, 'unfinished job')}, which would fail without "
             "its role. Wait for the end, or cancel the runs"
         )
     confirm(f"Remove the team {team} of the stack {name} in {clients.region}?", yes)
