@@ -18,13 +18,15 @@ Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 EXECUTOR = """
 import subprocess, sys
-from backfleet.executor import Executor, ExecutorSettings, Recoverable, ShardState, ShardStatus
+from backfleet.executor import (
+    Cost, Executor, ExecutorSettings, Priced, Recoverable, ShardState, ShardStatus
+)
 
 class Settings(ExecutorSettings):
     image: str = "usual"
     mounts: tuple[str, ...] = ()
 
-class Named(Executor, Recoverable):
+class Named(Executor, Priced, Recoverable):
     name = "named"
     Settings = Settings
 
@@ -45,6 +47,9 @@ class Named(Executor, Recoverable):
 
     def cancel(self, handle):
         raise AssertionError
+
+    def spent(self, handle):
+        return Cost({"theirs": 1.0, "mine": 20.0}[self.settings.image], "USD", "per image")
 
     def logs(self, handle, shard, *, follow=False):
         return iter(())
@@ -125,3 +130,13 @@ def test_own_settings_are_adopted_without_a_question_and_changed_ones_are_not(
     changed = backfleet("resume", folder, env=environment)
     assert changed.returncode == 2
     assert r'mounts = ["/", "\u001b[2J"]' in changed.stderr
+
+
+def test_each_submission_is_asked_with_its_own_settings(
+    folder: Path, environment: Mapping[str, str], backfleet: Cli
+) -> None:
+    """The executor of the first one was once asked about all others."""
+    done = backfleet("resume", folder, "-o", "image=mine", env=environment)
+    assert done.returncode == 0, done.stderr
+    status = json.loads(backfleet("status", folder, "--json", env=environment).stdout)
+    assert status["cost"]["amount"] == 21.0

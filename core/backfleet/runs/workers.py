@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
@@ -27,16 +28,20 @@ class RunWorkers:
     def __init__(self, log: SubmissionLog, executor: Executor | None = None) -> None:
         self._log = log
         self._executor = executor
+        self._opened: dict[tuple[str, str], Executor] = {}
 
     def executor_of(self, entry: LogEntry) -> Executor:
         """Return the executor of a submission. Raises PluginError, ExecutorError."""
-        if self._executor is None or self._executor.name != entry.submission.executor:
-            # Kept for the next question, because a client of AWS or Docker takes long to create.
-            self._executor = open_executor(entry.submission.executor)
-            if entry.handle is not None:
-                # Without the user's consent: these workers exist, and none is started.
-                adopt_settings(self._executor, entry.handle)
-        return self._executor
+        name = entry.submission.executor
+        if self._executor is not None and self._executor.name == name:
+            return self._executor
+        executor = open_executor(name)
+        # Without the user's consent: these workers exist, and none is started.
+        adopted = {} if entry.handle is None else adopt_settings(executor, entry.handle)
+        # One executor for all submissions with the same settings, because a client of AWS or Docker
+        # takes long to create. Those with other settings have workers elsewhere.
+        key = (name, json.dumps(dict(adopted), sort_keys=True))
+        return self._opened.setdefault(key, executor)
 
     def are_active(self, entry: LogEntry) -> bool:
         """Whether a submission has active workers; False if its executor cannot be asked."""

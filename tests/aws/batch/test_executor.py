@@ -15,7 +15,7 @@ import pytest
 
 import backfleet as bf
 from backfleet.errors import ExecutorError
-from backfleet.executor import Pace, Submission, Workload, trial_submission
+from backfleet.executor import Pace, ShardState, Submission, Workload, trial_submission
 from backfleet.job import Overrides
 from backfleet.plan.known_index import run_folders
 from backfleet.runs.open import open_run
@@ -33,6 +33,7 @@ from sample_job import SAMPLE_FACTS
 from stored_rows import stored_rows
 from testbed.aws.deployment import AwsServer
 from testbed.aws.gate import Gate
+from waiting import until
 
 GOLDEN = {"600519": 164109.44, "600559": 106285.36, "600560": 100000.00}
 GIB = 2**30
@@ -469,6 +470,23 @@ def test_the_executors_region_reaches_the_store(
     AwsBatchExecutor(AwsBatchSettings(**settings | {"region": "cn-north-1"}))
 
     assert s3_client().meta.endpoint_url == "https://s3.cn-north-1.amazonaws.com.cn"
+
+
+def test_jobs_are_found_from_an_environment_of_another_region(
+    executor: AwsBatchExecutor,
+    submission: Submit,
+    aws_server: AwsServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The region of the jobs was once kept only if a setting named it."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", aws_server.region)
+    handle = changed(executor, region=None).submit(submission(shards=2))
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    elsewhere = changed(executor, region=None)
+
+    started = {ShardState.RUNNING, ShardState.SUCCEEDED}
+    until(lambda: all(it.state in started for it in elsewhere.poll(handle)), "both workers")
+    elsewhere.cancel(handle)
 
 
 def test_a_bucket_in_another_region_than_the_jobs_is_refused_before_the_submit(

@@ -217,7 +217,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         planned = self._planned(submission)
         planned.announce()
         # A client on another machine finds and resumes the jobs with these.
-        return planned.submit() | {"settings": inherited(self._settings)}
+        return planned.submit() | {"settings": self._inherited()}
 
     def poll(self, handle: Handle) -> Iterable[ShardStatus]:
         """The workers of an array are distinguished when they fail or when all have ended."""
@@ -264,7 +264,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         """Jobs of this run among those that AWS Batch still knows, by their names."""
         queues = [self._settings.queue, self._settings.on_demand_queue]
         queue_names = list(dict.fromkeys(filter(None, queues)))
-        return handles_of_run(self._calls, run_id, queue_names, inherited(self._settings))
+        return handles_of_run(self._calls, run_id, queue_names, self._inherited())
 
     # -- doctor ------------------------------------------------------------------------------
 
@@ -309,13 +309,16 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         poll = SubmissionPoll(handle, calls, explain)
         return poll
 
+    def _inherited(self) -> dict[str, Any]:
+        return inherited(self._settings, self._clients.region)
+
     def _planned(self, submission: Submission) -> BatchSubmission:
         return BatchSubmission(submission, self._settings, self._account, self._limit)
 
     def _calls_of(self, handle: Mapping[str, Any]) -> BatchCalls:
         """For the region in which a submission's jobs are."""
         region = handle.get("settings", {}).get("region")
-        if region is None or region == self._settings.region:
+        if region is None or region == self._clients.region:
             return self._calls
         return BatchCalls(Clients(region))
 

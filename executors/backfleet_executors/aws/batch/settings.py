@@ -106,6 +106,10 @@ def required(settings: AwsBatchSettings, name: str) -> str:
     return value
 
 
-def inherited(settings: AwsBatchSettings) -> dict[str, Any]:
-    """Return the settings that the handle of a submission keeps."""
-    return {name: getattr(settings, name) for name in INHERITED}
+def inherited(settings: AwsBatchSettings, region: str) -> dict[str, Any]:
+    """Return the settings that the handle of a submission keeps.
+
+    `region` is that of the jobs, which the environment names where no setting does: the handle may
+    be read in another environment.
+    """
+    return {name: getattr(settings, name) for name in INHERITED} | {"region": region}
