@@ -32,7 +32,7 @@ def interrupted_shards(submission: Submission, calls: BatchCalls) -> list[int]:
     return [
         shard
         for shard, parts in enumerate(submission.shards)
-        # Shards are dealt anew in each submission, so only chunks lead from an earlier one to this
+        # Each submission deals its own shards, so only chunks lead from an earlier one to this
         # one.
         if any(part.chunk in chunks for part in parts)
     ]
