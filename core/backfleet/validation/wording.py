@@ -175,8 +175,8 @@ def choice_sentences(overfitting: Overfitting | Missing, level: Level | None) ->
     score = ", by its mean Sharpe ratio over the symbols," if overfitting.by_mean else ""
     yield (
         f"Probability of backtest overfitting (PBO): in {overfitting.pbo:.0%} of "
-        f"{overfitting.splits:,} splits, the point that was best in one half of the sessions{score} "
-        "was at or below the middle in the other half. On noise, this share is "
+        f"{overfitting.splits:,} splits, the point that was best in one half of the sessions"
+        f"{score} was at or below the middle in the other half. On noise, this share is "
         f"{band.low:.0%} to {band.high:.0%} in 9 of 10 sweeps."
     )
     # A PBO within the band is what noise gives. It says nothing against an edge of all points
