@@ -17,6 +17,7 @@ from backfleet.errors import BackfleetError
 from backfleet.executor import ShardState
 from backfleet.runs.control import RunControl
 from backfleet.runs.run import Run
+from backfleet.runs.setup_words import setup_words
 from backfleet.runs.summary import RunSummary
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def print_summary(control: RunControl, summary: RunSummary) -> None:
         *describe_problems(rows),
         _headline(control, summary),
         *_verdict(run, rows, folds),
-        *_data_notes(run),
+        *_conditions(run),
         *_code_not_kept(summary),
         *_worker_failure_warning(control, summary),
         *_spending(control),
@@ -151,10 +152,11 @@ def _verdict(run: Run, rows: pa.Table, folds: Folds | BackfleetError | None) -> 
     return [f"verdict: {first}", *(f"         {line}" for line in more)]
 
 
-def _data_notes(run: Run) -> list[str]:
-    """Skipped symbols, doubts about bars, how prices are adjusted, and the like."""
+def _conditions(run: Run) -> list[str]:
+    """Costs and cash, skipped symbols, doubts about bars, how prices are adjusted, and the like."""
     notes = run.manifest.notes.lines(len(run.manifest.symbols))
-    return [f"{label + ':':<8} {text}" for label, text in notes]
+    labeled = [("setup", setup_words(run.manifest)), *notes]
+    return [f"{label + ':':<8} {text}" for label, text in labeled]
 
 
 def _code_not_kept(summary: RunSummary) -> list[str]:
