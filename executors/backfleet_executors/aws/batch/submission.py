@@ -125,12 +125,13 @@ class BatchSubmission:
     def _overshoot(self) -> float:
         """Return what all workers that can run at a time cost in an hour, and while they stop."""
         assert self.price is not None
-        quota = self.account.quota
-        at_once = self.submission.shard_count
-        if quota is not None:
-            # Workers beyond the quota wait and cost nothing.
-            at_once = min(at_once, int(quota // self.size.vcpus))
-        return at_once * self.price.on_demand * (1 + STOP_SECONDS / HOUR)
+        return self._workers_at_once() * self.price.on_demand * (1 + STOP_SECONDS / HOUR)
+
+    def _workers_at_once(self) -> int:
+        """Return how many workers the quota lets run at a time; all if it is not known."""
+        quota, count = self.account.quota, self.submission.shard_count
+        # Workers beyond the quota wait and cost nothing.
+        return count if quota is None else max(1, min(count, int(quota // self.size.vcpus)))
 
     def submit(self) -> dict[str, Any]:
         """Start the jobs, all or none, and return how to find them. Raises ExecutorError."""
@@ -245,8 +246,7 @@ class BatchSubmission:
     def _expected_seconds(self) -> float:
         """The time that the run is expected to take; 0 if nobody knows."""
         # Workers beyond the quota start when others have ended.
-        at_once = (self.account.quota or math.inf) // self.size.vcpus
-        waves = math.ceil(self.submission.shard_count / max(1.0, at_once))
+        waves = math.ceil(self.submission.shard_count / self._workers_at_once())
         return self.limit.expected * waves
 
     def _tags(self) -> dict[str, str]:
