@@ -172,8 +172,9 @@ class BatchSubmission:
         request = compaction_request(self.submission, definition, queue, jobs, shape.tags)
         if request is None:
             return None
-        share = self._share(queue)
+        # The workers are running: whatever fails from here on must not lose their handle.
         try:
+            share = self._share(queue)
             return self._submitter.submit(request | (share.request if share else {}))
         except ExecutorError as error:
             say(f"the results will be compacted by a client that waits for the run: {error}")
