@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backfleet.sdk import format_ranges, parse_ranges
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch.type_defs import JobSummaryTypeDef
 
 __all__ = ["MAX_ARRAY_SHARDS", "ShardArray", "name_prefix", "parse_name", "split_shards"]
 
@@ -75,6 +78,16 @@ class ShardArray:
         # Children count from 0 along the ranges, whatever numbers their shards have.
         index = self.indices.index(shard)
         return f"{self.job}:{index}" if self.is_array else self.job
+
+    def with_shards(
+        self, children: Iterable[JobSummaryTypeDef]
+    ) -> Iterator[tuple[int, JobSummaryTypeDef]]:
+        """Yield the children of the job, each with its shard."""
+        for child in children:
+            index = child.get("arrayProperties", {}).get("index", -1)
+            # The id in a handle may be that of anybody's job, whose array may be larger.
+            if 0 <= index < len(self.indices):
+                yield self.indices[index], child
 
     def to_json(self) -> dict[str, str]:
         return {"job": self.job, "name": self.name, "shards": self.shards, "queue": self.queue}

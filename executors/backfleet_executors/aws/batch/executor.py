@@ -28,9 +28,10 @@ from backfleet_executors.aws.batch.account_setup import BatchAccount
 from backfleet_executors.aws.batch.adopt import handles_of_run
 from backfleet_executors.aws.batch.arrays import ShardArray
 from backfleet_executors.aws.batch.calls import BatchCalls
+from backfleet_executors.aws.batch.compaction import compaction_name, run_url
 from backfleet_executors.aws.batch.delivery import delivery_url
 from backfleet_executors.aws.batch.diagnosis import diagnosed, diagnosis
-from backfleet_executors.aws.batch.handle import BatchHandle, is_job_of
+from backfleet_executors.aws.batch.handle import BatchHandle, is_own_job
 from backfleet_executors.aws.batch.live import live_checks
 from backfleet_executors.aws.batch.logs import read_log
 from backfleet_executors.aws.batch.notices import say
@@ -188,11 +189,14 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
 
     def is_compacting(self, handle: Handle) -> bool:
         """Return whether the job that compacts the results has not ended."""
-        job = BatchHandle.read(handle).compaction
-        if job is None:
+        stored = BatchHandle.read(handle)
+        if stored.compaction is None:
             return False
-        compaction = self._calls_of(handle).describe([job]).get(job)
-        return compaction is not None and not state_of(compaction["status"]).ended
+        job = self._calls_of(handle).describe([stored.compaction]).get(stored.compaction)
+        name = compaction_name(stored.run, stored.number)
+        if job is None or not is_own_job(job, name, run_url(stored.url)):
+            return False
+        return not state_of(job["status"]).ended
 
     def finished_workers(self, handle: Handle) -> int | None:
         """Return how many children AWS Batch counted as succeeded at the last look."""
@@ -239,7 +243,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         for array in arrays:
             job = jobs.get(array.job)
             # For a while AWS Batch does not know a job that was just submitted; it can stop it.
-            if job is None or is_job_of(job, array, stored.url):
+            if job is None or is_own_job(job, array.name, stored.url):
                 calls.terminate(array.job, CANCELED)
         if stored.compaction is not None and self.is_compacting(handle):
             calls.terminate(stored.compaction, CANCELED)
@@ -252,7 +256,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
                 job = calls.describe([array.job]).get(array.job)
                 # A handle of a stranger could name any job of the account, whose log is not for
                 # this user.
-                if job is not None and not is_job_of(job, array, stored.url):
+                if job is not None and not is_own_job(job, array.name, stored.url):
                     raise ExecutorError(
                         f"the job {array.job} is none of this run, so its log is not shown"
                     )

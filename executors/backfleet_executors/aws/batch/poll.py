@@ -243,8 +243,8 @@ class SubmissionPoll:
 
     def _list(self, view: ArrayView, now: float) -> None:
         view.listed = now
-        for child in self._calls.children(view.array.job, "FAILED"):
-            shard = view.array.indices[child.get("arrayProperties", {})["index"]]
+        failed = self._calls.children(view.array.job, "FAILED")
+        for shard, child in view.array.with_shards(failed):
             view.failed[shard] = shard_status(shard, child, self.handle["limits"])
         if view.ended:
             # What a list still lacks will not come: the store says what is done.
