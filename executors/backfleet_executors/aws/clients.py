@@ -12,8 +12,10 @@ from backfleet_executors.aws.errors import aws_errors, explained
 
 if TYPE_CHECKING:
     from boto3.session import Session
+    from botocore.awsrequest import AWSResponse
     from botocore.config import Config
     from botocore.loaders import Loader
+    from botocore.model import OperationModel
     from mypy_boto3_batch import BatchClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
@@ -159,9 +161,25 @@ def _session(region: str | None) -> Session:
         core.get_scoped_config()
         # All sessions share one loader, and with it what it has read.
         core.register_component("data_loader", _descriptions())
+        core.register("after-call", _check_answer)
         return Session(botocore_session=core, region_name=named)
     except BotoCoreError as error:
         raise explained(error, "opening a session with AWS") from error
+
+
+def _check_answer(**event: Any) -> None:
+    """Raise ResponseParserError for a page in the place of JSON."""
+    from botocore.parsers import ResponseParserError
+
+    answer: AWSResponse = event["http_response"]
+    model: OperationModel = event["model"]
+    # botocore does so for XML only. Of anything but JSON it makes an answer without fields, in
+    # which a job that was accepted has no id.
+    if answer.status_code >= 300 or "json" not in model.service_model.metadata["protocol"]:
+        return
+    start = answer.content.lstrip()[:1]
+    if start not in (b"", b"{"):
+        raise ResponseParserError(f"{model.name} was answered by something else than JSON")
 
 
 @cache

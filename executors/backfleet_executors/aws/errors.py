@@ -110,7 +110,7 @@ class Denial:
     reason: str = ""
 
 
-def error_code(error: Exception) -> str:
+def error_code(error: BaseException | None) -> str:
     """The service's error code; of an error of botocore's own, the name of its class."""
     from botocore.exceptions import ClientError
 

@@ -87,14 +87,23 @@ def states(statuses: Iterable[ShardStatus]) -> list[str]:
     return [str(status.state) for status in statuses]
 
 
+def answer_with_a_page(gate: Gate, call: str) -> None:
+    """Answer as the login page of a network does, after the server's work."""
+    gate.spoil(call, lambda body: b"<html>Log in</html>")
+
+
 # -- 9, 10: SubmitJob ----------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("quick_looks")
+@pytest.mark.parametrize("spoil", [Gate.lose_answer, answer_with_a_page])
 def test_fault_09_a_job_whose_submission_was_answered_by_nothing_is_found_by_its_name(
-    started: Callable[..., dict[str, Any]], gate: Gate, aws_server: AwsServer
+    started: Callable[..., dict[str, Any]],
+    gate: Gate,
+    aws_server: AwsServer,
+    spoil: Callable[[Gate, str], None],
 ) -> None:
-    gate.lose_answer("SubmitJob")
+    spoil(gate, "SubmitJob")
     handle = started()
 
     assert gate.calls["SubmitJob"] == 1

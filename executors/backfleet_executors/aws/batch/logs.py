@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.states import state_of
-from backfleet_executors.aws.errors import error_code, explained
+from backfleet_executors.aws.errors import aws_errors, error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
@@ -62,20 +62,19 @@ def _fresh_lines(
     calls: BatchCalls, group: str, stream: str, tokens: dict[str, str | None]
 ) -> Iterator[str]:
     """Lines of a stream that came since the token that is kept of it."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
     while True:
         token = tokens.get(stream)
         request: dict[str, Any] = {"nextToken": token} if token else {}
         try:
-            answer = calls.clients.logs.get_log_events(
-                logGroupName=group, logStreamName=stream, startFromHead=True, **request
-            )
-        except (ClientError, BotoCoreError) as error:
+            with aws_errors(f"reading the log {stream} of the group {group}"):
+                answer = calls.clients.logs.get_log_events(
+                    logGroupName=group, logStreamName=stream, startFromHead=True, **request
+                )
+        except ExecutorError as error:
             # The stream is created with its first line. `doctor --live` finds a wrong group.
-            if error_code(error) == "ResourceNotFoundException":
+            if error_code(error.__cause__) == "ResourceNotFoundException":
                 return
-            raise explained(error, f"reading the log {stream} of the group {group}") from error
+            raise
         yield from (event["message"] for event in answer["events"])
         tokens[stream] = answer["nextForwardToken"]
         # Only a repeated token marks the end of a stream; a page without lines does not.

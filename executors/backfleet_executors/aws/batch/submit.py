@@ -14,6 +14,7 @@ from backfleet_executors.aws.errors import error_code, explained
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
     from mypy_boto3_batch import BatchClient
 
 __all__ = ["JobSubmitter"]
@@ -56,16 +57,17 @@ class JobSubmitter:
     def submit(self, request: Mapping[str, Any]) -> str:
         """The id of the job. Raises ExecutorError."""
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         doing = f"submitting the job {request['jobName']}"
-        error: ClientError | BotoCoreError
+        error: ClientError | BotoCoreError | ResponseParserError
         for number in range(MAX_TRIES):
             try:
                 answer = self.client.submit_job(**request)
                 # A young job is then known to be young, whatever this machine's clock says.
                 self.calls.note_time(answer)
                 return answer["jobId"]
-            except (ClientError, BotoCoreError) as raised:
+            except (ClientError, BotoCoreError, ResponseParserError) as raised:
                 # Kept beyond the `except` clause, at whose end Python deletes `raised`.
                 error = raised
             # Before `is_refused`: a 429 is below 500, and means that the request may come again.
