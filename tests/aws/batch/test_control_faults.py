@@ -413,6 +413,22 @@ def test_fault_19_a_sound_queue_passes_on_what_batch_says_of_the_job(
     )
 
 
+def test_fault_19_a_reason_that_cannot_be_looked_up_stops_no_poll(
+    executor: AwsBatchExecutor, submission: Submit, aws_server: AwsServer, gate: Gate
+) -> None:
+    aws_server.client("batch").update_compute_environment(
+        computeEnvironment=aws_server.compute_environment, state="DISABLED"
+    )
+    handle = dict(executor.submit(submission(3)))
+    handle["submitted"] -= GRACE_SECONDS + 1
+    gate.refuse("DescribeJobQueues", 403, "AccessDeniedException")
+    statuses = list(executor.poll(handle))
+    executor.cancel(handle)
+
+    assert states(statuses) == ["waiting"] * 3
+    assert "why they wait cannot be looked up: looking at the job queue" in statuses[0].reason
+
+
 # -- 26, 27: clock and credentials ---------------------------------------------------------------
 
 

@@ -303,7 +303,11 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         vcpus = float(handle["limits"].get("vcpus", 0))
 
         def explain(arrays: Sequence[ShardArray]) -> str:
-            reason = why_waiting(calls, arrays, vcpus)
+            try:
+                reason = why_waiting(calls, arrays, vcpus)
+            # The reason is a hint, and its requests need rights that looking at jobs does not.
+            except ExecutorError as error:
+                reason = f"why they wait cannot be looked up: {error}"
             # `explain` is called by `poll` only, which is bound below by then.
             if poll.looks > 1:
                 # A single poll reports it by the state that is returned.
