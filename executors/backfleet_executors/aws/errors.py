@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
-__all__ = ["Denial", "aws_errors", "denial_in", "error_code", "explained"]
+__all__ = ["Denial", "aws_errors", "denial_in", "error_code", "explained", "is_transient"]
 
 _CREDENTIALS = (
     "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in with "
@@ -171,6 +171,21 @@ def aws_errors(doing: str) -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError, ResponseParserError) as error:
         raise explained(error, doing) from error
+
+
+def is_transient(error: ExecutorError) -> bool:
+    """Return whether an error of `aws_errors` may be over when the request is sent again."""
+    from botocore.exceptions import ClientError, HTTPClientError
+
+    # `aws_errors` keeps the error of boto3 as the cause.
+    cause = error.__cause__
+    if isinstance(cause, HTTPClientError):
+        return True
+    if not isinstance(cause, ClientError):
+        return False
+    status = cause.response["ResponseMetadata"]["HTTPStatusCode"]
+    # Whatever its status: error codes say Throttling or Throttled.
+    return status == 429 or status >= 500 or "hrottl" in str(cause)
 
 
 def _advice_on(denial: Denial) -> str:

@@ -12,6 +12,7 @@ from backfleet.executor import ShardState, ShardStatus
 from backfleet_executors.aws.batch.arrays import ShardArray
 from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.states import shard_status, state_of
+from backfleet_executors.aws.errors import is_transient
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
@@ -212,7 +213,7 @@ class SubmissionPoll:
         except ExecutorError as error:
             # The last known states are returned meanwhile: the workers do not depend on this
             # answer.
-            if not _may_pass(error) or now - self._answered > MAX_WAIT_SECONDS:
+            if not is_transient(error) or now - self._answered > MAX_WAIT_SECONDS:
                 raise
             return
         self._answered = now
@@ -259,18 +260,3 @@ class SubmissionPoll:
         elif self._explained is None or now - self._explained > 5 * LISTING_SECONDS:
             self._explained = now
             self._waiting = self._explain(stuck)
-
-
-def _may_pass(error: ExecutorError) -> bool:
-    """Whether what stopped AWS from answering may be over at the next look."""
-    from botocore.exceptions import ClientError, HTTPClientError
-
-    # `aws_errors` keeps boto3's own error as the cause.
-    cause = error.__cause__
-    if isinstance(cause, HTTPClientError):
-        return True
-    if not isinstance(cause, ClientError):
-        return False
-    status = cause.response["ResponseMetadata"]["HTTPStatusCode"]
-    # Whatever its status: error codes say Throttling or Throttled.
-    return status == 429 or status >= 500 or "hrottl" in str(cause)
