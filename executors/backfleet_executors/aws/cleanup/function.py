@@ -29,7 +29,12 @@ def handle(event: Any, context: Any) -> dict[str, Any]:
     done: dict[str, Any] = {"stopped": [], "retired": [], "failed": []}
     for job in jobs:
         now = time.time() * 1000
-        reason = why_stop(job, now) or over_limit(batch, job, now)
+        try:
+            reason = why_stop(job, now) or over_limit(batch, job, now)
+        # Whoever may submit may also write tags that are no prices; the other jobs come first.
+        except (ClientError, ValueError, IndexError) as error:
+            done["failed"].append(f"{job['jobId']}: {error}")
+            continue
         if reason:
             attempt(
                 done,
