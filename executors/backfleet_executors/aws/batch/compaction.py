@@ -30,7 +30,7 @@ def compaction_name(run: str, number: int) -> str:
 
 
 def run_url(submission_url: str) -> str:
-    """Return the location of a submission's run, which the job is told."""
+    """Return the location of a submission's run, which the command of the job names."""
     # The submission is at `RUN/submissions/N.json`.
     return submission_url.rpartition("/submissions/")[0]
 

@@ -93,7 +93,7 @@ class BatchHandle:
 
 
 def is_own_job(job: JobDetailTypeDef, name: str, url: str) -> bool:
-    """Return whether a job has this name and was told this location of a submission or run.
+    """Return whether a job has this name, and this location of a submission or run in its command.
 
     The ids in a handle may be those of anybody's jobs.
     """
