@@ -111,9 +111,10 @@ class Denial:
 
 
 def error_code(error: BaseException | None) -> str:
-    """The service's error code; of an error of botocore's own, the name of its class."""
+    """Return the service's error code or, for an error of botocore's own, the name of its class."""
     from botocore.exceptions import ClientError
 
+    # Whatever a service refuses is a ClientError, so only the code tells refusals apart.
     if isinstance(error, ClientError):
         return error.response.get("Error", {}).get("Code", "")
     return type(error).__name__
@@ -126,6 +127,7 @@ def denial_in(error: Exception) -> Denial | None:
     # The answer to a HEAD request has no body: the code is the HTTP status then.
     if not isinstance(error, ClientError) or error_code(error) not in (*_DENIED, "403"):
         return None
+    # Only this sentence names principal, action and resource; other services deny in other words.
     match = _NOT_AUTHORIZED.search(error.response["Error"].get("Message", ""))
     if match is None:
         return Denial()
@@ -135,7 +137,7 @@ def denial_in(error: Exception) -> Denial | None:
 def explained(
     error: BotoCoreError | ClientError | ResponseParserError, doing: str
 ) -> ExecutorError:
-    """The error to raise in place of one of boto3's.
+    """Return the error to raise in place of one of boto3's.
 
     Parameters
     ----------
@@ -144,6 +146,7 @@ def explained(
     doing
         What was being done, as the beginning of a sentence: "submitting the run 3f2a".
     """
+    # First, since its message says more than any advice by code.
     denial = denial_in(error)
     if denial is not None:
         return ExecutorError(f"{doing}: {_advice_on(denial)} ({error})")
@@ -196,8 +199,10 @@ def _advice_on(denial: Denial) -> str:
 
 
 def _mend(denial: Denial) -> str:
+    # An additional permission changes nothing then.
     if "explicit deny" in denial.reason:
         return "a policy denies it expressly: see which, and whether that is meant"
+    # As JSON that can be pasted into a policy.
     resource = denial.resource or "*"
     return (
         'its policy lacks {"Effect": "Allow", '
@@ -206,7 +211,7 @@ def _mend(denial: Denial) -> str:
 
 
 def _where_it_stands(action: str) -> str:
-    """Which line of which policy of a stack has the action."""
+    """Return the words that name the policy of a stack which has the action; empty if none has."""
     # Imported here, because the modules of the stack import this one.
     from backfleet_executors.aws.stack.deployer import is_deployers
     from backfleet_executors.aws.stack.roles import SUBMITTER

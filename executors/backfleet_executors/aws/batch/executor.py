@@ -106,7 +106,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         return self._inventory
 
     def results_store(self, store: str) -> str:
-        """A store on S3 as it is; in place of a directory, the one that `store` names."""
+        """Return a store on S3 as it is and, for a directory, the one in the setting `store`."""
         if store.startswith(S3):
             return store
         place = required(self._settings, "store")
@@ -217,14 +217,14 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
     # -- workers -----------------------------------------------------------------------------
 
     def submit(self, submission: Submission) -> Handle:
-        """One SubmitJob for up to 10,000 workers; what Spot interrupted before, on demand."""
+        """Send a SubmitJob per 10,000 workers. Shards that Spot interrupted run on demand."""
         planned = self._planned(submission)
         planned.announce()
         # A client on another machine finds and resumes the jobs with these.
         return planned.submit() | {"settings": self._inherited()}
 
     def poll(self, handle: Handle) -> Iterable[ShardStatus]:
-        """The workers of an array are distinguished when they fail or when all have ended."""
+        """Return the states; workers of an array differ only once they fail or all have ended."""
         stored = BatchHandle.read(handle)
         key = (stored.run, stored.number)
         if key not in self._polls:
@@ -249,7 +249,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
             calls.terminate(stored.compaction, CANCELED)
 
     def logs(self, handle: Handle, shard: int, *, follow: bool = False) -> Iterator[str]:
-        """From CloudWatch, attempt by attempt."""
+        """Yield the lines from CloudWatch, attempt by attempt."""
         stored, calls = BatchHandle.read(handle), self._calls_of(handle)
         for array in stored.shard_arrays():
             if shard in array.indices:
@@ -265,7 +265,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
                 yield from read_log(calls, array.child(shard), group, follow=follow)
 
     def find_orphans(self, run_id: str) -> Iterable[Handle]:
-        """Jobs of this run among those that AWS Batch still knows, by their names."""
+        """Return handles of the jobs of this run that AWS Batch still knows, by their names."""
         queues = [self._settings.queue, self._settings.on_demand_queue]
         queue_names = list(dict.fromkeys(filter(None, queues)))
         return handles_of_run(self._calls, run_id, queue_names, self._inherited())
@@ -273,7 +273,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
     # -- doctor ------------------------------------------------------------------------------
 
     def diagnose(self) -> Iterable[Finding]:
-        """Nothing where it was not set up."""
+        """Return the findings about the account; none if the executor was not set up."""
         if self._settings.queue is None:
             return ()
         return diagnosed("account", lambda: diagnosis(self._settings, self._account))
@@ -324,7 +324,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         return BatchSubmission(submission, self._settings, self._account, self._limit)
 
     def _calls_of(self, handle: Mapping[str, Any]) -> BatchCalls:
-        """For the region in which a submission's jobs are."""
+        """Return the calls to the region in which a submission's jobs are."""
         region = handle.get("settings", {}).get("region")
         if region is None or region == self._clients.region:
             return self._calls

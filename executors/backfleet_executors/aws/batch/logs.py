@@ -23,7 +23,7 @@ DEFAULT_GROUP = "/aws/batch/job"
 
 
 def read_log(calls: BatchCalls, job_id: str, group: str | None, *, follow: bool) -> Iterator[str]:
-    """The lines of a job, and with `follow` those still to come. Raises ExecutorError."""
+    """Yield the lines of a job, and with `follow` those still to come. Raises ExecutorError."""
     tokens: dict[str, str | None] = {}
     while True:
         job = calls.describe([job_id]).get(job_id)
@@ -43,7 +43,7 @@ def read_log(calls: BatchCalls, job_id: str, group: str | None, *, follow: bool)
 
 
 def _streams(job: JobDetailTypeDef) -> Sequence[str]:
-    """A stream an attempt, the present one last."""
+    """Return the names of the log streams, one per attempt, the current one last."""
     containers: list[Mapping[str, Any]] = [
         *(attempt.get("container", {}) for attempt in job.get("attempts", ())),
         job.get("container", {}),
@@ -61,7 +61,7 @@ def _group(job: JobDetailTypeDef) -> str:
 def _fresh_lines(
     calls: BatchCalls, group: str, stream: str, tokens: dict[str, str | None]
 ) -> Iterator[str]:
-    """Lines of a stream that came since the token that is kept of it."""
+    """Yield the lines of a stream after its token in `tokens`, which is brought up to date."""
     while True:
         token = tokens.get(stream)
         request: dict[str, Any] = {"nextToken": token} if token else {}

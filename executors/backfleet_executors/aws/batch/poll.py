@@ -74,14 +74,14 @@ class ArrayView:
 
     @property
     def has_begun(self) -> bool:
-        """Whether any child has ever been more than runnable."""
+        """Whether the container of any child was ever started."""
         # An array itself stays PENDING until its children have ended, so the counts decide.
         started = {"STARTING", "RUNNING", "SUCCEEDED", "FAILED"}
         return self.status in started or any(self.counts.get(name) for name in started)
 
     @property
     def running(self) -> int:
-        """Workers that have a container."""
+        """Number of workers that have a container."""
         if self.ended:
             return 0
         if self.array.is_array:
@@ -90,13 +90,13 @@ class ArrayView:
 
     @property
     def succeeded(self) -> int:
-        """Workers that have succeeded."""
+        """Number of workers that have succeeded."""
         if self.array.is_array:
             return self.counts.get("SUCCEEDED", 0)
         return int(self.status == "SUCCEEDED")
 
     def state(self) -> ShardState:
-        """Of all children that have not failed: they are not told apart."""
+        """Return the one state of all children that have not failed."""
         if self.vanished:
             return ShardState.FAILED
         # One running child is enough: the interface has no state for a mixture, and children that
@@ -109,7 +109,7 @@ class ArrayView:
         return state_of(self.status) if self.status else ShardState.WAITING
 
     def statuses(self, waiting: str) -> list[ShardStatus]:
-        """Of all its shards; `waiting` says why those wait that do."""
+        """Return the status of each shard; `waiting` is the reason of those that wait."""
         state = self.state()
         reason = VANISHED if self.vanished else waiting if state is ShardState.WAITING else ""
         return [
@@ -221,7 +221,8 @@ class SubmissionPoll:
 
     @property
     def _is_young(self) -> bool:
-        """By AWS's clock: this machine's may be wrong, and another one may have submitted."""
+        """Whether the submission is in its grace, by AWS's clock."""
+        # This machine's clock may be wrong, and another one may have submitted.
         submitted: float = self.handle["submitted"]
         return self._calls.now - submitted < GRACE_SECONDS
 

@@ -14,7 +14,7 @@ SPOT, ON_DEMAND = "L-36FBB829", "L-3032A538"
 
 
 def fargate_quota(clients: Clients, *, spot: bool) -> float | None:
-    """vCPU that the account may run at once; None where these credentials may not know."""
+    """Return the vCPU that the account may run at once; None if it cannot be read."""
     code = SPOT if spot else ON_DEMAND
     try:
         with aws_errors("reading the quota of Fargate"):

@@ -63,7 +63,7 @@ class BatchSubmission:
 
     @cached_property
     def price(self) -> HourlyPrice | None:
-        """Of one worker for an hour; None if the price of the region is not known."""
+        """Price of one worker for an hour; None if that of the region is not known."""
         region = self.account.calls.clients.region
         price = known_price(region, self.settings.price, self.settings.architecture)
         if price is None:
@@ -211,7 +211,7 @@ class BatchSubmission:
         return replace(shape, tags=tags, share=self._share(array.queue))
 
     def _arrays(self, on_demand: Sequence[int]) -> list[ShardArray]:
-        """The jobs of the Spot queue, and of the on-demand queue those that hold these shards."""
+        """Return the jobs, with these shards on the on-demand queue and all others on Spot."""
         others = set(on_demand)
         spot = [shard for shard in range(self.submission.shard_count) if shard not in others]
         queues = (
@@ -239,13 +239,13 @@ class BatchSubmission:
         )
 
     def _share(self, queue: str) -> Share | None:
-        """The share on a queue; None on one that starts jobs in the order of their submission."""
+        """Return the share on a queue; None on one without a scheduling policy."""
         if not self.account.is_fair_share(queue):
             return None
         return Share.of(self.settings.team, self.account.user, self._expected_seconds())
 
     def _expected_seconds(self) -> float:
-        """The time that the run is expected to take; 0 if nobody knows."""
+        """Return the seconds that the run is expected to take; 0 if nobody knows."""
         # Workers beyond the quota start when others have ended.
         waves = math.ceil(self.submission.shard_count / self._workers_at_once())
         return self.limit.expected * waves

@@ -55,7 +55,7 @@ class JobSubmitter:
     sleep: Callable[[float], None] = time.sleep
 
     def submit(self, request: Mapping[str, Any]) -> str:
-        """The id of the job. Raises ExecutorError."""
+        """Submit a job and return its id. Raises ExecutorError."""
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
 
@@ -82,7 +82,7 @@ class JobSubmitter:
         raise explained(error, f"{doing}, tried {MAX_TRIES} times") from error
 
     def _look_for(self, request: Mapping[str, Any], error: Exception) -> str | None:
-        """The job, if AWS Batch has accepted it although its answer was lost."""
+        """Return the id of the job if AWS Batch has accepted it; None if it is not there."""
         queue, name = request["jobQueue"], request["jobName"]
         for pause in LOOKS:
             # Before the look, not after it: the job may be listed with a delay.
@@ -104,12 +104,12 @@ class JobSubmitter:
 
 
 def is_throttled(error: Exception) -> bool:
-    """AWS Batch has not looked at the request: there were too many."""
+    """Return whether AWS Batch has not looked at the request, because there were too many."""
     return error_code(error) in THROTTLED
 
 
 def is_refused(error: Exception) -> bool:
-    """AWS Batch has surely not accepted the request, and will not if it is sent again."""
+    """Return whether AWS Batch has surely not accepted the request, and never will."""
     from botocore.exceptions import ClientError
 
     if isinstance(error, ClientError):
