@@ -74,7 +74,7 @@ class ShardArray:
         return f"{name_prefix(self.run)}{self.number}-{first}-{last}"
 
     def child(self, shard: int) -> str:
-        """Return the id of the job that runs a shard. Raises ValueError for one of another array."""
+        """Return the id of the job that runs a shard. Raises ValueError if the array lacks it."""
         # Children count from 0 along the ranges, whatever numbers their shards have.
         index = self.indices.index(shard)
         return f"{self.job}:{index}" if self.is_array else self.job

@@ -87,7 +87,7 @@ def _followed(trial: LiveTrial) -> Iterator[Finding]:
 
 
 def _in_time(finding: Finding, trial: LiveTrial) -> Finding:
-    """Turn a finding into a warning if a lost job would be looked for in vain, and submitted again."""
+    """Turn a finding into a warning if a lost job would not be found, and submitted again."""
     looked = sum(LOOKS)
     if finding.status is FindingStatus.FAILURE or trial.seconds() <= looked:
         return finding
