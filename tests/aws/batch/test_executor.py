@@ -218,6 +218,28 @@ def test_where_one_of_two_jobs_is_refused_the_other_is_stopped(
     assert aws_server.wait(answers[0])["status"] == "FAILED"
 
 
+def test_a_job_that_cannot_be_stopped_leaves_no_other_one_running(
+    executor: AwsBatchExecutor,
+    submission: Submit,
+    aws_server: AwsServer,
+    gate: Gate,
+    sleeping_workers: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setattr("backfleet_executors.aws.batch.arrays.MAX_ARRAY_SHARDS", 2)
+    sleeping_workers(600)
+    handle = executor.submit(submission(shards=4))
+    first, second = (array["job"] for array in handle["arrays"])
+    gate.refuse("TerminateJob", 500, "ServerException", times=1)
+    with pytest.raises(ExecutorError, match=f"stopping the job {first}"):
+        executor.cancel(handle)
+
+    assert aws_server.wait(second)["status"] == "FAILED"
+    executor.cancel(handle)
+    assert aws_server.wait(first)["status"] == "FAILED"
+
+
 # -- how many, how large, how dear ---------------------------------------------------------------
 
 

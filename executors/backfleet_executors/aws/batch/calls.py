@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+from backfleet.errors import ExecutorError
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.errors import aws_errors
 
@@ -71,6 +72,18 @@ class BatchCalls:
         """Stop a job, and all children of an array."""
         with aws_errors(f"stopping the job {job}"):
             self.clients.batch.terminate_job(jobId=job, reason=reason)
+
+    def terminate_all(self, jobs: Iterable[str], reason: str) -> None:
+        """Stop jobs. If some cannot be stopped, raise the first error after the last job."""
+        failures: list[ExecutorError] = []
+        for job in jobs:
+            try:
+                self.terminate(job, reason)
+            # The others must not go on, and cost, because of this one.
+            except ExecutorError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     def queue(self, name: str) -> JobQueueDetailTypeDef | None:
         with aws_errors(f"looking at the job queue {name}"):

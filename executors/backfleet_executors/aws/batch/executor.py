@@ -240,11 +240,13 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         stored, calls = BatchHandle.read(handle), self._calls_of(handle)
         arrays = stored.shard_arrays()
         jobs = calls.describe([array.job for array in arrays])
-        for array in arrays:
-            job = jobs.get(array.job)
+        own = [
+            array.job
+            for array in arrays
             # For a while AWS Batch does not know a job that was just submitted; it can stop it.
-            if job is None or is_own_job(job, array.name, stored.url):
-                calls.terminate(array.job, CANCELED)
+            if (job := jobs.get(array.job)) is None or is_own_job(job, array.name, stored.url)
+        ]
+        calls.terminate_all(own, CANCELED)
         if stored.compaction is not None and self.is_compacting(handle):
             calls.terminate(stored.compaction, CANCELED)
 

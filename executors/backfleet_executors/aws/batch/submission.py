@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from backfleet.errors import BackfleetError, ExecutorError
+from backfleet.errors import ExecutorError
 from backfleet.executor import Submission
 from backfleet_executors.aws.batch.account_setup import BatchAccount
 from backfleet_executors.aws.batch.adopt import SHARDS_TAG
@@ -196,9 +196,8 @@ class BatchSubmission:
                 started.append(replace(array, job=job))
         # Also on Ctrl-C: no handle would name the jobs that were started.
         except BaseException:
-            for array in started:
-                with suppress(BackfleetError):
-                    calls.terminate(array.job, INCOMPLETE)
+            with suppress(ExecutorError):
+                calls.terminate_all([array.job for array in started], INCOMPLETE)
             raise
         return started
 
