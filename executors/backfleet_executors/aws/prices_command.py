@@ -21,6 +21,7 @@ def prices_command(region: str | None, arm64: bool) -> None:
 
     Without it, backfleet uses the prices that it knows, which are of some regions and some date.
     """
+    # Deferred: `backfleet aws --help` imports the modules of all commands.
     from backfleet_executors.aws.batch.price_list import look_up_price
     from backfleet_executors.aws.image_records import ARCHITECTURE, ARM64
     from backfleet_executors.aws.stack.settings_file import write_settings

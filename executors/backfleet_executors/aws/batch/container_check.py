@@ -71,7 +71,7 @@ def _say(word: str, text: str) -> None:
 
 
 def _zone() -> str:
-    """The availability zone of the task, as ECS tells; `unknown` elsewhere."""
+    """Return the availability zone of the task, as ECS states it; `unknown` elsewhere."""
     place = os.environ.get(METADATA)
     if not place:
         return "unknown"

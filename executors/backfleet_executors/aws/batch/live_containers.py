@@ -135,7 +135,7 @@ class ContainerChecks:
 
 
 def _versions(lines: Sequence[str]) -> Finding:
-    """Whether this machine, such as the notebook of a stack, can plan runs for the image."""
+    """Check whether this machine, such as a notebook, can plan runs for the image."""
     words = [line.split(" ") for line in lines if line.startswith(f"{check.VERSION} ")]
     image = {name: version for _, name, version in words}
     # The same function writes the lines in the container.
