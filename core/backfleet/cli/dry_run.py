@@ -16,6 +16,7 @@ from backfleet.plan.plan import Plan
 from backfleet.plan.windows import CutWindows
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.runs.executors import open_executor
+from backfleet.runs.setup_words import setup_words
 from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.store import open_store
 from backfleet.submissions.workload import estimate, workload
@@ -56,6 +57,7 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
         "chunks": f"{facts['chunks']:,} of " + ("1 task" if size == 1 else f"up to {size:,} tasks"),
         "symbols": listed + more,
         "data": f"{count_of(data['bars'], 'bar')}, {data['first']} to {data['last']}",
+        "setup": setup_words(plan.manifest),
         "store": facts["store"],
         "done": f"{count_of(facts['done'], 'task')}; {facts['tasks'] - facts['done']:,} to do",
         "workers": f"{facts['workers']:,}, on the executor {facts['executor']}",
