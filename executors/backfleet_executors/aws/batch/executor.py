@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from backfleet.console import count_of
 from backfleet.errors import ExecutorError
 from backfleet.executor import (
     Cost,
@@ -184,8 +183,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         with push_progress(sys.stderr) as watch:
             pushed = push(path, place, symbols, watch)
         if pushed.files:
-            amount = f"{count_of(len(pushed.files), 'file')}, {count_of(pushed.bytes, 'byte')}"
-            say(f"{amount}, pushed to {pushed.url}")
+            say(f"{len(pushed.files):,} files, {pushed.bytes:,} bytes, pushed to {pushed.url}")
         return pushed.url
 
     def is_compacting(self, handle: Handle) -> bool:

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from backfleet.console import count_of
 from backfleet.sdk import as_json, echo_json, print_columns, split_names
 from backfleet_executors.aws.data.progress import amount, push_progress
 from backfleet_executors.aws.data.push import Pushed, push
@@ -54,12 +53,12 @@ def list_command(place: str, as_json: bool) -> None:
         names = list(rows[0])
         print_columns(names, [[_cell(row[name]) for row in rows] for name in names])
     total = sum(row["bytes"] for row in rows)
-    click.echo(f"{count_of(len(rows), 'file')}, {amount(total)}, in {place}")
+    click.echo(f"{len(rows):,} files, {amount(total)}, in {place}")
 
 
 def _tell(pushed: Pushed) -> None:
     click.echo(
-        f"{count_of(len(pushed.files), 'file')} ({amount(pushed.bytes)}) pushed to {pushed.url}; "
+        f"{len(pushed.files):,} files ({amount(pushed.bytes)}) pushed to {pushed.url}; "
         f"{pushed.unchanged:,} were there already"
     )
     click.echo(f'\nin the job file:\n  [data]\n  path = "{pushed.url}"')
