@@ -56,7 +56,7 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
         "tasks": f"{facts['tasks']:,} = {grid}",
         "chunks": f"{facts['chunks']:,} of " + ("1 task" if size == 1 else f"up to {size:,} tasks"),
         "symbols": listed + more,
-        "data": f"{data['bars']:,} bars, {data['first']} to {data['last']}",
+        "data": f"{count_of(data['bars'], 'bar')}, {data['first']} to {data['last']}",
         "setup": setup_words(plan.manifest),
         "store": facts["store"],
         "done": f"{count_of(facts['done'], 'task')}; {facts['tasks'] - facts['done']:,} to do",
