@@ -57,9 +57,11 @@ def test_orders_rejected_for_lack_of_cash_are_said_to_be() -> None:
     assert "sizing = 'percent-of-cash' and amount = 0.95" in lines[1]
 
 
-def test_orders_rejected_by_the_broker_are_told_apart() -> None:
+def test_orders_rejected_for_other_reasons_than_cash_are_told_apart() -> None:
     lines = words(row("suspicious", rejected=2, completed=1))
-    assert lines[0].endswith("half of the orders rejected: 2 of 3 orders, by the broker.")
+    assert lines[0].endswith(
+        "half of the orders rejected: 2 of 3 orders, for other reasons than cash."
+    )
     assert len(lines) == 1
     lines = words(row("suspicious", rejected=2000, margin=1500, completed=1))
     assert "rejected: 2,000 of 2,001 orders, 1,500 of them due to insufficient cash." in lines[0]

@@ -60,7 +60,9 @@ class _Tally:
         if self.margin == self.rejected:
             return "due to insufficient cash"
         return (
-            f"{self.margin:,} of them due to insufficient cash" if self.margin else "by the broker"
+            f"{self.margin:,} of them due to insufficient cash"
+            if self.margin
+            else "for other reasons than cash"
         )
 
 
