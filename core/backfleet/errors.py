@@ -45,6 +45,7 @@ __all__ = [
     "UserError",
     "cut_text",
     "error_line",
+    "install_command",
     "printable_line",
 ]
 
@@ -280,6 +281,15 @@ def error_line(error: BaseException) -> str:
 def cut_text(text: str, max_chars: int) -> str:
     """Return a text, or its beginning and "..." if it is longer than `max_chars` characters."""
     return text if len(text) <= max_chars else f"{text[: max_chars - 3]}..."
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs an extra, and where it has to run.
+
+    Nothing is released, so that pip must find the project itself; `-e` keeps an installation that
+    is editable as it is.
+    """
+    return f"pip install -e '.[{extra}]' in the checkout of backfleet"
 
 
 def printable_line(text: str) -> str:

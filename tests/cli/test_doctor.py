@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -96,10 +97,30 @@ def test_a_sound_machine_passes_and_is_left_as_it_is(doctor: Call, tmp_path: Pat
     done = doctor()
     assert done.returncode == 0, done.stdout + done.stderr
     lines = words_of(done)
-    for subject in ("python", "libraries", "machine", "cache", "store", "disk", "plugins"):
+    for subject in (
+        "python",
+        "libraries",
+        "extras",
+        "machine",
+        "cache",
+        "store",
+        "disk",
+        "plugins",
+    ):
         assert lines[subject][0] == "ok", lines
     assert str(tmp_path / "runs") in lines["store"][1]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_extras_that_are_not_installed_are_named_with_what_needs_them(
+    doctor: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    done = doctor()
+    words = "'backfleet serve' cannot run without uvicorn, which is not installed"
+    assert words_of(done)["extras"] == ("warning", words)
+    assert "-> pip install -e '.[serve]' in the checkout of backfleet\n" in done.stdout
+    assert done.returncode == 0
 
 
 def test_what_is_wrong_with_an_executor_that_nobody_asked_for_is_a_warning(doctor: Call) -> None:

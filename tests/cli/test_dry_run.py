@@ -23,6 +23,7 @@ def test_it_tells_tasks_chunks_data_and_what_is_done(
     assert words["chunks"] == "3, each stored when its task is done"
     assert words["symbols"] == "600519, 600559, 600560"
     assert words["data"] == "1,824 bars, 2019-01-02 to 2021-07-05"
+    assert words["setup"].strip() == "commission 0.0200%; cash 100,000"
     assert words["location"] == str(workshop.folder / "runs" / finished)
     assert words["done"] == "3 tasks; 0 to compute"
     assert words["workers"].startswith("0")

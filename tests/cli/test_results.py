@@ -83,7 +83,7 @@ def test_a_leaderboard_can_be_filtered_sorted_and_limited(ask: Ask, failed: str)
 
 def test_min_trades_goes_with_a_leaderboard(ask: Ask, finished: str) -> None:
     answer = ask(f"results {finished} --by task --min-trades 30")
-    assert "1 with at least 30 trades; the others come last." in answer.err
+    assert "1 of them has at least 30 trades; the others come last." in answer.err
     assert ask(f"results {finished} --min-trades 3").code == 2
 
 

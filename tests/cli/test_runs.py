@@ -124,7 +124,8 @@ def test_the_end_says_in_words_what_is_suspicious(ask: Ask, finished: str) -> No
     )
     assert "To leave room, give the strategy" in text
     assert f"results: backfleet results runs/{finished}\n" in text
-    assert "All 3 tasks by sharpe. 1 with at least 10 trades; the others come last." in text
+    assert "\nsetup:   commission 0.0200%; cash 100,000\n" in text
+    assert "All 3 tasks by sharpe. 1 of them has at least 10 trades; the others come last." in text
 
 
 def test_the_end_says_what_failed_and_how_to_look_into_it(ask: Ask, failed: str) -> None:

@@ -55,4 +55,4 @@ def test_the_sdk_that_is_missing_is_named_with_the_mend(
         "run", sample_job, "--executor", "docker", env={"PYTHONPATH": os.pathsep.join(paths)}
     )
     assert done.returncode == 2
-    assert "pip install 'backfleet[docker]'" in done.stderr
+    assert "pip install -e '.[docker]'" in done.stderr

@@ -33,7 +33,7 @@ def test_without_the_sdk_it_says_how_to_install_it() -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "pip install 'backfleet[docker]'" in done.stderr
+    assert "pip install -e '.[docker]'" in done.stderr
 
 
 def test_the_commands_are_found_by_their_entry_point(backfleet: Command) -> None:

@@ -103,5 +103,5 @@ def test_without_the_extra_it_is_named(
     done = CliRunner().invoke(command, [sweep.url])  # either command
     assert isinstance(done.exception, BackfleetError)
     assert done.exception.exit_code == 2
-    assert f"{module} is not installed" in str(done.exception)
-    assert f"pip install 'backfleet[{extra}]'" in str(done.exception)
+    assert f"cannot run without {module}, which is not installed. Run" in str(done.exception)
+    assert f"pip install -e '.[{extra}]'" in str(done.exception)

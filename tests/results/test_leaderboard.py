@@ -89,7 +89,8 @@ def test_results_with_few_trades_do_not_lead(board: Rank) -> None:
 
     assert tasks.rows["task"].to_pylist() == [4, 1]
     assert tasks.describe() == (
-        "The 2 best of 6 tasks by sharpe. 3 with at least 10 trades; the others are not ranked."
+        "The 2 best of 6 tasks by sharpe. 3 of them have at least 10 trades; the others "
+        "are not ranked."
     )
     assert board(sharpe, trades, by="task", min_trades=0).rows["task"][0].as_py() == 0
     complete = board(sharpe, trades, by="task", limit=6)

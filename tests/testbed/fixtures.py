@@ -32,7 +32,7 @@ CLIENT_SECONDS = 120
 def docker_engine() -> Iterator[Engine]:
     """A Docker engine of the testbed's own, which the environment names as DOCKER_HOST."""
     if importlib.util.find_spec("docker") is None:
-        _cannot_be_had("the Docker SDK is missing: pip install 'backfleet[docker]'")
+        _cannot_be_had("the Docker SDK is missing: pip install -e '.[docker]'")
     from testbed.engine import private_engine
 
     engine = private_engine()

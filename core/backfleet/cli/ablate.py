@@ -21,7 +21,7 @@ from backfleet.cli.options import (
 )
 from backfleet.cli.run_summary import short_name
 from backfleet.cli.table import print_columns
-from backfleet.report.extras import REPORT, require_extra
+from backfleet.extras import require_extra
 from backfleet.results.rule_costs import RuleCosts
 from backfleet.runs.ablation import Ablation, PointChoice, plan_ablation
 from backfleet.runs.ablation_words import (
@@ -85,7 +85,7 @@ def ablate(
     """
     # Before the runs, which may take hours: a missing library must not lose the page at the end.
     if output is not None:
-        require_extra("report", REPORT)
+        require_extra("report")
     opened = open_run(run, store)
     code = with_consent(partial(find_task_code, opened, "kept"), trusted)
     ablation, chosen = plan_ablation(code, points, data), open_executor(executor, options)

@@ -16,6 +16,7 @@ from backfleet.plan.plan import Plan
 from backfleet.plan.windows import CutWindows
 from backfleet.results.chunk_index import ChunkIndex
 from backfleet.runs.executors import open_executor
+from backfleet.runs.setup_words import setup_words
 from backfleet.runs.undeclared import check_undeclared_files
 from backfleet.store import open_store
 from backfleet.submissions.workload import estimate, workload
@@ -58,6 +59,7 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
         "chunks": f"{facts['chunks']:,}, each stored when {finished} done",
         "symbols": listed + more,
         "data": f"{data['bars']:,} bars, {data['first']} to {data['last']}",
+        "setup": setup_words(plan.manifest),
         # The JSON of all commands calls the location of the run `store`; people would take it for
         # the folder of runs that they give as `--store`.
         "location": facts["store"],

@@ -9,9 +9,9 @@ import click
 
 from backfleet.cli.options import COUNT, open_output_option, store_option
 from backfleet.errors import UserError
+from backfleet.extras import require_extra
 from backfleet.job.rules import symbol_name
 from backfleet.output_file import is_stream
-from backfleet.report.extras import REPORT, require_extra
 from backfleet.results.leaderboard import MIN_TRADES
 from backfleet.runs.open import open_run
 from backfleet.runs.run import Run
@@ -89,7 +89,7 @@ def report(
         raise click.UsageError("--benchmark requires a TASK")
     # After the usage errors, which must not depend on what is installed, and before the run is
     # read.
-    require_extra("report", REPORT)
+    require_extra("report")
     opened = open_run(run, store)
     name = opened.id if task is None else f"{opened.id}-{task}"
     path = output or f"{name}.html"

@@ -17,6 +17,7 @@ from backfleet.errors import BackfleetError
 from backfleet.executor import ShardState
 from backfleet.runs.control import RunControl
 from backfleet.runs.run import Run
+from backfleet.runs.setup_words import setup_words
 from backfleet.runs.summary import RunSummary
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def print_summary(control: RunControl, summary: RunSummary) -> None:
         *describe_problems(rows),
         _headline(control, summary),
         *_verdict(run, rows, folds),
-        *_data_notes(run),
+        *_conditions(run),
         *_code_not_kept(summary),
         *_worker_failure_warning(control, summary),
         *_spending(control),
@@ -151,10 +152,11 @@ def _verdict(run: Run, rows: pa.Table, folds: Folds | BackfleetError | None) -> 
     return [f"verdict: {first}", *(f"         {line}" for line in more)]
 
 
-def _data_notes(run: Run) -> list[str]:
-    """Skipped symbols, doubts about bars, how prices are adjusted, and the like."""
+def _conditions(run: Run) -> list[str]:
+    """Costs and cash, skipped symbols, doubts about bars, how prices are adjusted, and the like."""
     notes = run.manifest.notes.lines(len(run.manifest.symbols))
-    return [f"{label + ':':<8} {text}" for label, text in notes]
+    labeled = [("setup", setup_words(run.manifest)), *notes]
+    return [f"{label + ':':<8} {text}" for label, text in labeled]
 
 
 def _code_not_kept(summary: RunSummary) -> list[str]:
@@ -205,7 +207,11 @@ def _next_steps(run: Run, summary: RunSummary, rows: pa.Table) -> list[str]:
         # Of a sweep, the points have been shown.
         option = " --by task" if len(run.manifest.points) > 1 else ""
         if not run.manifest.windows:
-            lines.append(f"luck:    backfleet verdict {name}")
+            # The verdict above is on the best task, and the leaders are points.
+            symbols = 1 if run.manifest.is_portfolio else len(run.manifest.symbols)
+            is_both = symbols > 1 and len(run.manifest.points) > 1
+            more = "  (also on the best point over all symbols)" if is_both else ""
+            lines.append(f"luck:    backfleet verdict {name}{more}")
         lines.append(f"results: backfleet results {name}{option}")
     return lines
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from backfleet.cli.options import is_missing_directory
-from backfleet.report.extras import SERVE, require_extra
+from backfleet.extras import require_extra
 from backfleet.store import DEFAULT_STORE, open_store
 
 __all__ = ["serve"]
@@ -27,7 +27,7 @@ def serve(store: str, host: str, port: int) -> None:
     It only reads. If other machines can reach it, it asks for a token, which is part of the address
     that it prints. Ctrl-C and SIGTERM end it within 2 seconds, with exit code 0.
     """
-    require_extra("serve", SERVE)
+    require_extra("serve")
     from backfleet.serve.server import serve_store
 
     if is_missing_directory(store):

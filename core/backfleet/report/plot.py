@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from backfleet.chunks.column_names import parameter_column
 from backfleet.errors import UserError
+from backfleet.extras import require_extra
 from backfleet.job.job_errors import suggestion
-from backfleet.report.extras import REPORT, require_extra
 from backfleet.runs.run import Run
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def plot(
     IndexError, RunNotFound
         If there is no such task, or it has no details.
     """
-    require_extra("report", REPORT)
+    require_extra("report")
     from backfleet.report.figures.notebook_figure import NotebookFigure
 
     if task is not None:

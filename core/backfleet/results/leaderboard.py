@@ -129,8 +129,10 @@ class Leaderboard:
         elif self.min_trades and self.ranked < self.total:
             per = "" if self.by == "task" else " per task"
             others = "come last" if self.is_complete else "are not ranked"
+            have = "has" if self.ranked == 1 else "have"
             parts.append(
-                f"{self.ranked:,} with at least {self.min_trades} trades{per}; the others {others}."
+                f"{self.ranked:,} of them {have} at least {self.min_trades} trades{per}; "
+                f"the others {others}."
             )
         if self.folded:
             parts.append("Identical outcomes are shown once.")

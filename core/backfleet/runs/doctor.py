@@ -13,8 +13,9 @@ from pathlib import Path
 
 from backfleet.cache import cache_folder
 from backfleet.code.versions import DECISIVE
-from backfleet.errors import BackfleetError, ExecutorError, error_line
+from backfleet.errors import BackfleetError, ExecutorError, error_line, install_command
 from backfleet.executor import Diagnosable, Finding, FindingStatus
+from backfleet.extras import EXTRAS, missing_extra
 from backfleet.operating_system import data_bytes
 from backfleet.plugins import list_plugins
 from backfleet.processor import BASELINES
@@ -35,10 +36,11 @@ PROBE = "doctor.json"
 
 
 def check_machine() -> Iterator[Finding]:
-    """Python, the libraries that compute, the processor, and the cache."""
+    """Python, the libraries that compute, the extras, the processor, and the cache."""
     python = f"Python {platform.python_version()}, backfleet {version('backfleet')}"
     yield Finding("python", FindingStatus.OK, python)
     yield from _libraries()
+    yield from _extras()
     yield _processor()
     yield from _protections()
     yield _cache()
@@ -51,6 +53,14 @@ def _libraries() -> Iterator[Finding]:
         yield Finding("libraries", FindingStatus.FAILURE, f"{error}", f"pip install {error.name}")
         return
     yield Finding("libraries", FindingStatus.OK, versions)
+
+
+def _extras() -> Iterator[Finding]:
+    missing = {name: problem for name in EXTRAS if (problem := missing_extra(name))}
+    for name, problem in missing.items():
+        yield Finding("extras", FindingStatus.WARNING, problem, install_command(name))
+    if not missing:
+        yield Finding("extras", FindingStatus.OK, f"{', '.join(EXTRAS)} are installed")
 
 
 def _processor() -> Finding:

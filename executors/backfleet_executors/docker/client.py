@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from backfleet.errors import ExecutorError
+from backfleet.errors import ExecutorError, install_command
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -41,7 +41,7 @@ def connect() -> APIClient:
         import docker
     except ImportError:
         raise ExecutorError(
-            "the Docker SDK is not installed: pip install 'backfleet[docker]'"
+            f"the Docker SDK is not installed. Run {install_command('docker')}"
         ) from None
     host = engine_host()
     if is_local(host) and not os.path.exists(host.removeprefix("unix://")):

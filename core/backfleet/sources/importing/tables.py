@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from backfleet.errors import DataError
+from backfleet.errors import DataError, install_command
 from backfleet.sources.importing.frame import Frame
 from backfleet.sources.importing.names import PRICES, roles_of
 
@@ -89,7 +89,7 @@ def workbook_sheets(file: Path) -> Iterator[Callable[[], Frame]]:
     except ModuleNotFoundError:
         raise DataError(
             f"{file}: Excel workbooks need openpyxl, which is not installed. Run "
-            "pip install 'backfleet[xlsx]', or save the sheet as .csv"
+            f"{install_command('xlsx')}, or save the sheet as .csv"
         ) from None
     try:
         # `read_only` streams the cells, and `data_only` gives the results of formulas instead of

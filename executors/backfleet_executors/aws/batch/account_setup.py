@@ -37,10 +37,12 @@ class BatchAccount:
         """The last part of the ARN of these credentials."""
         with aws_errors("asking AWS whose credentials these are"):
             arn = self.calls.clients.sts.get_caller_identity()["Arn"]
+        # The last part of an ARN follows a slash or, without one, a colon.
         return arn.rpartition("/")[2].rpartition(":")[2]
 
     def is_fair_share(self, name: str) -> bool:
         """Whether a queue has a scheduling policy, so that each job must name a share."""
+        # Every array of a submission asks, and there may be many.
         if name not in self._fair_share:
             queue = self.calls.queue(name)
             self._fair_share[name] = bool(queue and queue.get("schedulingPolicyArn"))
@@ -70,6 +72,7 @@ class BatchAccount:
             container = self.definition.get("containerProperties", {})
         except ExecutorError:
             return True
+        # Counting an address that nobody pays for errs on the safe side of `max_cost`.
         network = container.get("networkConfiguration", {})
         return network.get("assignPublicIp", "ENABLED") == "ENABLED"
 
@@ -81,6 +84,7 @@ class BatchAccount:
         """Return one sentence per problem that would make a submission fail."""
         yield from self.queue_problems(vcpus)
         yield from self.definition_problems()
+        # Room for one worker is enough: with less room than for all, they run one after the other.
         if self.quota is not None and self.quota < vcpus:
             yield (
                 f"the account may run {self.quota:g} vCPU of {self.quota_name} at once, and a "
@@ -90,8 +94,11 @@ class BatchAccount:
     def bucket_problems(self, urls: Iterable[str]) -> Iterator[str]:
         """Return one sentence per bucket in another region than the jobs."""
         region = self.calls.clients.region
+        # `s3://BUCKET/...` split at slashes has the bucket at 2. Store and data often share one.
         for bucket in dict.fromkeys(url.split("/")[2] for url in urls if url.startswith("s3://")):
             bucket_at = bucket_region(self.calls.clients, bucket)
+            # An unknown region is no problem here: the store's own reads and writes say what is
+            # wrong.
             if bucket_at not in ("", region):
                 yield (
                     f"the bucket {bucket} is in {bucket_at} and the jobs run in {region}: reading "
@@ -104,6 +111,8 @@ class BatchAccount:
         name = self.definition["jobDefinitionName"]
         kinds = self.definition.get("platformCapabilities")
         container = self.definition.get("containerProperties")
+        # A definition with `ecsProperties` has no `containerProperties`, and AWS Batch would refuse
+        # the container overrides of a submission. A definition need not name platforms.
         if container is None or (kinds and "FARGATE" not in kinds):
             yield (
                 f"the job definition {name!r} is not one of a container on Fargate; take the one "
@@ -111,6 +120,7 @@ class BatchAccount:
             )
             return
         image = container.get("image", "")
+        # The code to ship was chosen by the inventory of the image in the settings.
         if self.settings.image is not None and image != self.settings.image:
             yield (
                 f"the job definition {name!r} runs the image {image}, the settings name "
@@ -126,6 +136,7 @@ class BatchAccount:
             The number of vCPU that one worker needs.
         """
         names = [required(self.settings, "queue"), self.settings.on_demand_queue]
+        # Without Spot both settings name the same queue.
         for name in dict.fromkeys(filter(None, names)):
             queue = self.calls.queue(name)
             where = f"job queue {name!r} in {self.calls.clients.region}"

@@ -31,14 +31,20 @@ def handles_of_run(
     jobs_by_submission: dict[tuple[int, str], dict[str, tuple[str, JobDetailTypeDef]]] = {}
     for queue in queues:
         summaries = list(calls.named(queue, f"{name_prefix(run)}*"))
+        # A handle comes from tags, command and limits, which only a job's description has.
         jobs = calls.describe([summary["jobId"] for summary in summaries])
+        # Oldest first, so that `setdefault` keeps the first of two jobs with one name.
         for job in sorted(jobs.values(), key=lambda job: job.get("createdAt", 0)):
+            # The prefix also matches the compaction job, whose name `parse_name` rejects. It needs
+            # no place in a handle that is adopted: the client compacts the results, which come out
+            # equal.
             parsed = parse_name(job["jobName"])
             if parsed is not None and parsed[0] == run:
                 submission = parsed[1], _url(job)
                 jobs_by_submission.setdefault(submission, {}).setdefault(
                     job["jobName"], (queue, job)
                 )
+    # The queues are merged here: a submission has arrays on Spot and on demand.
     for (number, url), named in sorted(jobs_by_submission.items()):
         yield {"url": url, **_handle(run, number, list(named.values()), settings)}
 
@@ -52,16 +58,21 @@ def _handle(
     arrays = [
         ShardArray(run, number, _shards(job), queue, job["jobId"]).to_json() for queue, job in jobs
     ]
+    # All jobs of a submission have the same shape, price and count of shards.
     first = jobs[0][1]
     timeout = first.get("timeout", {}).get("attemptDurationSeconds", 0)
     price = price_of(first.get("tags", {}))
     parts = (max_cost_of(job.get("tags", {})) for _, job in jobs)
+    # Each job's tag holds its own part of the limit.
     limits = [part for part in parts if part is not None]
     return {
         "run": run,
         "number": number,
+        # The tag also counts shards whose array was never submitted because the client ended first.
+        # Without it, the highest shard that a job names is the best guess.
         "shards": int(first.get("tags", {}).get(SHARDS_TAG, 0)) or _count(arrays),
         "arrays": arrays,
+        # AWS Batch gives milliseconds since 1970.
         "submitted": first.get("createdAt", 0) / 1000,
         "limits": {"memory": _memory(first), "timeout": timeout},
         "settings": dict(settings),
@@ -72,6 +83,7 @@ def _handle(
 
 def _url(job: JobDetailTypeDef) -> str:
     """The submission that a job's command names: the same run may be in several stores."""
+    # The command is `worker URL`, followed by the shard in a plain job.
     return str(job["container"]["command"][1])
 
 
@@ -83,6 +95,7 @@ def _shards(job: JobDetailTypeDef) -> str:
     }
     if SHARDS in environment:
         return str(environment[SHARDS])
+    # Without the variable an array holds all shards from 0, and a plain job names its only one.
     size = job.get("arrayProperties", {}).get("size")
     return f"0-{size - 1}" if size else str(container["command"][-1])
 

@@ -44,6 +44,7 @@ class ShardArray:
     @cached_property
     def indices(self) -> Sequence[int]:
         """The shard of each child."""
+        # Cached, because an array can have 10,000 shards and every poll goes through them.
         return [shard for shard_range in parse_ranges(self.shards) for shard in shard_range]
 
     @property
@@ -58,17 +59,20 @@ class ShardArray:
     @property
     def is_offset(self) -> bool:
         """Whether a child's index is not its shard."""
+        # `format_ranges` has one spelling for each set of shards, so that texts can be compared.
         return self.is_array and self.shards != f"0-{self.size - 1}"
 
     @property
     def name(self) -> str:
         """By which it is found again: run, submission, first and last shard."""
+        # The arrays of a submission share no shard, so the first one alone tells their names apart.
         ranges = parse_ranges(self.shards)
         first, last = ranges[0].start, ranges[-1].stop - 1
         return f"{name_prefix(self.run)}{self.number}-{first}-{last}"
 
     def child(self, shard: int) -> str:
         """The id of the job that runs a shard. Raises ValueError where it runs in another."""
+        # Children count from 0 along the ranges, whatever numbers their shards have.
         index = self.indices.index(shard)
         return f"{self.job}:{index}" if self.is_array else self.job
 
@@ -102,6 +106,8 @@ def split_shards(shards: Sequence[int]) -> Iterator[str]:
     for shard in shards:
         # A shard that follows on the one before lengthens a range and not the text.
         extra = 2 * len(str(shard)) + 2 if not part or shard != part[-1] + 1 else 0
+        # `extra` takes both ends of a range to be equally long. An end with more digits adds a few
+        # characters per submission, for which MAX_RANGES_CHARS leaves room.
         if part and (len(part) == MAX_ARRAY_SHARDS or length + extra > MAX_RANGES_CHARS):
             yield format_ranges(part)
             part, length, extra = [], 0, 2 * len(str(shard)) + 2

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["BatchCalls"]
 
 MAX_DESCRIBED_JOBS = 100
+"""Ids that one DescribeJobs request takes at most."""
 
 
 class BatchCalls:
@@ -59,6 +60,8 @@ class BatchCalls:
         """The jobs of a queue that have this name, or begin with it where it ends with `*`."""
         with aws_errors(f"looking for the jobs {name} in the queue {queue}"):
             pages = self.clients.batch.get_paginator("list_jobs")
+            # With a filter ListJobs shows jobs in every status, otherwise only those that run. It
+            # takes one filter, and this one leaves out the children of arrays.
             filters: Any = [{"name": "JOB_NAME", "values": [name]}]
             for page in pages.paginate(jobQueue=queue, filters=filters):
                 self.note_time(page)
@@ -73,6 +76,7 @@ class BatchCalls:
         with aws_errors(f"looking at the job queue {name}"):
             answer = self.clients.batch.describe_job_queues(jobQueues=[name])
         self.note_time(answer)
+        # Queues that do not exist are left out of the answer.
         return next(iter(answer["jobQueues"]), None)
 
     def fair_share_policy(self, name: str) -> Mapping[str, Any]:
@@ -95,6 +99,7 @@ class BatchCalls:
     def submit_plain(self, name: str, queue: str, definition: str, tags: Mapping[str, str]) -> str:
         """Submit a job without a share, and return its id."""
         with aws_errors(f"submitting the job {name}"):
+            # Not through JobSubmitter: this is the request that a fair-share queue must refuse.
             answer = self.clients.batch.submit_job(
                 jobName=name, jobQueue=queue, jobDefinition=definition, tags=tags
             )
@@ -123,6 +128,7 @@ class BatchCalls:
                 for page in pages.paginate(**query)
                 for definition in page["jobDefinitions"]
             ]
+        # The query for a pinned revision names no status.
         active = [
             definition
             for definition in definitions
@@ -132,6 +138,7 @@ class BatchCalls:
 
     def note_time(self, answer: Mapping[str, Any]) -> None:
         """Take AWS's time from an answer."""
+        # Whole seconds are enough: jobs are given a grace of a minute and a half.
         date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
         if date:
             self.now = parsedate_to_datetime(date).timestamp()

@@ -34,14 +34,20 @@ def compaction_request(
 
     `jobs` are those of the workers.
     """
+    # More jobs than AWS Batch lets one depend on: waiting for a part of them would compact too
+    # early.
     if definition is None or not submission.is_large or len(jobs) > MAX_DEPENDENCIES:
         return None
+    # The submission is at `RUN/submissions/N.json`.
     run = submission.url.rpartition("/submissions/")[0]
     return {
+        # Not a name of workers, or a client that looks for lost handles would take it for an array.
         "jobName": f"{name_prefix(submission.run_id)}{submission.number}-compaction",
         "jobQueue": queue,
         "jobDefinition": definition,
         "dependsOn": [{"jobId": job} for job in jobs],
+        # Without rules every failure is tried again: it runs no strategy, so none is bound to
+        # repeat.
         "retryStrategy": {"attempts": ATTEMPTS},
         "timeout": {"attemptDurationSeconds": SECONDS},
         "tags": dict(tags),

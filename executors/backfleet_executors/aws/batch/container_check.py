@@ -83,9 +83,11 @@ def _writes(store: str) -> Iterator[tuple[str, str]]:
     """Try one write that is a worker's to do, and some that are not."""
     from backfleet.store import KEYS
 
+    # A fresh name, because no check can delete what an earlier one has written.
     run = f"doctor-live/{secrets.token_hex(8)}"
     yield _write(store, f"{run}/chunks/000000.0", (ALLOWED, "refused"))
     bucket = "/".join(store.split("/")[:3])
+    # One key for each kind of object that a worker could forge or spoil.
     for url, key in (
         (store, f"{run}/manifest.json"),
         (store, f"{run}/submissions/1.handle.json"),
@@ -104,6 +106,7 @@ def _write(url: str, key: str, words: tuple[str, str]) -> tuple[str, str]:
     try:
         open_store(url).put_if_absent(key, b"doctor --live")
     except StoreError as error:
+        # The name of the error tells a denial from a network that failed.
         return words[1], f"{key} ({type(error).__name__})"
     return words[0], key
 
@@ -114,9 +117,11 @@ def _wait_for_the_end(grace: float) -> None:
     def note(number: int, frame: FrameType | None) -> None:
         stopped.append(time.monotonic())
 
+    # Before the line that `doctor --live` waits for: it stops the container when it has read it.
     signal.signal(signal.SIGTERM, note)
     _say(READY, "for SIGTERM")
     end = time.monotonic() + MAX_WAIT_SECONDS
+    # The first signal starts the count, however many follow.
     while time.monotonic() < (stopped[0] + grace if stopped else end):
         time.sleep(PAUSE_SECONDS)
         if stopped:

@@ -21,6 +21,7 @@ def diagnosis(settings: AwsBatchSettings, account: BatchAccount) -> Iterator[Fin
     """Looks only; where the credentials do not do, nothing else is asked."""
     identity = list(diagnosed("identity", lambda: _identity(account)))
     yield from identity
+    # `diagnosed` yields at least one finding. Every other check would repeat the failure.
     if identity[-1].status is FindingStatus.FAILURE:
         return
     checks: dict[str, Check] = {
@@ -50,6 +51,7 @@ def _identity(account: BatchAccount) -> Iterator[Finding]:
 
 def _queues(settings: AwsBatchSettings, account: BatchAccount) -> Iterator[Finding]:
     subject = "queues"
+    # Without the vCPU of a worker, which depend on a job: `doctor` has none.
     faults = list(account.queue_problems())
     for fault in faults:
         yield Finding(subject, FindingStatus.FAILURE, fault, DEPLOY)
@@ -77,6 +79,7 @@ def _location(subject: str, url: str | None, account: BatchAccount) -> Iterator[
     if url is None:
         yield Finding(subject, FindingStatus.WARNING, "it is not set", DEPLOY)
         return
+    # The first page of a listing is enough to see that the location exists and can be read.
     next(iter(open_store(url).list()), None)
     faults = list(account.bucket_problems([url]))
     for fault in faults:

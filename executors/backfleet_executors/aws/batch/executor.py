@@ -72,8 +72,13 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         assert isinstance(settings, AwsBatchSettings)
         self._settings = settings
         if settings.region is not None:
+            # Core opens the store by a client of its own, which would look in the environment's
+            # region.
             use_region(settings.region)
+        # `count_shards`, which core calls before a submission, replaces it by that of the work.
         self._limit = TimeLimit.of(settings, None)
+        # Core asks this object again and again. What has ended is then not asked about again, and
+        # the pauses between requests hold.
         self._polls: dict[tuple[str, int], SubmissionPoll] = {}
         self._spending: dict[tuple[str, int], Spending] = {}
         self._inventory: Mapping[str, str] | None = None
@@ -85,6 +90,8 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         return {name: stored[name] for name in INHERITED if stored.get(name) is not None}
 
     def adopt_settings(self, settings: Mapping[str, Any], handle: Handle) -> None:
+        # Core calls this right after opening the executor, before the clients below exist: they
+        # keep the region that they were created for.
         self._settings = self._settings.model_copy(update=settings)
 
     def installed(self) -> Mapping[str, str] | None:
@@ -111,7 +118,9 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         if workers is None:
             seconds = 60 * self._settings.shard_minutes
             workers = max(1, math.ceil(work.pace.seconds / work.cpus / seconds))
+        # A worker without a task would still be charged for a minute.
         shards = min(workers, work.tasks)
+        # The submission that follows gets this limit; `submit` itself does not see the workload.
         self._limit = self._time_limit(work, shards)
         return shards
 
@@ -155,6 +164,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
             return None
         key = (stored.run, stored.number)
         if key not in self._polls:
+            # The spending counts running workers by what the last poll has seen.
             self.poll(handle)
         if key not in self._spending:
             budget = Budget(stored.price, stored.spot_queue, stored.max_cost)
@@ -166,6 +176,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         """Return a location on S3 as it is; push the changed files of a directory to S3."""
         if path.startswith(S3):
             return path
+        # Imported here: most commands push nothing.
         from backfleet_executors.aws.data import push, push_progress
 
         place = delivery_url(required(self._settings, "data"), path)
@@ -195,6 +206,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
             return [f"the store must be on S3, and {submission.url} is not; set store"]
         local = [place for place in submission.data if not place.startswith(S3)]
         if local:
+            # It raises with the fix, before AWS is asked anything.
             required(self._settings, "data")
         return list(self._planned(submission).problems())
 
@@ -204,6 +216,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         """One SubmitJob for up to 10,000 workers; what Spot interrupted before, on demand."""
         planned = self._planned(submission)
         planned.announce()
+        # A client on another machine finds and resumes the jobs with these.
         return planned.submit() | {"settings": self._inherited()}
 
     def poll(self, handle: Handle) -> Iterable[ShardStatus]:
@@ -237,10 +250,13 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         for array in stored.shard_arrays():
             if shard in array.indices:
                 job = calls.describe([array.job]).get(array.job)
+                # A handle of a stranger could name any job of the account, whose log is not for
+                # this user.
                 if job is not None and not is_job_of(job, array, stored.url):
                     raise ExecutorError(
                         f"the job {array.job} is none of this run, so its log is not shown"
                     )
+                # That of the submission first: the settings may have changed since.
                 group = stored.settings.get("log_group") or self._settings.log_group
                 yield from read_log(calls, array.child(shard), group, follow=follow)
 
@@ -284,6 +300,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
 
         def explain(arrays: Sequence[ShardArray]) -> str:
             reason = why_waiting(calls, arrays, vcpus)
+            # `explain` is called by `poll` only, which is bound below by then.
             if poll.looks > 1:
                 # A single poll reports it by the state that is returned.
                 say(f"no worker has started yet: {reason}")

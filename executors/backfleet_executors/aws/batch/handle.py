@@ -64,8 +64,10 @@ class BatchHandle:
         """Return a stored handle. Raises ExecutorError if it is none of this executor."""
         checked = read_handle(cls, handle)
         try:
+            # Ranges are counted and not listed: a stranger's handle may name billions of shards.
             sizes = [sum(map(len, parse_ranges(array.shards))) for array in checked.arrays]
         except (ValueError, OverflowError):
+            # An array without shards is what the next check rejects.
             sizes = [0]
         fits = all(0 < size <= MAX_ARRAY_SHARDS for size in sizes) and sum(sizes) <= MAX_SHARDS
         if not fits or not 0 <= checked.shards <= MAX_SHARDS:
@@ -78,6 +80,8 @@ class BatchHandle:
     def spot_queue(self) -> str | None:
         """The queue whose workers run on Spot; None if all run on demand."""
         spot, on_demand = self.settings.get("queue"), self.settings.get("on_demand_queue")
+        # Without Spot both settings name one queue. With a Spot queue alone the price on demand is
+        # taken, which is the cautious one.
         return None if on_demand is None or spot == on_demand else spot
 
     def shard_arrays(self) -> list[ShardArray]:

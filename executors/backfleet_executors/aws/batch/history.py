@@ -25,12 +25,15 @@ def interrupted_shards(submission: Submission, calls: BatchCalls) -> list[int]:
         part.chunk
         for earlier, handle in submission.earlier
         for shard in _interrupted(handle, calls)
+        # A handle may be damaged, so its shards need not be those of the submission.
         if shard < earlier.shard_count
         for part in earlier.shards[shard]
     }
     return [
         shard
         for shard, parts in enumerate(submission.shards)
+        # Each submission deals its own shards, so only chunks lead from an earlier one to this
+        # one.
         if any(part.chunk in chunks for part in parts)
     ]
 

@@ -35,12 +35,16 @@ def live_checks(settings: AwsBatchSettings, account: BatchAccount) -> Iterator[F
     probes = probes_of(store)
     yield _conditional_write(store)
     yield unconditional_write(account.calls.clients, store)
+    # Two containers, because AWS Batch takes no array of one child.
     two = start_trial(settings, account, TrialPlan(["--version"], shards="0-1"))
     trials = [two]
     try:
         for probe in probes:
             plan = TrialPlan(["worker", probe.url])
+            # Each job is noted before the next one is submitted, so that an error stops those that
+            # run.
             trials.append(start_trial(settings, account, plan))
+        # All jobs start before the first is waited for: their containers start side by side.
         containers = ContainerChecks(settings, account, trials)
         yield from _followed(two)
         for probe, trial in zip(probes, trials[1 : 1 + len(probes)], strict=True):
@@ -49,6 +53,7 @@ def live_checks(settings: AwsBatchSettings, account: BatchAccount) -> Iterator[F
             yield probe.finding(trial.lines()) if is_ended else ended
         yield from containers.findings()
     finally:
+        # Most have ended by then; stopping those again changes nothing.
         for trial in trials:
             account.calls.terminate(trial.array.job, "the check is over")
 
@@ -57,6 +62,7 @@ def _conditional_write(url: str) -> Finding:
     """The second writer of an object must be refused: every commit stands on it."""
     store = open_store(url).at(LIVE)
     key = f"{secrets.token_hex(8)}.json"
+    # A generator runs in order: the writer of 1 comes first.
     first, second = (store.put_if_absent(key, json.dumps(who).encode()) for who in (1, 2))
     subject = "conditional writes"
     if first and not second and store.read(key) == b"1":
@@ -70,9 +76,11 @@ def _conditional_write(url: str) -> Finding:
 
 def _followed(trial: LiveTrial) -> Iterator[Finding]:
     yield wait_until(trial, "job seen by its id", lambda: trial.job() is not None)
+    # A list may lag behind. JobSubmitter counts on the lag being short.
     yield _in_time(wait_until(trial, "job found by its name", trial.is_listed), trial)
     yield trial.end("two containers")
     calls = trial.account.calls
+    # The array itself has no exit code.
     children = calls.describe([trial.array.child(shard) for shard in (0, 1)])
     yield _exit_codes([job.get("container", {}).get("exitCode") for job in children.values()])
     yield _log(trial)

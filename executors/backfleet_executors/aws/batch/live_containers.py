@@ -54,10 +54,12 @@ class ContainerChecks:
         self._retried = start("--exit", str(RETRIED), attempts=ATTEMPTS)
         self._final = start("--exit", str(FINAL), attempts=ATTEMPTS)
         # It waits for SIGTERM much longer than its time-out, which sends one.
+        # Two attempts are allowed, of which AWS Batch must use one only.
         self._hanging = start("--grace", "0.1", attempts=ATTEMPTS, timeout=MIN_TIMEOUT_SECONDS)
 
     def findings(self) -> Iterator[Finding]:
         """Wait for the jobs and return what they show. Raises ExecutorError."""
+        # In the order in which the containers end, about: the time-out takes longest.
         yield from _after(self._rights, "rights of workers", self._rights_of_workers)
         yield from self._sigterm()
         for subject, trial, attempts in (
@@ -72,8 +74,10 @@ class ContainerChecks:
     def _rights_of_workers(self) -> Iterator[Finding]:
         lines = self._rights.lines()
         subject = "rights of workers"
+        # A write that succeeded and should not, or the one that a worker needs and did not get.
         wrong = [line for line in lines if line.split(" ")[0] in (check.WRITTEN, "refused")]
         denied = [line for line in lines if line.startswith(f"{check.DENIED} ")]
+        # Without a denial the container may not have tried anything, such as that of an old image.
         if wrong or not denied:
             text = f"the container wrote: {'; '.join(wrong) or 'nothing'}"
             yield Finding(subject, FindingStatus.FAILURE, text, DEPLOY)
@@ -81,11 +85,13 @@ class ContainerChecks:
             text = f"one chunk was stored, {len(denied)} other writes were denied"
             yield Finding(subject, FindingStatus.OK, text)
         yield _versions(lines)
+        # Nothing is expected of the zone. It helps to read a report in which a network is at fault.
         zones = [line.partition(" ")[2] for line in lines if line.startswith(f"{check.ZONE} ")]
         for zone in zones:
             yield Finding("zone", FindingStatus.OK, f"the container ran in {zone}")
         tags = self._rights.job().get("tags", {})
         expected = self._rights.tags
+        # Additional tags do no harm.
         if expected.items() <= tags.items():
             yield Finding("tags", FindingStatus.OK, "the job has the tags of its request")
         else:
@@ -95,7 +101,11 @@ class ContainerChecks:
     def _sigterm(self) -> Iterator[Finding]:
         subject, trial = "SIGTERM", self._stopped
         ready = wait_until(
-            trial, subject, lambda: _has_line(trial, check.READY) or trial.has_ended()
+            # The line comes after the handler is installed; a signal before it would simply end the
+            # container.
+            trial,
+            subject,
+            lambda: _has_line(trial, check.READY) or trial.has_ended(),
         )
         if ready.status is not FindingStatus.OK:
             yield ready
@@ -104,12 +114,15 @@ class ContainerChecks:
             text = "the container ended before it was stopped"
             yield Finding(subject, FindingStatus.FAILURE, text, "see 'backfleet image build'")
             return
+        # This container runs until it is stopped, so that its share is in use while it is looked
+        # for.
         yield from share_findings(trial)
         trial.account.calls.terminate(trial.array.job, "doctor --live tries SIGTERM")
         ended = trial.end(subject)
         if ended.status is not FindingStatus.OK:
             yield ended
             return
+        # SIGKILL ends the lines, so the last one shows the time that the container was given.
         alive = [float(line.split(" ")[1]) for line in trial.lines() if line.startswith("alive ")]
         longest = max(alive, default=0.0)
         # A container writes every half second, so its last line comes a bit before its end.
@@ -125,6 +138,7 @@ def _versions(lines: Sequence[str]) -> Finding:
     """Whether this machine, such as the notebook of a stack, can plan runs for the image."""
     words = [line.split(" ") for line in lines if line.startswith(f"{check.VERSION} ")]
     image = {name: version for _, name, version in words}
+    # The same function writes the lines in the container.
     here = check.decisive_versions()
     differing = [
         f"{name} is {here[name]} here and {image.get(name, 'missing')} in the image"

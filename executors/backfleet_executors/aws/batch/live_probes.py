@@ -31,6 +31,8 @@ class Probe:
 
     def finding(self, lines: Sequence[str]) -> Finding:
         """Return what the log of the container shows."""
+        # A worker that cannot read its submission writes one line, `NAME OF THE ERROR: ...`, and
+        # ends.
         if any(line.startswith(f"{self.expected}: ") for line in lines):
             return Finding(self.subject, FindingStatus.OK, self.success)
         said = lines[-1] if lines else "nothing"
@@ -40,6 +42,7 @@ class Probe:
 
 def probes_of(store: str) -> Sequence[Probe]:
     """Return what is tried for a store, `s3://bucket/prefix`. No object of these names exists."""
+    # Keys are beside the prefix of the store, at the top of the bucket.
     bucket = "/".join(store.split("/")[:3])
     return (
         Probe(

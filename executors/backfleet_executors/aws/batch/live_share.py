@@ -35,10 +35,13 @@ def share_findings(trial: LiveTrial) -> Iterator[Finding]:
 
 def _policy(trial: LiveTrial) -> Finding:
     policy = trial.account.calls.fair_share_policy(trial.array.queue)
+    # The template spells the properties in CloudFormation's way, the API begins them with a small
+    # letter.
     expected = {name[0].lower() + name[1:]: value for name, value in FAIR_SHARE.items()}
     wrong = {
         name: policy.get(name) for name, value in expected.items() if policy.get(name) != value
     }
+    # Shares that are not listed have a weight of 1, so any list gives some users more than others.
     if wrong or policy.get("shareDistribution"):
         text = f"the scheduling policy has {dict(policy)}, and the stack's has {expected}"
         return Finding(SUBJECT, FindingStatus.WARNING, text, DEPLOY)
@@ -52,6 +55,7 @@ def _refusal(trial: LiveTrial) -> Finding:
     calls = trial.account.calls
     definition = trial.account.definition["jobDefinitionArn"]
     try:
+        # With the name and tags of the trial, so that the rights of submitters cover it.
         job = calls.submit_plain(trial.array.name, trial.array.queue, definition, trial.tags)
     except ExecutorError:
         return Finding(subject, FindingStatus.OK, "AWS Batch refuses them")
@@ -64,6 +68,7 @@ def _share(trial: LiveTrial) -> Finding:
     subject = "share of a job"
     account = trial.account
     expected = share_identifier(trial.settings.team, account.user)
+    # First what the job was given, then whether the queue really counts by it.
     share = trial.job().get("shareIdentifier")
     if share != expected:
         return Finding(subject, FindingStatus.FAILURE, f"it is {share!r}, not {expected!r}")

@@ -101,6 +101,7 @@ def start_trial(settings: AwsBatchSettings, account: BatchAccount, plan: TrialPl
     calls = account.calls
     size = worker_size(1, GIB)
     shape = JobShape(
+        # The command below replaces the one that names a submission.
         url="",
         definition=account.definition["jobDefinitionArn"],
         vcpus=size.vcpus,
@@ -108,12 +109,15 @@ def start_trial(settings: AwsBatchSettings, account: BatchAccount, plan: TrialPl
         limit=TimeLimit(attempt=plan.timeout, worker=plan.timeout, attempts=plan.attempts),
         tags=tags_of_trials(settings),
     )
+    # A run id of its own: a job of an earlier check must not be found by this one's name.
     run = secrets.token_hex(8)
     array = ShardArray(run, 0, plan.shards, required(settings, "queue"))
     if account.is_fair_share(array.queue):
+        # 0 seconds: it takes no precedence over the runs of its user.
         shape = replace(shape, share=Share.of(settings.team, account.user, 0))
     request = submit_request(array, shape)
     request["containerOverrides"]["command"] = list(plan.command)
+    # Submitted as real jobs are, so that the live check also tries this way.
     submitter = JobSubmitter(Clients(calls.clients.region, total_max_attempts=1).batch, calls)
     began = time.monotonic()
     job = submitter.submit(request)
@@ -121,12 +125,14 @@ def start_trial(settings: AwsBatchSettings, account: BatchAccount, plan: TrialPl
 
 
 def tags_of_trials(settings: AwsBatchSettings) -> dict[str, str]:
+    # Submitters and the hourly clean-up may only stop jobs with these tags.
     return {"backfleet:run": LIVE, TEAM_TAG: settings.team or NO_TEAM}
 
 
 def wait_until(trial: LiveTrial, subject: str, holds: Callable[[], bool]) -> Finding:
     """Wait until a condition holds, and return after how many seconds."""
     while not holds():
+        # Counted from the submission and not from this call: all checks of a job share the time.
         if trial.seconds() > MAX_WAIT_SECONDS:
             text = f"not within {MAX_WAIT_SECONDS:,.0f} s; the job is {trial.array.job}"
             return Finding(subject, FindingStatus.FAILURE, text, "see its queue in the AWS console")

@@ -32,6 +32,7 @@ def read_log(calls: BatchCalls, job_id: str, group: str | None, *, follow: bool)
                 f"AWS Batch does not know the job {job_id} any more; its log is in the CloudWatch "
                 f"group {group or DEFAULT_GROUP} as long as that keeps it"
             )
+        # Before the lines are read: what a worker writes before its end is then among them.
         ended = state_of(job["status"]).ended
         where = group or _group(job)
         for stream in _streams(job):
@@ -47,6 +48,7 @@ def _streams(job: JobDetailTypeDef) -> Sequence[str]:
         *(attempt.get("container", {}) for attempt in job.get("attempts", ())),
         job.get("container", {}),
     ]
+    # The container of the job may be that of its last attempt.
     names = [container.get("logStreamName", "") for container in containers]
     return list(dict.fromkeys(filter(None, names)))
 
@@ -70,10 +72,12 @@ def _fresh_lines(
                 logGroupName=group, logStreamName=stream, startFromHead=True, **request
             )
         except (ClientError, BotoCoreError) as error:
+            # The stream is created with its first line. `doctor --live` finds a wrong group.
             if error_code(error) == "ResourceNotFoundException":
                 return
             raise explained(error, f"reading the log {stream} of the group {group}") from error
         yield from (event["message"] for event in answer["events"])
         tokens[stream] = answer["nextForwardToken"]
+        # Only a repeated token marks the end of a stream; a page without lines does not.
         if answer["nextForwardToken"] == token:
             return

@@ -11,4 +11,5 @@ __all__ = ["say"]
 @cache
 def say(text: str) -> None:
     """Print a sentence, unless this process has said it before."""
+    # Standard output is for results that other programs read.
     print(f"backfleet: {text}", file=sys.stderr, flush=True)

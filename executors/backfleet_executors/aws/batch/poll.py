@@ -67,11 +67,14 @@ class ArrayView:
 
     @property
     def wants_listing(self) -> bool:
+        # The summary of an array only counts, so failed children are listed when there are new
+        # ones.
         return self.array.is_array and self.counts.get("FAILED", 0) > len(self.failed)
 
     @property
     def has_begun(self) -> bool:
         """Whether any child has ever been more than runnable."""
+        # An array itself stays PENDING until its children have ended, so the counts decide.
         started = {"STARTING", "RUNNING", "SUCCEEDED", "FAILED"}
         return self.status in started or any(self.counts.get(name) for name in started)
 
@@ -95,6 +98,8 @@ class ArrayView:
         """Of all children that have not failed: they are not told apart."""
         if self.vanished:
             return ShardState.FAILED
+        # One running child is enough: the interface has no state for a mixture, and children that
+        # wait for capacity are no reason to explain anything.
         if self.array.is_array and not self.ended:
             return ShardState.RUNNING if self.has_begun else ShardState.WAITING
         if self.array.is_array:
@@ -172,6 +177,7 @@ class SubmissionPoll:
         known = {
             status.shard: status for view in self.views for status in view.statuses(self._waiting)
         }
+        # A client that ended between two arrays has left shards that no array holds.
         gone = ShardStatus(0, ShardState.FAILED, None, NEVER_SUBMITTED)
         return [
             known.get(shard) or ShardStatus(shard, gone.state, None, gone.reason)
@@ -179,26 +185,33 @@ class SubmissionPoll:
         ]
 
     def _is_due(self) -> bool:
+        # Nothing can change any more. A handle without arrays has still to be asked once.
         if all(view.ended and not view.wants_listing for view in self.views):
             return self._asked is None
         if self._asked is None:
             return True
         now = self._clock()
+        # The end of a short run is seen within seconds, and a long run is asked seldom.
         pause = min(max(MIN_PAUSE_SECONDS, (now - self._began) * MAX_LATENESS), MAX_PAUSE_SECONDS)
         return now - self._asked >= pause
 
     def _ask(self) -> None:
+        # Before the request: one that fails counts as well, so that a busy AWS is not asked faster.
         now = self._asked = self._clock()
         self.looks += 1
         try:
+            # Ended views are left out, so that a stale answer cannot bring one back.
             open_views = [view for view in self.views if not view.ended]
             jobs = self._calls.describe([view.array.job for view in open_views])
             for view in open_views:
                 self._take(view, jobs.get(view.array.job))
             for view in self.views:
+                # After all views are up to date, since a listing can take many pages.
                 if view.wants_listing and self._may_list(view, now):
                     self._list(view, now)
         except ExecutorError as error:
+            # The last known states are returned meanwhile: the workers do not depend on this
+            # answer.
             if not _may_pass(error) or now - self._answered > MAX_WAIT_SECONDS:
                 raise
             return
@@ -213,15 +226,19 @@ class SubmissionPoll:
 
     def _take(self, view: ArrayView, job: JobDetailTypeDef | None) -> None:
         if job is None:
+            # A job that was seen counts as expired. One that was never seen may be too new.
             view.vanished = bool(view.status) or not self._is_young
             return
         view.status = job["status"]
         view.counts = job.get("arrayProperties", {}).get("statusSummary", {})
+        # The description of a single job has its reason; that of an array has none of its
+        # children's.
         if not view.array.is_array and view.status == "FAILED":
             (shard,) = view.array.indices
             view.failed[shard] = shard_status(shard, job, self.handle["limits"])
 
     def _may_list(self, view: ArrayView, now: float) -> bool:
+        # When the array has ended, its failures are complete, so that nothing is gained by waiting.
         return view.ended or view.listed is None or now - view.listed >= LISTING_SECONDS
 
     def _list(self, view: ArrayView, now: float) -> None:
@@ -234,9 +251,11 @@ class SubmissionPoll:
             view.counts = {**view.counts, "FAILED": len(view.failed)}
 
     def _explain_waiting(self, now: float) -> None:
+        # Waiting for half a minute is usual, so nothing is explained before the grace has passed.
         stuck = [view.array for view in self.views if not view.ended and not view.has_begun]
         if not stuck or self._is_young:
             self._waiting = ""
+        # The reason seldom changes, and finding it takes several requests.
         elif self._explained is None or now - self._explained > 5 * LISTING_SECONDS:
             self._explained = now
             self._waiting = self._explain(stuck)
@@ -246,10 +265,12 @@ def _may_pass(error: ExecutorError) -> bool:
     """Whether what stopped AWS from answering may be over at the next look."""
     from botocore.exceptions import ClientError, HTTPClientError
 
+    # `aws_errors` keeps boto3's own error as the cause.
     cause = error.__cause__
     if isinstance(cause, HTTPClientError):
         return True
     if not isinstance(cause, ClientError):
         return False
     status = cause.response["ResponseMetadata"]["HTTPStatusCode"]
+    # Whatever its status: error codes say Throttling or Throttled.
     return status == 429 or status >= 500 or "hrottl" in str(cause)

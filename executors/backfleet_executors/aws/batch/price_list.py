@@ -32,6 +32,7 @@ def look_up_price(clients: Clients, architecture: str) -> Price:
         _hourly(products, re.compile(usage.format(_KINDS[architecture])))
         for usage in (_VCPU, _MEMORY)
     )
+    # Amounts in two currencies cannot be added up.
     if vcpu is None or memory is None or vcpu[1] != memory[1]:
         raise ExecutorError(
             f"the AWS Price List has no price of Fargate on {architecture} in {clients.region}; "
@@ -39,11 +40,13 @@ def look_up_price(clients: Clients, architecture: str) -> Price:
             "gb_hour, date, source and architecture"
         )
     dates = (product.get("publicationDate", "") for product in products)
+    # An ISO timestamp, so that the day is its first ten characters and the newest one the greatest.
     date = max(dates, default="")[:10] or "an unknown date"
     return Price(clients.region, vcpu[0], memory[0], date, "AWS Price List", vcpu[1], architecture)
 
 
 def _products(clients: Clients) -> Iterator[Mapping[str, Any]]:
+    # Few regions have an endpoint of the Price List.
     endpoint = ENDPOINTS.get(clients.partition, DEFAULT_ENDPOINT)
     pages = clients.pricing(endpoint).get_paginator("get_products")
     filters = [{"Type": "TERM_MATCH", "Field": "regionCode", "Value": clients.region}]
@@ -61,6 +64,7 @@ def _hourly(
     """Return the price on demand of the product with this usage type, and its currency."""
     for product in products:
         name = product.get("product", {}).get("attributes", {}).get("usagetype", "")
+        # The prefix of the region varies, and Windows, ARM and Spot only differ before or after it.
         if not usage.fullmatch(name):
             continue
         for term in product.get("terms", {}).get("OnDemand", {}).values():

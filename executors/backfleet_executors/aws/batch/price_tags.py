@@ -22,6 +22,7 @@ def price_tags(price: HourlyPrice | None, max_cost: float | None) -> dict[str, s
     """Return the tags of a job whose workers may cost `max_cost` together."""
     if price is None:
         return {}
+    # Six digits: tags are for people, too. The clean-up function reads the first number.
     hours = " ".join(f"{hour:.6g}" for hour in (price.on_demand, price.spot, price.address))
     limit = {} if max_cost is None else {MAX_COST_TAG: f"{max_cost:.6g}"}
     return {PRICE_TAG: f"{hours} {price.currency}", **limit}
@@ -31,6 +32,7 @@ def price_of(tags: Mapping[str, str]) -> HourlyPrice | None:
     """Return the price that the tags of a job name; None without one."""
     parts = tags.get(PRICE_TAG, "").split()
     try:
+        # Anybody who may tag jobs could have written it. ValueError also comes from a wrong count.
         on_demand, spot, address, currency = parts
         hours = float(on_demand), float(spot), float(address)
     except ValueError:

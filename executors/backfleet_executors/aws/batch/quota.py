@@ -18,6 +18,7 @@ def fargate_quota(clients: Clients, *, spot: bool) -> float | None:
     code = SPOT if spot else ON_DEMAND
     try:
         answer = clients.service_quotas.get_service_quota(ServiceCode=SERVICE, QuotaCode=code)
+    # Without the permission to read it, a submission is not held up.
     except (ClientError, BotoCoreError):
         return None
     return answer["Quota"].get("Value")

@@ -67,6 +67,7 @@ def submit_request(array: ShardArray, shape: JobShape) -> dict[str, Any]:
         "jobName": array.name,
         "jobQueue": array.queue,
         "jobDefinition": shape.definition,
+        # Rules of the job definition may be older than this client.
         "retryStrategy": {"attempts": shape.limit.attempts, "evaluateOnExit": list(RETRY_RULES)},
         "timeout": {"attemptDurationSeconds": shape.limit.attempt},
         "tags": dict(shape.tags),
@@ -75,11 +76,13 @@ def submit_request(array: ShardArray, shape: JobShape) -> dict[str, Any]:
     }
     if array.is_array:
         request["arrayProperties"] = {"size": array.size}
+    # A queue without a policy refuses a share.
     return request | (shape.share.request if shape.share else {})
 
 
 def over_limits(request: Mapping[str, Any]) -> Iterator[str]:
     """Sentences on the limits that a request is over; AWS Batch would refuse or lose it."""
+    # botocore sends the arguments as the same JSON.
     payload = len(json.dumps(request).encode())
     if payload > MAX_PAYLOAD_BYTES:
         yield (
@@ -96,6 +99,7 @@ def over_limits(request: Mapping[str, Any]) -> Iterator[str]:
 
 def tag_value(text: str) -> str:
     """A text as the value of a tag: other characters become `_`."""
+    # The name of a job and of a user can be anything; AWS would refuse the whole submission.
     return _TAG_VALUE.sub("_", text)[:MAX_TAG_CHARS]
 
 
@@ -105,12 +109,15 @@ def _overrides(array: ShardArray, shape: JobShape) -> dict[str, Any]:
     if shape.run_key:
         environment.append({"name": RUN_KEY, "value": shape.run_key})
     if not array.is_array:
+        # A plain job has no array index that the worker could take its shard from.
         command.append(array.shards)
+    # An array of all shards from 0 needs no list: the index of a child is its shard.
     elif array.is_offset:
         environment.append({"name": SHARDS, "value": array.shards})
     return {
         "command": command,
         "environment": environment,
+        # Texts, as the API demands, and `1` rather than `1.0`.
         "resourceRequirements": [
             {"type": "VCPU", "value": f"{shape.vcpus:g}"},
             {"type": "MEMORY", "value": str(shape.memory)},

@@ -18,6 +18,8 @@ TEAM_TAG = "backfleet:team"
 NO_TEAM = "all"
 """The value of the tag without the setting `team`, and the name of the stack's own team."""
 
+# Names and locations only: what may be spent, and how long workers may take, is decided by whoever
+# submits. A handle can come from a stranger.
 INHERITED = (
     "region",
     "queue",
@@ -89,6 +91,7 @@ class AwsBatchSettings(ExecutorSettings):
     @property
     def uses_spot(self) -> bool:
         """Whether there is a queue to fall back on; without Spot both settings name one queue."""
+        # `queue` alone need not be on Spot; the price on demand is the cautious one.
         return self.on_demand_queue is not None and self.queue != self.on_demand_queue
 
 

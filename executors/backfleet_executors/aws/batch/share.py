@@ -35,6 +35,7 @@ class Share:
 
         0 seconds if nobody knows.
         """
+        # An unknown time must not overtake those that are known to be short.
         is_short = 0 < seconds < SHORT_SECONDS
         priority = SHORT_PRIORITY if is_short else LONG_PRIORITY
         return cls(share_identifier(team, user), priority)
@@ -48,7 +49,9 @@ class Share:
 def share_identifier(team: str | None, user: str) -> str:
     """Return the share of a team, or without one that of a user: letters and digits alone."""
     if team is not None:
+        # The settings hold teams to letters and digits.
         return f"{TEAM}{team}"
     # Each process would have a share of its own, and so an advantage over users with a name.
     name = "" if _UNNAMED_SESSION.fullmatch(user) else user
+    # The prefix keeps a user called like a team out of the share of that team.
     return f"{USER}{_OTHER.sub('', name)}"[:MAX_IDENTIFIER_CHARS]

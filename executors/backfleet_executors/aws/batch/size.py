@@ -12,4 +12,5 @@ SUPERVISOR_BYTES = 256 * 2**20
 
 def worker_size(cpus: int, memory: int) -> FargateSize:
     """Return the smallest size for a worker with these CPUs and bytes. Raises ExecutorError."""
+    # The limit of a container holds for all its processes together.
     return nearest_size(cpus, memory + SUPERVISOR_BYTES)

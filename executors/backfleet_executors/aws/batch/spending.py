@@ -91,12 +91,14 @@ class Spending:
         ExecutorError.
         """
         sample = self._sample
+        # The final sample is taken once: after it nothing can be charged.
         if sample is None or (not sample.is_final and (is_ended or self._is_due(sample))):
             sample = self._sample = self._measure(is_ended)
         return None if sample is None else self._cost_of(sample)
 
     def _is_due(self, sample: Sample) -> bool:
         limit, highest = self._budget.limit, self._cost_of(sample).highest
+        # The estimate between two samples drifts, which matters near the limit.
         is_near = limit is not None and highest > NEAR_LIMIT * limit
         every = SAMPLE_SECONDS_NEAR_LIMIT if is_near else SAMPLE_SECONDS
         return self._clock() - sample.at >= every
@@ -108,6 +110,7 @@ class Spending:
             sampled = self._seconds_of(array)
             if sampled is None:
                 return None
+            # In the order of the arrays, as `running` counts them.
             seconds.append(sampled)
         return Sample(seconds, at, is_ended)
 
@@ -117,7 +120,10 @@ class Spending:
         # those that have ended, that run and that wait in proportion.
         indices = [number * array.size // count for number in range(count)]
         names = [f"{array.job}:{index}" if array.is_array else array.job for index in indices]
+        # The indices are the same at each sample, so workers that have ended need no further
+        # request.
         jobs = self._calls.describe([name for name in names if name not in self._ended])
+        # AWS Batch forgets jobs after about a week; those that it still knows stand for the others.
         known = [name for name in names if name in jobs or name in self._ended]
         if not known:
             return None
@@ -130,11 +136,13 @@ class Spending:
             else worker_seconds(jobs[name], self._calls.now)
             for name in known
         )
+        # The sample is scaled to all workers of the array.
         return total * array.size / len(known)
 
     def _cost_of(self, sample: Sample) -> Cost:
         """Return the cost at a sample, and of the workers that have been running since."""
         price, hours, usual = self._budget.price, 0.0, 0.0
+        # Those that run now are taken to have run since the sample.
         elapsed = 0.0 if sample.is_final else self._clock() - sample.at
         for array, seconds, count in zip(
             self._arrays, sample.seconds, self._running(), strict=True
@@ -142,6 +150,8 @@ class Spending:
             worked = (seconds + count * elapsed) / HOUR
             hours += worked
             is_spot = array.queue == self._budget.spot_queue
+            # The amount shown follows the queue. The limit is compared with `highest`, all of it on
+            # demand.
             usual += worked * (price.spot if is_spot else price.on_demand)
         highest = hours * price.on_demand
         basis = (
@@ -167,6 +177,7 @@ def worker_seconds(job: Mapping[str, Any], now: float) -> float:
 
     `job` is an element of DescribeJobs. `now` is in seconds since 1970.
     """
+    # Attempts whose container never started are left out.
     attempts = [
         (attempt["startedAt"], attempt["stoppedAt"])
         for attempt in job.get("attempts", ())
@@ -174,5 +185,7 @@ def worker_seconds(job: Mapping[str, Any], now: float) -> float:
     ]
     started = job.get("startedAt")
     if job["status"] in ("STARTING", "RUNNING") and started:
+        # The attempt in progress is not among `attempts` until it has ended. `now` has whole
+        # seconds, and may be from an answer before the start.
         attempts.append((started, max(now * 1000, started)))
     return sum(charged_seconds((stopped - started) / 1000) for started, stopped in attempts)

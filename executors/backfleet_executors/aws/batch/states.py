@@ -13,6 +13,7 @@ _STATES = {
     "SUBMITTED": ShardState.WAITING,
     "PENDING": ShardState.WAITING,
     "RUNNABLE": ShardState.WAITING,
+    # The container is being set up: no worker runs in it yet.
     "STARTING": ShardState.WAITING,
     "RUNNING": ShardState.RUNNING,
     "SUCCEEDED": ShardState.SUCCEEDED,
@@ -27,6 +28,7 @@ TIMED_OUT = "Job attempt duration exceeded timeout"
 
 def state_of(status: str) -> ShardState:
     """A status of AWS Batch; one that came up later than this code is UNKNOWN."""
+    # UNKNOWN does not count as ended, so that a client that waits does not give the worker up.
     return _STATES.get(status, ShardState.UNKNOWN)
 
 
@@ -68,6 +70,7 @@ def _reason(shard: int, job: Mapping[str, Any], limits: Mapping[str, Any]) -> st
 def _advice(
     shard: int, container: Mapping[str, Any], reason: str, limits: Mapping[str, Any]
 ) -> str:
+    # The most specific first: a container that ran out of memory also ends with 137.
     if "OutOfMemoryError" in reason:
         memory = limits.get("memory", 0) / 1024
         return (
@@ -89,6 +92,7 @@ def _advice(
         return "the image cannot be pulled; push it ('backfleet image push'), and check the network"
     if "ResourceInitializationError" in reason:
         return "the container cannot reach ECR, CloudWatch or its role; check the subnets and roles"
+    # 128 + 9, SIGKILL, without a reason that tells who sent it.
     if container.get("exitCode") == 137:
         return "it was killed; if it ran out of memory, raise resources.memory in the job"
     return ""

@@ -78,6 +78,7 @@ class BatchSubmission:
 
     def problems(self) -> Iterator[str]:
         """Return one sentence per problem that would make it fail. Raises ExecutorError."""
+        # Also with --yes: `max_cost` in the settings is a wish that could not be kept silently.
         if self.settings.max_cost is not None and self.price is None:
             region = self.account.calls.clients.region
             option = " --arm64" if self.settings.architecture == ARM64 else ""
@@ -90,13 +91,18 @@ class BatchSubmission:
         yield from self.account.bucket_problems([self.submission.url, *self.submission.data])
         if problem := self.limit.problem(self.submission.task_timeout):
             yield problem
+        # Without tags, which need STS, and without shares: neither is part of the overrides, whose
+        # limit is reached first.
         shape = self._shape({})
+        # As if Spot had interrupted nothing, because to know that takes requests. Lists of shards
+        # that go to another queue have at most MAX_RANGES_CHARS.
         for array in self._arrays(()):
             yield from over_limits(submit_request(array, shape))
 
     def announce(self) -> None:
         """Say what was chosen that was not asked for."""
         asked = self.submission
+        # Said only if Fargate has no size that fits exactly.
         if self.size.memory * 2**20 != asked.memory + SUPERVISOR_BYTES:
             say(
                 f"a worker's container has {self.size}: the nearest size of Fargate to "
@@ -122,6 +128,7 @@ class BatchSubmission:
         quota = self.account.quota
         at_once = self.submission.shard_count
         if quota is not None:
+            # Workers beyond the quota wait and cost nothing.
             at_once = min(at_once, int(quota // self.size.vcpus))
         return at_once * self.price.on_demand * (1 + STOP_SECONDS / HOUR)
 
@@ -129,8 +136,10 @@ class BatchSubmission:
         """Start the jobs, all or none, and return how to find them. Raises ExecutorError."""
         interrupted: Sequence[int] = ()
         if self.settings.uses_spot:
+            # Without a queue of its own for on-demand workers there is nothing to move.
             interrupted = interrupted_shards(self.submission, self.account.calls)
         shape = self._shape(self._tags())
+        # The workers before the compaction, which depends on their jobs.
         arrays = [*self._started(self._arrays(interrupted), shape)]
         return {
             "compaction": self._compaction([array.job for array in arrays], shape),
@@ -139,6 +148,7 @@ class BatchSubmission:
             "url": self.submission.url,
             "shards": self.submission.shard_count,
             "arrays": [array.to_json() for array in arrays],
+            # AWS's clock: whoever polls compares it with AWS's clock, too.
             "submitted": self.account.calls.now,
             "job_definition": shape.definition,
             "price": None if self.price is None else asdict(self.price),
@@ -155,6 +165,7 @@ class BatchSubmission:
 
         If it cannot be started, the client compacts them.
         """
+        # One short job, whose interruption by Spot would only delay the end of the run.
         queue = self.settings.on_demand_queue or required(self.settings, "queue")
         definition = self.settings.compaction_definition
         request = compaction_request(self.submission, definition, queue, jobs, shape.tags)
@@ -170,6 +181,7 @@ class BatchSubmission:
     @cached_property
     def _submitter(self) -> JobSubmitter:
         calls = self.account.calls
+        # boto3 would repeat SubmitJob after a lost answer, and so start the workers twice.
         client = Clients(calls.clients.region, total_max_attempts=1).batch
         return JobSubmitter(client, calls)
 
@@ -191,6 +203,7 @@ class BatchSubmission:
     def _shaped(self, shape: JobShape, array: ShardArray) -> JobShape:
         """Return the shape of a job with its share of the queue and of the cost."""
         limit = self.max_cost
+        # By workers: the clean-up function sees one job at a time, and stops it at its own part.
         part = None if limit is None else limit * array.size / self.submission.shard_count
         tags = {**shape.tags, **price_tags(self.price, part)}
         return replace(shape, tags=tags, share=self._share(array.queue))
@@ -214,6 +227,7 @@ class BatchSubmission:
     def _shape(self, tags: Mapping[str, str]) -> JobShape:
         return JobShape(
             url=self.submission.url,
+            # With its revision, so that a deploy in between changes nothing for later arrays.
             definition=self.account.definition["jobDefinitionArn"],
             vcpus=self.size.vcpus,
             memory=self.size.memory,
@@ -230,6 +244,7 @@ class BatchSubmission:
 
     def _expected_seconds(self) -> float:
         """The time that the run is expected to take; 0 if nobody knows."""
+        # Workers beyond the quota start when others have ended.
         at_once = (self.account.quota or math.inf) // self.size.vcpus
         waves = math.ceil(self.submission.shard_count / max(1.0, at_once))
         return self.limit.expected * waves

@@ -62,10 +62,13 @@ class JobSubmitter:
         for number in range(MAX_TRIES):
             try:
                 answer = self.client.submit_job(**request)
+                # A young job is then known to be young, whatever this machine's clock says.
                 self.calls.note_time(answer)
                 return answer["jobId"]
             except (ClientError, BotoCoreError) as raised:
+                # Kept beyond the `except` clause, at whose end Python deletes `raised`.
                 error = raised
+            # Before `is_refused`: a 429 is below 500, and means that the request may come again.
             if is_throttled(error):
                 self._pause(number)
             elif is_refused(error):
@@ -80,6 +83,7 @@ class JobSubmitter:
         """The job, if AWS Batch has accepted it although its answer was lost."""
         queue, name = request["jobQueue"], request["jobName"]
         for pause in LOOKS:
+            # Before the look, not after it: the job may be listed with a delay.
             self.sleep(pause)
             try:
                 ids = [job["jobId"] for job in self.calls.named(queue, name)]
@@ -89,6 +93,7 @@ class JobSubmitter:
                     f"{second}. Nothing is lost: 'backfleet resume' finds the job if it is there"
                 ) from second
             if ids:
+                # Any of them will do, and every client must choose the same one.
                 return min(ids)
         return None
 
@@ -106,7 +111,9 @@ def is_refused(error: Exception) -> bool:
     from botocore.exceptions import ClientError
 
     if isinstance(error, ClientError):
+        # After a 5xx the job may have been accepted.
         return error.response["ResponseMetadata"]["HTTPStatusCode"] < 500
+    # By the names of all base classes, so that a subclass counts and botocore's need no import.
     return _names(error).intersection(UNSENT) != set()
 
 

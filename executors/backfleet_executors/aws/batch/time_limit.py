@@ -58,17 +58,21 @@ class TimeLimit:
         elif expected is None:
             attempt = UNMEASURED
         else:
+            # A worker that takes three times as long as measured still needs one attempt only.
             attempt = round(min(max(3 * expected + 30 * MINUTE, MIN_SECONDS), MAX_SECONDS))
+        # Half of it if the margin would leave a short attempt little or nothing.
         worker = max(attempt - MARGIN_SECONDS, attempt // 2)
         return cls(attempt, worker, settings.attempts, expected or 0.0)
 
     @property
     def covered(self) -> float:
         """The seconds of work that all attempts do together, if each one starts a container."""
+        # A start is part of the time of an attempt and does no work.
         return self.attempts * max(0.0, self.worker - START_SECONDS)
 
     def problem(self, task_timeout: float) -> str:
         """Return why a run cannot succeed within the limits; empty if it can."""
+        # An attempt can only continue after a task, never within one.
         if task_timeout > self.worker:
             return (
                 f"resources.task_timeout is {task_timeout / MINUTE:g} minutes, and an attempt of a "

@@ -21,6 +21,7 @@ PATIENT = "capacity is short, or the account's quota is used up; it continues wh
 
 def why_waiting(calls: BatchCalls, arrays: Sequence[ShardArray], vcpus: float) -> str:
     """One sentence on why the jobs of these arrays have not started. Raises ExecutorError."""
+    # Reversed, so that the first array of a queue stays. What holds it up holds up the others.
     first_of_queue = {array.queue: array for array in reversed(arrays)}
     reasons = {name: _reason(calls, array, vcpus) for name, array in first_of_queue.items()}
     return "; ".join(f"queue {name}: {reason}" for name, reason in reasons.items())
@@ -28,6 +29,7 @@ def why_waiting(calls: BatchCalls, arrays: Sequence[ShardArray], vcpus: float) -
 
 def _reason(calls: BatchCalls, array: ShardArray, vcpus: float) -> str:
     queue = calls.queue(array.queue)
+    # What is wrong with the queue explains more than what AWS Batch writes on a job.
     faults = list(queue_faults(calls, queue, array.queue, vcpus)) or list(_told(calls, array))
     return "; ".join(faults) or PATIENT
 
@@ -49,6 +51,7 @@ def queue_faults(
     ]
     if not environments:
         yield "it has no compute environment"
+    # An environment has one fault at most. As long as one is sound, jobs can start.
     elif len(faults) >= len(environments):
         yield from faults
 
@@ -65,6 +68,7 @@ def _environment_faults(
             f"{environment.get('statusReason', 'no reason is given')}"
         )
     else:
+        # Without the number it is not to blame.
         most = environment.get("computeResources", {}).get("maxvCpus", vcpus)
         if most < vcpus:
             yield (
@@ -76,6 +80,7 @@ def _environment_faults(
 def _told(calls: BatchCalls, array: ShardArray) -> Iterator[str]:
     """Yield the reason that AWS Batch writes on a job that it cannot place."""
     if array.is_array:
+        # One child stands for all, which ask for the same.
         waiting = next(iter(calls.children(array.job, "RUNNABLE")), None)
         reason = waiting.get("statusReason", "") if waiting else ""
     else:
