@@ -33,7 +33,11 @@ WORDS = {Status.PASSED: "passed", Status.FAILED: "FAILED", Status.SKIPPED: "skip
     help="Bars to check on, or a job file for data, broker and market; default: the sample data.",
 )
 @click.option(
-    "--source", default="csv", show_default=True, metavar="NAME", help="How to read a DIR or URL."
+    "--source",
+    default="csv",
+    show_default=True,
+    metavar="NAME",
+    help="Source that reads a DIR or URL.",
 )
 @job_overrides
 @as_json
@@ -46,13 +50,14 @@ def check(
     sets: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Check a strategy before it is swept: STRATEGY is named as in a job.
+    """Check a strategy before it is swept. STRATEGY is named as in a job.
 
-    Its parameters can be set; it makes signals; it is deterministic; no signal depends on later
-    bars, nor on how much history precedes; all engines agree; its code runs from a wheel alone.
-    Signals are compared, not trades, and the first bar that differs is named.
+    The command checks that the strategy's parameters can be set, that it gives signals, and that it
+    is deterministic. No signal may depend on later bars, nor on how much history precedes. All
+    engines must agree, and the strategy's code must run from a wheel alone. Signals are compared,
+    not trades, and the first bar that differs is named.
 
-    The exit code is 1 if a check fails. One that is skipped is no failure.
+    The exit code is 1 if a check fails. A check that is skipped is no failure.
     """
     # A likely slip, since most commands take a job file; without this, the name would be looked up
     # as a plugin.
