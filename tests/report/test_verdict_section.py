@@ -67,12 +67,22 @@ def test_histogram_holds_every_trial_and_the_curve_is_that_of_luck(run: bf.Run, 
     evidence, counted = point.evidence, point.counted
     assert isinstance(counted, Deflated)
     assert sum(traces["points"].y) == len(verdict.sharpe) == len(ENTRIES)
-    mean, mark = (
-        annualize(value, evidence.periods) for value in (counted.luck.mean, counted.luck.mark)
+    mean, spread, shared, needed = (
+        annualize(value, evidence.periods)
+        for value in (
+            counted.luck.mean,
+            counted.luck.spread,
+            counted.luck.shared,
+            counted.needed,
+        )
     )
+    assert traces[f"stands out from here on: {needed:.2f}"].x[0] == needed
     assert traces[f"luck's average: {mean:.2f}"].x[0] == mean
     curve = traces[f"best of {counted.luck.trials:.0f} without skill"]
     x, density = np.array(curve.x), np.array(curve.y)
+    generator = np.random.default_rng(5)
+    across = generator.normal(0.0, spread, (100_000, int(counted.luck.trials))).max(axis=1)
+    mark = np.quantile(across + generator.normal(0.0, shared, 100_000), 0.95)
     share = np.where(x <= mark, density, 0.0).sum() / density.sum()
     assert share == pytest.approx(0.95, abs=0.02)
     assert (x * density).sum() / density.sum() == pytest.approx(mean, rel=0.05)

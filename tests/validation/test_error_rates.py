@@ -13,9 +13,8 @@ from backfleet.metrics.sums import stack_sums, sum_returns
 from backfleet.validation.accounts import series_of
 from backfleet.validation.moments import sharpe_ratios
 from backfleet.validation.series import Series, spread_of
-from backfleet.validation.sharpe import Deflated, annualize
+from backfleet.validation.sharpe import BAR, Deflated, annualize
 from backfleet.validation.verdict import (
-    BAR,
     POINT,
     Evidence,
     Level,
@@ -41,6 +40,12 @@ def correlated(generator: np.random.Generator) -> Floats:
     """Return points without skill that share half of their variance."""
     shared = generator.normal(0.0, 0.01, SESSIONS)
     return (independent(generator) + shared) / math.sqrt(2.0)
+
+
+def nearly_equal(generator: np.random.Generator) -> Floats:
+    """Return points without skill that all do nearly the same, as neighbors in a grid do."""
+    shared = generator.normal(0.0, 0.01, SESSIONS)
+    return shared + 0.1 * independent(generator)
 
 
 def fat_tailed(generator: np.random.Generator) -> Floats:
@@ -89,6 +94,17 @@ def share_above_the_bar(sweep: Sweep, sweeps: int) -> float:
 @pytest.mark.parametrize("sweep", [independent, correlated, fat_tailed])
 def test_noise_rarely_stands_out(sweep: Sweep) -> None:
     assert share_above_the_bar(sweep, 20) <= 0.05
+
+
+def test_nearly_equal_points_need_what_a_single_one_needs() -> None:
+    """The spread across them is small; a bar from it alone is exceeded in most of such sweeps."""
+    # 1 of 20 on average, so that 4 of 60 are as likely as 2.
+    assert share_above_the_bar(nearly_equal, 60) <= 0.1
+    verdict = verdict_of(nearly_equal(np.random.default_rng(1)))
+    assert isinstance(verdict.counted, Deflated)
+    # 1.645 standard errors of 15 years, and luck's average.
+    needed = 1.645 / math.sqrt(SESSIONS) + verdict.counted.luck.mean
+    assert verdict.counted.needed == pytest.approx(needed, rel=0.02)
 
 
 def test_planted_edge_stands_out() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -14,13 +15,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from backfleet.metrics.sums import stack_sums, sum_returns
-from backfleet.validation.luck import expected_maximum, luck_of, maximum_mark, normal_cdf
+from backfleet.validation.luck import expected_maximum, luck_of, maximum_quantile, normal_cdf
 from backfleet.validation.missing import TooLittle, Undefined
 from backfleet.validation.moments import Moments, moments_of, sharpe_ratios
 from backfleet.validation.sharpe import (
+    BAR,
     Deflated,
     deflated_sharpe,
     minimum_sessions,
+    needed_sharpe,
     probabilistic_sharpe,
     sharpe_variance,
     standard_error,
@@ -98,19 +101,66 @@ def test_a_single_trial_is_tested_against_0() -> None:
 
 
 @pytest.mark.parametrize("trials", [1, 2, 17, 1_000])
-def test_luck_is_the_mean_and_the_95_percent_mark_of_the_maximum(trials: int) -> None:
+def test_luck_is_the_mean_of_the_maximum(trials: int) -> None:
     draws = np.random.default_rng(trials).normal(0.0, 2.0, (4_000, trials)).max(axis=1)
-    luck = luck_of(trials, 2.0)
+    luck = luck_of(trials, 2.0, 2.0)
     # Bailey and López de Prado's approximation is 8 % too small for two trials.
     assert luck.mean == pytest.approx(draws.mean(), abs=0.15)
-    assert np.mean(draws < luck.mark) == pytest.approx(0.95, abs=0.015)
+    assert luck.shared == 0.0
+    quantile = 2.0 * maximum_quantile(trials, 0.95)
+    assert np.mean(draws < quantile) == pytest.approx(0.95, abs=0.015)
+
+
+def test_luck_knows_what_the_spread_across_trials_does_not_show() -> None:
+    generator = np.random.default_rng(4)
+    shared = generator.normal(0.0, 0.8, (4_000, 1))
+    draws = (shared + generator.normal(0.0, 0.6, (4_000, 50))).max(axis=1)
+    luck = luck_of(50, 0.6, 1.0)
+    assert luck.shared == pytest.approx(0.8)
+    assert luck.mean == pytest.approx(draws.mean(), abs=0.05)
+
+
+@given(
+    sharpe=st.floats(-0.2, 0.3),
+    benchmark=st.floats(0.0, 0.2),
+    skew=st.floats(-1.5, 1.5),
+    kurtosis=st.floats(4.0, 20.0),
+    correlation=st.sampled_from([None, -0.4, 0.0, 0.3]),
+    sessions=st.integers(60, 5_000),
+)
+def test_the_needed_ratio_is_the_one_at_the_bar(
+    sharpe: float,
+    benchmark: float,
+    skew: float,
+    kurtosis: float,
+    correlation: float | None,
+    sessions: int,
+) -> None:
+    autocorrelated = correlation is not None
+    series = Moments(sessions, 0.0, 1.0, sharpe, skew, kurtosis, correlation or 0.0)
+    needed = needed_sharpe(series, benchmark, autocorrelated=autocorrelated)
+    assert needed > benchmark
+    for ratio, is_enough in ((needed, None), (needed + 1e-6, True), (needed - 1e-6, False)):
+        here = replace(series, sharpe=ratio)
+        probability = probabilistic_sharpe(here, benchmark, autocorrelated=autocorrelated)
+        assert isinstance(probability, float)
+        assert probability == pytest.approx(BAR, abs=1e-3)
+        assert is_enough is None or (probability > BAR) == is_enough
+
+
+def test_no_ratio_is_enough_where_the_error_grows_faster_than_the_ratio() -> None:
+    series = Moments(20, 0.0, 1.0, 0.1, 0.0, 60.0, 0.0)
+    assert needed_sharpe(series, 0.0) == math.inf
+    far = probabilistic_sharpe(replace(series, sharpe=1e6))
+    assert isinstance(far, float)
+    assert far < BAR
 
 
 def test_luck_keeps_its_digits_for_very_many_trials() -> None:
     first, second = scipy.stats.norm.isf(1e-15), scipy.stats.norm.isf(1e-15 / math.e)
     exact = (1 - np.euler_gamma) * first + np.euler_gamma * second
     assert expected_maximum(1e15) == pytest.approx(exact, rel=1e-14)
-    assert maximum_mark(1e15) > expected_maximum(1e15)
+    assert maximum_quantile(1e15, 0.95) > expected_maximum(1e15)
     assert normal_cdf(-30) == pytest.approx(4.906713927148187e-198, rel=1e-9)
 
 

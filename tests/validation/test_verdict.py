@@ -72,20 +72,21 @@ def test_verdict_of_a_sweep_that_luck_explains() -> None:
     assert verdict.level is Level.NOT_DISTINGUISHABLE
     assert describe_verdict(verdict) == [
         "The best of 240 points has a Sharpe ratio of 1.30 per year over 5.0 years. Luck alone, "
-        "with no skill in any point, would give 1.10 on average, and less than 1.37 in 19 of 20 "
-        "sweeps like this. In this store 3,120 points of this strategy have been tried in 14 runs. "
-        "Counted with these, luck's average is 1.39. Not distinguishable from luck (deflated "
-        "Sharpe ratio 0.42; 0.95 is the usual bar).",
+        "with no skill in any point, would give 1.10 on average. In this store 3,120 points of "
+        "this strategy have been tried in 14 runs. Counted with these, luck's average is 1.39. The "
+        "best point is not distinguishable from luck (deflated Sharpe ratio 0.42; the usual bar is "
+        "0.95, which takes a Sharpe ratio of 2.13).",
         "By resampling blocks of sessions, the 95% interval of the Sharpe ratio per year is 0.40 "
         "to 2.20.",
-        "Choosing a point by one half of the sessions put it at or below the middle in the other "
-        "half in 46% of 12,870 splits; on noise that is 29% to 72% in 9 of 10 sweeps. "
-        "The choice of the point hardly matters, or no point has an edge.",
-        "Had it been the only one, 1.6 of these 5.0 years would tell 1.30 from 0 (95%). To tell it "
-        "from luck's 1.10 takes 67.9 years.",
-        "Walk-forward, 7 folds: the chosen points have a Sharpe ratio of 1.20 per year in training "
-        "and 0.30 in the test windows that follow. The 95% interval of the latter is -0.50 to "
-        "1.10. The chosen point changed in 5 of 12 steps.",
+        "Probability of backtest overfitting (PBO): in 46% of 12,870 splits, the point that was "
+        "best in one half of the sessions was at or below the middle in the other half. On noise, "
+        "this share is 29% to 72% in 9 of 10 sweeps. The choice of the point hardly matters, or no "
+        "point has an edge.",
+        "If it had been the only one, 1.6 of these 5.0 years would suffice to tell 1.30 from 0 "
+        "(95%). To tell it from luck's 1.10 would take 67.9 years.",
+        "Walk-forward, 7 folds: the chosen points have a Sharpe ratio of 1.20 per year in "
+        "training, on average, and 0.30 in the account that joins the test windows. The 95% "
+        "interval of the latter is -0.50 to 1.10. The chosen point changed in 5 of 12 steps.",
         "The number of trials includes 1 failed task. This is not final: 2 tasks without a result.",
     ]
 
@@ -94,7 +95,10 @@ def test_verdict_of_a_planted_edge() -> None:
     verdict = reach_verdict(evidence(2.5, 10.0, overfitting=Overfitting(0.05, 12_870, 240)))
     assert verdict.level is Level.STANDS_OUT
     text = " ".join(describe_verdict(verdict))
-    assert "Stands out from luck (deflated Sharpe ratio above 0.99; 0.95 is the usual bar)." in text
+    assert (
+        "The best point stands out from luck (deflated Sharpe ratio above 0.99; the usual bar is "
+        "0.95, which takes a Sharpe ratio of 1.63)."
+    ) in text
     assert "The choice among the points carries over more often than on noise." in text
 
 
@@ -151,9 +155,10 @@ def test_single_point_is_compared_with_0() -> None:
     assert isinstance(single.moments, Moments)
     assert verdict.deflated.probability == probabilistic_sharpe(single.moments)
     assert describe_verdict(verdict) == [
-        "The only point has a Sharpe ratio of 1.30 per year over 5.0 years. Stands out from luck "
-        "(probabilistic Sharpe ratio above 0.99; 0.95 is the usual bar).",
-        "1.6 of these 5.0 years would tell 1.30 from 0 (95%).",
+        "The only point has a Sharpe ratio of 1.30 per year over 5.0 years. The only point stands "
+        "out from luck (probabilistic Sharpe ratio above 0.99; the usual bar is 0.95, which takes "
+        "a Sharpe ratio of 0.74).",
+        "1.6 of these 5.0 years would suffice to tell 1.30 from 0 (95%).",
     ]
 
 
@@ -166,10 +171,10 @@ def test_single_point_is_deflated_by_the_trials_of_the_ledger() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"trades": 9}, "Too little data: 9 trades, 30 are needed."),
+        ({"trades": 9}, "Too little data: the best point has 9 trades, and 30 are needed."),
         (
             {"moments": TooLittle("sessions", 2, 3)},
-            "Too little data: 2 sessions, 3 are needed.",
+            "Too little data: the best point has 2 sessions, and 3 are needed.",
         ),
         (
             {"moments": Undefined("the returns do not vary")},
@@ -189,7 +194,8 @@ def test_too_short_data_name_the_date_until_which_they_would_have_to_go_on() -> 
     assert verdict.level is Level.TOO_LITTLE_DATA
     assert describe_verdict(verdict) == [
         "The only point has a Sharpe ratio of 0.50 per year over 5.0 years. "
-        "Too little data: 1,260 sessions, 2,730 are needed.",
+        "Too little data: the only point has 1,260 sessions, and 2,730 are needed to tell a Sharpe "
+        "ratio of 0.50 from 0.",
         "Telling 0.50 from 0 (95%) would take 10.8 years, until 2025-10-31; the data have 5.0.",
     ]
 

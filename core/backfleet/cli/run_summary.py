@@ -207,7 +207,11 @@ def _next_steps(run: Run, summary: RunSummary, rows: pa.Table) -> list[str]:
         # Of a sweep, the points have been shown.
         option = " --by task" if len(run.manifest.points) > 1 else ""
         if not run.manifest.windows:
-            lines.append(f"luck:    backfleet verdict {name}")
+            # The verdict above is on the best task, and the leaders are points.
+            symbols = 1 if run.manifest.is_portfolio else len(run.manifest.symbols)
+            is_both = symbols > 1 and len(run.manifest.points) > 1
+            more = "  (also on the best point over all symbols)" if is_both else ""
+            lines.append(f"luck:    backfleet verdict {name}{more}")
         lines.append(f"results: backfleet results {name}{option}")
     return lines
 

@@ -115,7 +115,11 @@ def _figures(verdict: RunVerdict) -> Mapping[str, go.Figure]:
         # Moments and luck are per session, and the figures per year.
         scale, luck = annualize(1.0, evidence.periods), counted.luck
         curve = draw.LuckCurve(
-            luck.trials, evidence.spread * scale, luck.mean * scale, luck.mark * scale
+            luck.trials,
+            luck.mean * scale,
+            luck.spread * scale,
+            luck.shared * scale,
+            counted.needed * scale,
         )
         best = moments.sharpe * scale
         figures["luck"] = draw.luck_figure(verdict.sharpe, best, curve, f"{evidence.noun}s")

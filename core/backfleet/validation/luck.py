@@ -6,11 +6,10 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
-__all__ = ["Luck", "expected_maximum", "luck_of", "maximum_mark", "normal_cdf"]
+__all__ = ["Luck", "expected_maximum", "luck_of", "maximum_quantile", "normal_cdf"]
 
 NORMAL = NormalDist()
 EULER_GAMMA = 0.5772156649015329
-MARK = 0.95
 
 
 @dataclass(frozen=True)
@@ -23,16 +22,20 @@ class Luck:
         Number of trials.
     mean
         Its expected value.
-    mark
-        The value below which it stays in 19 of 20 sweeps.
+    spread
+        Standard deviation of the ratios across the trials.
+    shared
+        Standard deviation of the luck that all trials have in common, which no spread across them
+        shows: nearly equal trials are all lucky, or none is. It moves the best, but not its mean.
     """
 
     trials: float
     mean: float
-    mark: float
+    spread: float
+    shared: float
 
 
-def luck_of(trials: float, spread: float) -> Luck:
+def luck_of(trials: float, spread: float, error: float) -> Luck:
     """Return luck's best of `trials` Sharpe ratios.
 
     Parameters
@@ -43,8 +46,12 @@ def luck_of(trials: float, spread: float) -> Luck:
         Standard deviation of the Sharpe ratios across the trials. Correlated trials are closer
         together, so this already accounts for correlation; an effective number of trials would
         count it twice.
+    error
+        Standard error of the ratio of one trial without skill: the variances of the spread and of
+        what the trials share add up to its square.
     """
-    return Luck(trials, spread * expected_maximum(trials), spread * maximum_mark(trials))
+    shared = math.sqrt(max(0.0, error**2 - spread**2))
+    return Luck(trials, spread * expected_maximum(trials), spread, shared)
 
 
 def expected_maximum(trials: float) -> float:
@@ -58,9 +65,9 @@ def expected_maximum(trials: float) -> float:
     return (1 - EULER_GAMMA) * first + EULER_GAMMA * second
 
 
-def maximum_mark(trials: float, share: float = MARK) -> float:
-    """Return the value below which the maximum of `trials` standard normals lies with probability
-    `share`."""
+def maximum_quantile(trials: float, share: float) -> float:
+    """Return the value below which the maximum of `trials` independent standard normals lies with
+    probability `share`."""
     # 1 - share ** (1 / trials), to the last digit if it is close to 0.
     return -NORMAL.inv_cdf(-math.expm1(math.log(share) / trials))
 

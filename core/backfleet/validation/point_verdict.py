@@ -56,6 +56,7 @@ def point_verdict(data: RunData, points: PointSums, overfitting: Overfitting | M
         overfitting=overfitting,
         folds=data.folds,
         ledger=data.ledger,
+        idle=int(np.isnan(sharpe).sum()),
         failed=int(scores.failed.sum()),
         missing=int(scores.missing.sum()),
     )

@@ -15,15 +15,20 @@ from backfleet.validation.missing import Missing, Undefined
 from backfleet.validation.moments import Moments
 
 __all__ = [
+    "BAR",
     "Deflated",
     "annualize",
     "deflated_sharpe",
     "minimum_backtest_years",
     "minimum_sessions",
+    "needed_sharpe",
     "probabilistic_sharpe",
     "sharpe_variance",
     "standard_error",
 ]
+
+BAR = 0.95
+"""PSR or DSR that counts as evidence: the usual level of a one-sided test at 5 %."""
 
 ALPHA = 0.05
 NO_ERROR = Undefined("the skew is too large for the error of this Sharpe ratio")
@@ -39,34 +44,39 @@ class Deflated:
         DSR: PSR against luck's mean.
     luck
         The best of the same number of trials without skill, per session.
+    needed
+        The Sharpe ratio per session from which the probability is at least `BAR`.
     """
 
     probability: float
     luck: Luck
+    needed: float
+
+
+@dataclass(frozen=True)
+class _Variance:
+    """The variance of an estimated Sharpe ratio, as a polynomial of the ratio."""
+
+    constant: float
+    linear: float
+    square: float
+
+    def at(self, sharpe: float) -> float | Missing:
+        variance = self.constant + self.linear * sharpe + self.square * sharpe**2
+        # A negative one is possible: the formulas are expansions, and break down for a large skew.
+        return variance if variance > 0 else NO_ERROR
 
 
 def standard_error(moments: Moments) -> float | Missing:
     """Return the standard error of the Sharpe ratio (Mertens 2002)."""
-    # A negative variance is possible: the formula is an expansion, and breaks down for a large
-    # skew.
-    scale = _scale(moments.sharpe, moments.skew, moments.kurtosis)
-    return math.sqrt(scale / (moments.n - 1)) if scale > 0 else NO_ERROR
+    return _root(_independent(moments).at(moments.sharpe))
 
 
 def sharpe_variance(moments: Moments) -> float | Missing:
     """Return the variance of the Sharpe ratio of AR(1) returns (López de Prado, Lipton, Zoonekynd
     2025), with the autocorrelation of the moments."""
-    rho, sharpe = moments.autocorrelation, moments.sharpe
-    # The negation also excludes NaN.
-    if not abs(rho) < 1:
-        return Undefined("consecutive returns are perfectly correlated")
-    square = rho * rho / (1 - rho * rho)
-    variance = (
-        (1 + rho) / (1 - rho)
-        - (1 + rho / (1 - rho) + square) * moments.skew * sharpe
-        + (1 + 2 * square) * (moments.kurtosis - 1) / 4 * sharpe**2
-    )
-    return variance / moments.n if variance > 0 else NO_ERROR
+    variance = _autocorrelated(moments)
+    return variance.at(moments.sharpe) if isinstance(variance, _Variance) else variance
 
 
 def probabilistic_sharpe(
@@ -85,11 +95,10 @@ def probabilistic_sharpe(
     autocorrelated
         Use `sharpe_variance` as the error, for `moments.is_autocorrelated`.
     """
-    if autocorrelated:
-        variance = sharpe_variance(moments)
-        error = math.sqrt(variance) if isinstance(variance, float) else variance
-    else:
-        error = standard_error(moments)
+    variance = _autocorrelated(moments) if autocorrelated else _independent(moments)
+    if not isinstance(variance, _Variance):
+        return variance
+    error = _root(variance.at(moments.sharpe))
     if not isinstance(error, float):
         return error
     return normal_cdf((moments.sharpe - benchmark) / error)
@@ -111,10 +120,42 @@ def deflated_sharpe(
     autocorrelated
         As for `probabilistic_sharpe`.
     """
+    variance = _autocorrelated(moments) if autocorrelated else _independent(moments)
+    error = _root(variance.at(0.0)) if isinstance(variance, _Variance) else variance
+    if not isinstance(error, float):
+        return error
     # Luck counts in the benchmark, and the error stays that of the best trial's own returns.
-    luck = luck_of(trials, spread)
+    luck = luck_of(trials, spread, error)
     probability = probabilistic_sharpe(moments, luck.mean, autocorrelated=autocorrelated)
-    return Deflated(probability, luck) if isinstance(probability, float) else probability
+    if not isinstance(probability, float):
+        return probability
+    needed = needed_sharpe(moments, luck.mean, autocorrelated=autocorrelated)
+    return Deflated(probability, luck, needed)
+
+
+def needed_sharpe(moments: Moments, benchmark: float, *, autocorrelated: bool = False) -> float:
+    """Return the Sharpe ratio from which PSR against a benchmark is at least `BAR`.
+
+    It is for returns of the same number, skew, kurtosis and autocorrelation as these, per session,
+    and infinite if no ratio is high enough: a higher one has a larger error, too.
+
+    Parameters
+    ----------
+    moments, benchmark, autocorrelated
+        As for `probabilistic_sharpe`.
+    """
+    variance = _autocorrelated(moments) if autocorrelated else _independent(moments)
+    if not isinstance(variance, _Variance):
+        return math.inf
+    # PSR is BAR where the ratio is z errors above the benchmark. Both sides squared, this is a
+    # quadratic equation, whose larger root is above the benchmark.
+    z = NormalDist().inv_cdf(BAR)
+    square = 1 - z * z * variance.square
+    linear = -2 * benchmark - z * z * variance.linear
+    discriminant = linear * linear - 4 * square * (benchmark**2 - z * z * variance.constant)
+    if square <= 0 or discriminant < 0:
+        return math.inf
+    return (math.sqrt(discriminant) - linear) / (2 * square)
 
 
 def minimum_sessions(
@@ -146,6 +187,30 @@ def annualize(number: float, periods: float) -> float:
     """Return the annual value of a Sharpe ratio or of its error, from the value per session and the
     sessions per year."""
     return number * math.sqrt(periods)
+
+
+def _independent(moments: Moments) -> _Variance:
+    """Return the variance for returns that do not depend on those before (Mertens 2002)."""
+    n = moments.n - 1
+    return _Variance(1 / n, -moments.skew / n, (moments.kurtosis - 1) / 4 / n)
+
+
+def _autocorrelated(moments: Moments) -> _Variance | Missing:
+    """Return the variance for AR(1) returns."""
+    rho, n = moments.autocorrelation, moments.n
+    # The negation also excludes NaN.
+    if not abs(rho) < 1:
+        return Undefined("consecutive returns are perfectly correlated")
+    square = rho * rho / (1 - rho * rho)
+    return _Variance(
+        (1 + rho) / (1 - rho) / n,
+        -(1 + rho / (1 - rho) + square) * moments.skew / n,
+        (1 + 2 * square) * (moments.kurtosis - 1) / 4 / n,
+    )
+
+
+def _root(variance: float | Missing) -> float | Missing:
+    return math.sqrt(variance) if isinstance(variance, float) else variance
 
 
 def _scale(sharpe: float, skew: float, kurtosis: float) -> float:

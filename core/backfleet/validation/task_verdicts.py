@@ -77,6 +77,7 @@ def best_task_verdict(data: RunData) -> Verdict:
         symbols=data.symbols,
         folds=data.folds,
         ledger=data.ledger,
+        idle=int(scores.idle.sum()),
         failed=int(scores.failed.sum()),
         missing=int(scores.missing.sum()),
     )

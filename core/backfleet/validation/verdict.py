@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from backfleet.validation.bootstrap import Interval
 from backfleet.validation.missing import Missing, TooLittle
 from backfleet.validation.moments import Moments
-from backfleet.validation.sharpe import Deflated, deflated_sharpe
+from backfleet.validation.sharpe import BAR, Deflated, deflated_sharpe
 from backfleet.validation.track_record import TrackRecord, track_record
 from backfleet.validation.trial_counts import RunTrials
 
@@ -36,8 +36,6 @@ __all__ = [
     "reach_verdict",
 ]
 
-# The usual level of a one-sided test at 5 %.
-BAR = 0.95
 # A rule of thumb: below it, a few trades decide the ratio, which its error does not show.
 MIN_TRADES = 30
 
@@ -161,6 +159,8 @@ class Evidence:
         Additional statistics; None if they were not asked for. The interval is per year.
     ledger
         The points that were ever run in the store; None if it is unknown.
+    idle
+        Trials that never traded, which were no attempt.
     failed, missing
         Tasks that failed, and tasks without a row yet.
     """
@@ -179,6 +179,7 @@ class Evidence:
     interval: Interval | Missing | None = None
     folds: FoldEvidence | None = None
     ledger: RunTrials | None = None
+    idle: int = 0
     failed: int = 0
     missing: int = 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from backfleet.validation.bootstrap import Interval
@@ -48,16 +49,17 @@ def _sharpe(verdict: Verdict) -> Mapping[str, str]:
 
 def _luck(verdict: Verdict) -> Mapping[str, str]:
     counted, periods = verdict.counted, verdict.evidence.periods
-    mean, mark, probability = NONE, NONE, NONE
+    mean, needed, probability = NONE, NONE, NONE
     if isinstance(counted, Deflated):
         probability = probability_text(counted.probability)
+        if math.isfinite(counted.needed):
+            needed = f"{annualize(counted.needed, periods):z.2f}"
         # With a single trial there is no best of several, and luck's ratio would be a 0 without a
         # meaning.
         if counted.luck.trials > 1:
             mean = f"{annualize(counted.luck.mean, periods):z.2f}"
-            mark = f"{annualize(counted.luck.mark, periods):z.2f}"
     return {
         "Luck's average": mean,
-        "Luck in 19 of 20 sweeps is below": mark,
         "Deflated Sharpe ratio": probability,
+        "Sharpe ratio that would stand out": needed,
     }

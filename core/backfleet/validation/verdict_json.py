@@ -48,6 +48,7 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         "needed_against_luck": _record(verdict.luck_record),
         "pbo": overfitting_json(evidence.overfitting),
         "folds": None if evidence.folds is None else to_plain(evidence.folds),
+        "idle": evidence.idle,
         "failed": evidence.failed,
         "missing": evidence.missing,
         "words": describe_verdict(verdict),
@@ -88,7 +89,9 @@ def _deflated(deflated: Deflated | Missing, evidence: Evidence) -> Any:
         "probability": deflated.probability,
         "trials": luck.trials,
         "luck": annualize(luck.mean, evidence.periods),
-        "luck_mark": annualize(luck.mark, evidence.periods),
+        "needed_sharpe": (
+            annualize(deflated.needed, evidence.periods) if math.isfinite(deflated.needed) else None
+        ),
     }
 
 

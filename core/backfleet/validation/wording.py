@@ -14,9 +14,9 @@ from backfleet.validation.bootstrap import Interval
 from backfleet.validation.missing import Missing, TooLittle, Undefined
 from backfleet.validation.moments import Moments
 from backfleet.validation.noise_band import noise_band
-from backfleet.validation.sharpe import Deflated, annualize
+from backfleet.validation.sharpe import BAR, Deflated, annualize
 from backfleet.validation.track_record import TrackRecord
-from backfleet.validation.verdict import BAR, TASK, Evidence, Level, Overfitting, Verdict
+from backfleet.validation.verdict import TASK, Evidence, Level, Overfitting, Verdict
 
 __all__ = [
     "choice_sentences",
@@ -52,20 +52,45 @@ def level_sentence(verdict: Verdict) -> str:
     """Return the level and the statistic that decides it."""
     deflated, reason = verdict.counted, verdict.reason
     if isinstance(reason, TooLittle):
-        return f"Too little data: {reason.counted}, {reason.needed:,} are needed."
+        return f"Too little data: {_lack(verdict.evidence, reason)}."
     if isinstance(reason, Undefined) or not isinstance(deflated, Deflated):
         return f"Too little data: the Sharpe ratio is {reason}."
     # With one trial the benchmark is 0, and DSR is PSR.
     name = "deflated" if deflated.luck.trials > 1 else "probabilistic"
     probability = probability_text(deflated.probability)
+    is_lucky = verdict.level is Level.NOT_DISTINGUISHABLE
     text = (
-        f"{verdict.level.capitalize()} ({name} Sharpe ratio {probability}; {BAR} is the usual bar"
+        f"The {_which(verdict.evidence)} {'is ' if is_lucky else ''}{verdict.level} ({name} Sharpe "
+        f"ratio {probability}; the usual bar is {BAR}{_needed(verdict, deflated)}"
     )
-    folds = verdict.evidence.folds
     # The number alone would say the opposite of the level, so the reason is named.
-    if verdict.level is Level.NOT_DISTINGUISHABLE and folds and deflated.probability >= BAR:
+    if is_lucky and verdict.evidence.folds and deflated.probability >= BAR:
         return f"{text}, but the test windows do not show it)."
     return f"{text})."
+
+
+def _which(evidence: Evidence) -> str:
+    return f"{'best' if evidence.trials > 1 else 'only'} {evidence.noun}"
+
+
+def _lack(evidence: Evidence, reason: TooLittle) -> str:
+    if reason.quantity not in ("trades", "sessions"):
+        return f"{reason.counted}, {reason.needed:,} are needed"
+    text = f"the {_which(evidence)} has {reason.counted}, and {reason.needed:,} are needed"
+    moments = evidence.moments
+    if reason.quantity == "trades" or not isinstance(moments, Moments):
+        return text
+    # backfleet has no minimum here: the error of this Sharpe ratio decides how many are needed.
+    sharpe = annualize(moments.sharpe, evidence.periods)
+    return f"{text} to tell a Sharpe ratio of {sharpe:z.2f} from 0"
+
+
+def _needed(verdict: Verdict, deflated: Deflated) -> str:
+    if math.isinf(deflated.needed):
+        return ""
+    annual = annualize(deflated.needed, verdict.evidence.periods)
+    # Rounded up, so that a ratio below it does not read as equal.
+    return f", which takes a Sharpe ratio of {math.ceil(annual * 100) / 100:.2f}"
 
 
 def _luck(verdict: Verdict) -> Iterator[str]:
@@ -91,8 +116,7 @@ def _best(verdict: Verdict) -> Iterator[str]:
     if evidence.trials > 1 and isinstance(deflated, Deflated):
         yield (
             f"Luck alone, with no skill in any {evidence.noun}, would give "
-            f"{_annual(verdict, deflated.luck.mean)} on average, and less than "
-            f"{_annual(verdict, deflated.luck.mark)} in 19 of 20 sweeps like this."
+            f"{_annual(verdict, deflated.luck.mean)} on average."
         )
 
 
@@ -124,7 +148,10 @@ def _ledger(verdict: Verdict) -> Iterator[str]:
     if ledger.declared:
         yield f"Another {count_of(ledger.declared, 'trial')} are declared."
     if isinstance(counted, Deflated):
-        yield f"Counted with these, luck's average is {_annual(verdict, counted.luck.mean)}."
+        # The ledger counts points, and each was tried on all symbols.
+        is_other = verdict.evidence.noun == TASK
+        tasks = f", as {counted.luck.trials:,.0f} tasks" if is_other else ""
+        yield f"Counted with these{tasks}, luck's average is {_annual(verdict, counted.luck.mean)}."
 
 
 def _interval(verdict: Verdict) -> Iterator[str]:
@@ -147,9 +174,10 @@ def choice_sentences(overfitting: Overfitting | Missing, level: Level | None) ->
     band = noise_band(overfitting.points)
     score = ", by its mean Sharpe ratio over the symbols," if overfitting.by_mean else ""
     yield (
-        f"Choosing a point by one half of the sessions{score} put it at or below the middle in the "
-        f"other half in {overfitting.pbo:.0%} of {overfitting.splits:,} splits; on noise that "
-        f"is {band.low:.0%} to {band.high:.0%} in 9 of 10 sweeps."
+        f"Probability of backtest overfitting (PBO): in {overfitting.pbo:.0%} of "
+        f"{overfitting.splits:,} splits, the point that was best in one half of the sessions"
+        f"{score} was at or below the middle in the other half. On noise, this share is "
+        f"{band.low:.0%} to {band.high:.0%} in 9 of 10 sweeps."
     )
     # A PBO within the band is what noise gives. It says nothing against an edge of all points
     # alike.
@@ -166,14 +194,14 @@ def _length(verdict: Verdict) -> Iterator[str]:
     if not isinstance(record, TrackRecord) or not isinstance(moments, Moments):
         return
     sharpe = _annual(verdict, moments.sharpe)
-    condition = "Had it been the only one, " if verdict.evidence.trials > 1 else ""
+    condition = "If it had been the only one, " if verdict.evidence.trials > 1 else ""
     # The ratio is not above 0, so no length of data tells it from 0.
     if math.isinf(record.sessions):
         return
     if record.is_enough:
         text = (
-            f"{record.years:.1f} of these {_years(record.available_years)} would tell {sharpe} "
-            f"from 0 ({BAR:.0%})."
+            f"{record.years:.1f} of these {_years(record.available_years)} would suffice to tell "
+            f"{sharpe} from 0 ({BAR:.0%})."
         )
     else:
         until = f", until {record.end:%Y-%m-%d}" if record.end else ""
@@ -193,7 +221,7 @@ def _length_against_luck(verdict: Verdict) -> Iterator[str]:
         return
     luck = _annual(verdict, deflated.luck.mean)
     if isinstance(record, TrackRecord) and math.isfinite(record.years):
-        yield f"To tell it from luck's {luck} takes {_years(record.years)}."
+        yield f"To tell it from luck's {luck} would take {_years(record.years)}."
     elif isinstance(record, TrackRecord):
         yield f"No length of data would tell it from luck's {luck}."
 
@@ -205,8 +233,8 @@ def _folds(verdict: Verdict) -> Iterator[str]:
         return
     yield (
         f"Walk-forward, {count_of(folds.folds, 'fold')}: the chosen points have a Sharpe ratio of "
-        f"{folds.train_sharpe:z.2f} per year in training and {folds.test_sharpe:z.2f} in the test "
-        "windows that follow."
+        f"{folds.train_sharpe:z.2f} per year in training, on average, and {folds.test_sharpe:z.2f} "
+        "in the account that joins the test windows."
     )
     if isinstance(folds.test_interval, Interval):
         interval = folds.test_interval
@@ -221,6 +249,9 @@ def _folds(verdict: Verdict) -> Iterator[str]:
 
 def _tasks(verdict: Verdict) -> Iterator[str]:
     evidence = verdict.evidence
+    if evidence.idle:
+        never = "never traded and does" if evidence.idle == 1 else "never traded and do"
+        yield f"{count_of(evidence.idle, evidence.noun)} {never} not count."
     if evidence.failed:
         yield f"The number of trials includes {count_of(evidence.failed, 'failed task')}."
     if evidence.missing:
@@ -239,5 +270,8 @@ def probability_text(probability: float) -> str:
     """Return a probability with two digits, and never 0 or 1."""
     if probability >= 0.995:
         return "above 0.99"
-    # Rounded down, so that a value below the bar never reads as the bar.
-    return "below 0.01" if probability < 0.01 else f"{math.floor(probability * 100) / 100:.2f}"
+    if probability < 0.01:
+        return "below 0.01"
+    # Rounded down below the bar, so that it never reads as the bar.
+    is_near = probability < BAR <= round(probability, 2)
+    return f"{math.floor(probability * 100) / 100 if is_near else probability:.2f}"

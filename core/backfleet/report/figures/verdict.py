@@ -19,6 +19,7 @@ from backfleet.report.figures.theme import (
     plain,
     use_whole_ticks,
 )
+from backfleet.validation.luck import maximum_quantile
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -30,6 +31,7 @@ Floats = NDArray[np.float64]
 BINS = 40
 RANK_BINS = 20
 CURVE_POINTS = 240
+BESTS = 200
 MAX_MARKERS = 1_500
 
 
@@ -41,34 +43,39 @@ class LuckCurve:
     ----------
     trials
         Number of trials.
-    spread
-        Standard deviation of one trial.
-    mean, mark
-        Expected best, and the value below which it stays in 19 of 20 sweeps.
+    mean
+        Expected best.
+    spread, shared
+        Standard deviation across the trials, and of the luck that they have in common.
+    needed
+        The Sharpe ratio that stands out from luck; it may be infinite.
     """
 
     trials: float
-    spread: float
     mean: float
-    mark: float
+    spread: float
+    shared: float
+    needed: float
 
     def density(self, x: Floats) -> Floats:
         """Return the density of the best."""
-        # The best of n independent trials is below x if all are: the distribution is F(x)**n and
-        # the density n * f(x) * F(x)**(n - 1), with the normal distribution F of one trial.
-        z = x / self.spread
-        # erfc instead of 1 - erf keeps the digits of small probabilities.
-        below = np.array([0.5 * math.erfc(-value / math.sqrt(2.0)) for value in z.tolist()])
-        # As a logarithm, because there may be millions of trials. The bound replaces a 0 that has
-        # none.
-        powers = np.exp((self.trials - 1.0) * np.log(np.maximum(below, 1e-300)))
-        density: Floats = self.trials * self.density_of_one(x) * powers
+        # Equally likely values of the best of trials that have nothing in common, each spread out
+        # by what they do have in common.
+        shares = ((np.arange(BESTS) + 0.5) / BESTS).tolist()
+        bests = np.array([maximum_quantile(self.trials, share) for share in shares])
+        # Without anything in common, the curve would consist of 200 peaks.
+        width = max(self.shared, 0.1 * self.spread)
+        density: Floats = _normal(x[:, None] - self.spread * bests, width).mean(axis=1)
         return density
 
-    def density_of_one(self, x: Floats) -> Floats:
-        """Return the density of one trial."""
-        z = x / self.spread
-        return np.exp(-0.5 * z * z) / (self.spread * math.sqrt(2.0 * math.pi))
+    def density_across(self, x: Floats) -> Floats:
+        """Return the density of the trials' ratios in one sweep, around what they share."""
+        return _normal(x, self.spread)
+
+
+def _normal(x: Floats, deviation: float) -> Floats:
+    z = x / deviation
+    return np.exp(-0.5 * z * z) / (deviation * math.sqrt(2.0 * math.pi))
 
 
 def luck_figure(sharpe: Floats, best: float, luck: LuckCurve, noun: str) -> go.Figure:
@@ -89,9 +96,12 @@ def luck_figure(sharpe: Floats, best: float, luck: LuckCurve, noun: str) -> go.F
     # trials would be ragged.
     counts, edges = np.histogram(sharpe, min(BINS, max(8, round(2 * math.sqrt(len(sharpe))))))
     width = float(edges[1] - edges[0])
-    # Both curves fit into the figure: four standard deviations of one trial, and the mark of the
-    # best.
-    reach = max(4.0 * luck.spread, luck.mark + luck.spread)
+    # Both curves fit into the figure, and the ratio that would stand out.
+    reach = max(
+        4.0 * luck.spread,
+        luck.mean + 3.0 * luck.shared,
+        luck.needed if math.isfinite(luck.needed) else 0.0,
+    )
     # Two bars more, so that the mark of the best does not lie on the frame.
     ends = (min(float(edges[0]), -reach), max(float(edges[-1]), reach) + 2.0 * width)
     x = np.linspace(*ends, CURVE_POINTS)
@@ -114,12 +124,13 @@ def luck_figure(sharpe: Floats, best: float, luck: LuckCurve, noun: str) -> go.F
         hovertemplate="%{y:,} at %{x:.3~g}<extra></extra>",
     )
     # Density times trials times width of a bar is the number of trials that a bar would count.
-    _add_curve(figure, x, luck.density_of_one(x) * len(sharpe) * width, "one without skill", "dot")
+    _add_curve(figure, x, luck.density_across(x) * len(sharpe) * width, "one without skill", "dot")
     # The area of a density says nothing beside counts, so the curve has the height of the bars.
     best_curve = density * (top / float(density.max()))
     _add_curve(figure, x, best_curve, f"best of {luck.trials:,.0f} without skill", "solid")
     _add_mark(figure, luck.mean, top, "luck's average", BENCHMARK, "dash")
-    _add_mark(figure, luck.mark, top, "luck in 19 of 20 sweeps is below", BENCHMARK, "dot")
+    if math.isfinite(luck.needed):
+        _add_mark(figure, luck.needed, top, "stands out from here on", BENCHMARK, "dot")
     _add_mark(figure, best, top, "the best", SECOND, "solid")
     return figure
 
