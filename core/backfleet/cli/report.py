@@ -58,7 +58,7 @@ def _symbol_name(_: click.Context, __: click.Parameter, name: str | None) -> str
     type=click.Path(),
     metavar="FILE",
     help="Write to this file, or with '-' to standard output. "
-    "Default: RUN.html or RUN-TASK.html in the current directory.",
+    "Default: a file in the current directory, named after the run.",
 )
 @click.option(
     "--assets",
