@@ -27,6 +27,7 @@ from backfleet.runs.ablation import Ablation, PointChoice, plan_ablation
 from backfleet.runs.ablation_words import (
     CONVENTION,
     HEADINGS,
+    INTERACTION,
     cost_rows,
     describe_ablation,
     describe_failures,
@@ -79,7 +80,7 @@ def ablate(
     and without any.
 
     The runs without rules are stored beside RUN, so that a further call computes only what is
-    missing. A cost is the value without the rule minus the value with it. Exits with 1 if a task
+    missing. Changes are the value without the rule minus the value with it. Exits with 1 if a task
     failed without a rule.
     """
     # Before the runs, which may take hours: a missing library must not lose the page at the end.
@@ -160,9 +161,10 @@ def _show(ablation: Ablation, costs: RuleCosts | None) -> None:
         click.echo(line)
     if costs is None:
         return
-    click.echo()
+    click.echo(f"\n{CONVENTION}\n")
     # `cost_rows` has one element per rule, and the table wants one per column.
     print_columns(HEADINGS, [list(column) for column in zip(*cost_rows(costs), strict=True)])
-    click.echo(f"\n{CONVENTION}")
+    if len(costs.rules) > 1:
+        click.echo(f"\n{INTERACTION}")
     for line in describe_failures(costs):
         click.echo(line, err=True)

@@ -13,6 +13,7 @@ from backfleet.check.request import check_job
 from backfleet.check.result import CheckResult, Status
 from backfleet.check.suite import check_strategy
 from backfleet.cli.options import as_json, echo_json, job_overrides
+from backfleet.cli.symbol_selection import source_for
 from backfleet.current_directory import search_current_directory
 from backfleet.job import Overrides
 from backfleet.plan.plan import plan_job
@@ -33,14 +34,16 @@ WORDS = {Status.PASSED: "passed", Status.FAILED: "FAILED", Status.SKIPPED: "skip
     help="Bars to check on, or a job file for data, broker and market; default: the sample data.",
 )
 @click.option(
-    "--source", default="csv", show_default=True, metavar="NAME", help="How to read a DIR or URL."
+    "--source",
+    metavar="NAME",
+    help="How to read a DIR or URL; default: csv or parquet, by its files.",
 )
 @job_overrides
 @as_json
 def check(
     strategy: str,
     data: str | None,
-    source: str,
+    source: str | None,
     params: tuple[str, ...],
     symbols: str | None,
     sets: tuple[str, ...],
@@ -63,6 +66,8 @@ def check(
         )
     if is_module_reference(strategy):
         search_current_directory()
+    if data is not None and source is None and not data.endswith(".toml"):
+        source = source_for(data)
     job = check_job(strategy, data, source, Overrides(params, symbols, sets))
     plan = plan_job(job)
     # What a strategy prints must not mix with the answer.

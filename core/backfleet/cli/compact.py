@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from backfleet.cli.options import store_option
+from backfleet.console import count_of
 from backfleet.errors import UserError
 from backfleet.runs.open import open_run
 
@@ -25,7 +26,7 @@ def compact_command(run: str, store: str) -> None:
     missing = opened.counts().missing
     if missing:
         raise UserError(
-            f"{opened.url}: {missing:,} tasks have no result yet, so nothing was written. "
+            f"{opened.url}: no result yet for {count_of(missing, 'task')}, so nothing was written. "
             f"Compute them first: backfleet resume {opened.url}"
         )
     # A job that is tried again must not write files of gigabytes a second time.
