@@ -89,7 +89,7 @@ class Spending:
         self._clock = clock
         self._ended: dict[str, float] = {}
         self._sample: Sample | None = None
-        self._due = -math.inf
+        self._retry_at = -math.inf
 
     def cost(self, *, is_ended: bool) -> Cost | None:
         """Return the cost so far; None if AWS Batch no longer knows the jobs.
@@ -102,19 +102,19 @@ class Spending:
         is_final = sample is not None and sample.is_final
         if not is_final and (is_ended or self._clock() >= self._due_at(sample)):
             # Core asks every second, so an attempt without an answer must count as well.
-            self._due = self._clock() + RETRY_SECONDS
+            self._retry_at = self._clock() + RETRY_SECONDS
             sample = self._sample = self._measure_or_keep(is_ended)
         return None if sample is None else self._cost_of(sample)
 
     def _due_at(self, sample: Sample | None) -> float:
         """Return the time of the next sample."""
         if sample is None:
-            return self._due
+            return self._retry_at
         limit, highest = self._budget.limit, self._cost_of(sample).highest
         # The estimate between two samples drifts, which matters near the limit.
         is_near = limit is not None and highest > NEAR_LIMIT * limit
         every = SAMPLE_SECONDS_NEAR_LIMIT if is_near else SAMPLE_SECONDS
-        return max(self._due, sample.at + every)
+        return max(self._retry_at, sample.at + every)
 
     def _measure_or_keep(self, is_ended: bool) -> Sample | None:
         """Return a new sample, or the one before if AWS is only busy."""
