@@ -72,6 +72,10 @@ def test_data_and_broker_can_come_from_a_job_or_a_folder(ask: Ask, workshop: Wor
     answer = ask(f"check buy-and-hold {folder} --set data.timezone=Asia/Shanghai")
     assert answer.code == 0
     assert "600519, 600559, 600560, 2019" in answer.out
+    (workshop.folder / "bars").mkdir()
+    (workshop.folder / "bars" / "A.parquet").write_bytes(b"")
+    # Read as Parquet without an option: the file is named, and not that there is no CSV.
+    assert "A.parquet" in ask("check buy-and-hold --data bars").err
 
 
 @pytest.mark.parametrize(

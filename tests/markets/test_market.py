@@ -127,4 +127,4 @@ def test_a_market_of_another_package_is_shown_like_any_other(
     assert "Acme" in shown.stdout
     early = backfleet("markets", "show", "acme", "--on", "1999-12-31", "--symbol", "X", env=env)
     assert early.returncode == 2
-    assert "lot: the table begins on 2000-01-01, and 1999-12-31 is earlier" in early.stderr
+    assert "lot: the table begins on 2000-01-01, and 1999-12-31 is earlier\n" in early.stderr

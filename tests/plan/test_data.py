@@ -222,6 +222,17 @@ def test_doubts_and_the_rule_of_adjustment_are_noted(plan: Planner, folder: Path
     lines = dict(notes.lines(2))
     assert lines["doubts"].startswith("2 of 2 symbols: A: stale prices")
     assert lines["prices"] == "as in the file"
+    words = "adjusted by the factor 'factor'"
+    for last, expected in (
+        ("2", f"as in the file: {words}, which is the same for all bars"),
+        ("3", words),
+    ):
+        adjusted = (
+            "".join(f"{row.strip()},2\n" for row in rows[:-1]) + f"{rows[-1].strip()},{last}\n"
+        )
+        (folder / "S.csv").write_text(f"{HEADER.strip()},factor\n{adjusted}")
+        notes = plan({}, symbols=["S"], options={"factor": "factor"}).manifest.notes
+        assert dict(notes.lines(1))["prices"] == expected
 
 
 def test_symbols_of_a_portfolio_need_bars_of_one_length(plan: Planner) -> None:

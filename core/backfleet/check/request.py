@@ -27,7 +27,7 @@ SAMPLE = {
 BROKER = {"cash": 1_000_000.0, "commission": 0.0002}
 
 
-def check_job(strategy: str, data: str | None, source: str, overrides: Overrides) -> Job:
+def check_job(strategy: str, data: str | None, source: str | None, overrides: Overrides) -> Job:
     """Return the job whose first tasks a strategy is checked on.
 
     Parameters
@@ -49,7 +49,7 @@ def check_job(strategy: str, data: str | None, source: str, overrides: Overrides
     return job.model_copy(update={"data": _few_symbols(job.data)})
 
 
-def _raw_job(data: str | None, source: str) -> dict[str, Any]:
+def _raw_job(data: str | None, source: str | None) -> dict[str, Any]:
     if data is None:
         return {"data": SAMPLE, "broker": BROKER}
     if data.endswith(".toml"):

@@ -23,7 +23,7 @@ file_argument = click.argument("file", metavar="FILE.zip", type=click.Path(path_
 @click.argument("run")
 @file_argument
 @store_option
-@click.option("--force", is_flag=True, help="Write over FILE.zip if it exists.")
+@click.option("--force", is_flag=True, help="Overwrite FILE.zip if it exists.")
 def export(run: str, file: Path, store: str, force: bool) -> None:
     """Write a run into one file: its manifest, code, rows, details and labels.
 

@@ -15,6 +15,7 @@ from backfleet.check.request import check_job
 from backfleet.check.result import CheckResult, Status
 from backfleet.check.suite import check_strategy
 from backfleet.cli.options import as_json, echo_json, job_overrides
+from backfleet.cli.symbol_selection import source_for
 from backfleet.current_directory import search_current_directory
 from backfleet.job import Overrides
 from backfleet.plan.plan import plan_job
@@ -36,26 +37,29 @@ WORDS = {Status.PASSED: "passed", Status.FAILED: "FAILED", Status.SKIPPED: "skip
     help="Bars to check on, or a job file for data, broker and market; default: the sample data.",
 )
 @click.option(
-    "--source", default="csv", show_default=True, metavar="NAME", help="How to read a DIR or URL."
+    "--source",
+    metavar="NAME",
+    help="Source that reads a DIR or URL; default: csv or parquet, by its files.",
 )
 @job_overrides
 @as_json
 def check(
     strategy: str,
     data: str | None,
-    source: str,
+    source: str | None,
     params: tuple[str, ...],
     symbols: str | None,
     sets: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Check a strategy before it is swept: STRATEGY is named as in a job.
+    """Check a strategy before it is swept. STRATEGY is named as in a job.
 
-    Its parameters can be set; it makes signals; it is deterministic; no signal depends on later
-    bars, nor on how much history precedes; all engines agree; its code runs from a wheel alone.
-    Signals are compared, not trades, and the first bar that differs is named.
+    The command checks that the strategy's parameters can be set, that it gives signals, and that it
+    is deterministic. No signal may depend on later bars, nor on how much history precedes. All
+    engines must agree, and the strategy's code must run from a wheel alone. Signals are compared,
+    not trades, and the first bar that differs is named.
 
-    The exit code is 1 if a check fails. One that is skipped is no failure.
+    The exit code is 1 if a check fails. A check that is skipped is no failure.
     """
     # A likely slip, since most commands take a job file; without this, the name would be looked up
     # as a plugin.
@@ -66,6 +70,8 @@ def check(
         )
     if is_module_reference(strategy):
         search_current_directory()
+    if data is not None and source is None and not data.endswith(".toml"):
+        source = source_for(data)
     first_lines = _FirstLines(sys.stderr)
     # What a strategy prints, from its import on, must not mix with the answer.
     with _printing_to(first_lines):

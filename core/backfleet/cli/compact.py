@@ -18,7 +18,8 @@ __all__ = ["compact_command"]
 def compact_command(run: str, store: str) -> None:
     """Write the files with all rows of a complete run.
 
-    `run` and `wait` do so; on AWS, a job of its own does it for a run of more than a million tasks.
+    'run' and 'wait' do this at their end. On AWS, a separate job does it for a run of more than a
+    million tasks.
     """
     from backfleet.results.compact import compact, is_current
 

@@ -103,6 +103,9 @@ def recognize(form: Form, choices: ImportChoices, notes: Notes) -> FormReading:
         )
     elif form.preset:
         notes.tell(f"layout: preset {form.preset}")
+    if form.shape is not None:
+        columns_of = "a column of closes" if form.shape.closes_only else "columns"
+        notes.tell(f"layout: one table with {columns_of} for each symbol")
     for sentence in layout.notes:
         notes.tell(sentence)
     columns = _columns(form, choices, notes)
