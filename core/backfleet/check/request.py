@@ -56,6 +56,7 @@ def _raw_job(data: str | None, source: str | None) -> dict[str, Any]:
         job = Job.load(data)
         classes: dict[str, Any] = {} if job.sizer is None else {"sizer": job.sizer}
         classes |= {"signals": job.signals} if job.signals else {}
+        classes |= {"resources": job.resources}
         classes |= {} if job.market is None else {"market": _given(job.market)}
         return {"data": _given(job.data), "broker": _given(job.broker), **classes}
     # The time zone and all else are the defaults of a job.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TextIO
 
 import click
 
@@ -23,6 +25,7 @@ from backfleet.strategy_reference import is_module_reference
 __all__ = ["check"]
 
 MAX_NAMES = 5
+MAX_PRINTED_LINES = 20
 WORDS = {Status.PASSED: "passed", Status.FAILED: "FAILED", Status.SKIPPED: "skipped"}
 
 
@@ -69,17 +72,18 @@ def check(
         search_current_directory()
     if data is not None and source is None and not data.endswith(".toml"):
         source = source_for(data)
-    job = check_job(strategy, data, source, Overrides(params, symbols, sets))
-    plan = plan_job(job)
-    # What a strategy prints must not mix with the answer.
-    with contextlib.redirect_stdout(sys.stderr):
+    first_lines = _FirstLines(sys.stderr)
+    # What a strategy prints, from its import on, must not mix with the answer.
+    with _printing_to(first_lines):
+        job = check_job(strategy, data, source, Overrides(params, symbols, sets))
+        plan = plan_job(job)
         subjects = check_cases_of(plan)
     if not as_json:
         rules = "" if job.market is None else f", with the rules of {job.market.rules}"
         click.echo(f"{strategy} on {_bars(subjects)}{rules}\n")
     results = []
     # Strategies run here, in this process, so they need the folder that workers would give them.
-    with contextlib.redirect_stdout(sys.stderr), in_strategy_folder(plan.strategy):
+    with _printing_to(first_lines), in_strategy_folder(plan.strategy):
         for result in check_strategy(subjects, plan.strategy):
             results.append(result)
             if not as_json:
@@ -94,6 +98,31 @@ def check(
         others = f", {skipped} skipped" if skipped else ""
         click.echo(f"\n{failed} of {len(results)} checks failed{others}")
     sys.exit(1 if failed else 0)
+
+
+class _FirstLines(io.StringIO):
+    """Passes the first lines on: checks run a strategy a hundred times, and each time it prints."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._left = stream, MAX_PRINTED_LINES
+
+    def write(self, text: str) -> int:
+        if self._left > 0:
+            shown = text.splitlines(keepends=True)[: self._left]
+            self._left -= text.count("\n")
+            self._stream.write("".join(shown))
+            if self._left <= 0:
+                self._stream.write("... and what the strategy prints then is left out\n")
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
+@contextlib.contextmanager
+def _printing_to(stream: TextIO) -> Iterator[None]:
+    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+        yield
 
 
 def _line(result: CheckResult) -> str:

@@ -44,6 +44,7 @@ __all__ = [
 ]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 MAIN = "__main__"
 WRITE_TO_FILE = "workers import a strategy, so write it to a file and name it 'my_file.py:Class'"
 MIN_MEMORY_BYTES = 256 * 2**20
@@ -199,7 +200,9 @@ def day(value: object) -> date:
         try:
             return date.fromisoformat(value)
         except ValueError:
-            raise ValueError("must be a date such as 2019-01-31") from None
+            has_form = DAY.fullmatch(value)
+            reason = "is no day that exists" if has_form else "must be a date such as 2019-01-31"
+            raise ValueError(reason) from None
     # A datetime is a date to Python.
     if not isinstance(value, date) or isinstance(value, datetime):
         raise ValueError("must be a date such as 2019-01-31, without a time")
