@@ -52,6 +52,7 @@ def test_the_table_the_page_and_json_have_the_same_costs(ask: Ask, tmp_path: Pat
     page = tmp_path / "costs.html"
     shown = ask(f"ablate {run.url} --output {page}")
     assert shown.code == 0, shown.err
+    assert shown.err.endswith(f"page: {page}\n")
     lines = shown.out.splitlines()
     assert lines[0].startswith(f"cn-a: 1 task of run {run.id}, the best of 2 points (period ")
     assert "Switching off listing changes nothing" in lines[2]

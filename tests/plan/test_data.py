@@ -261,6 +261,27 @@ def test_a_benchmark_that_the_source_does_not_have_is_refused_with_the_nearest_n
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("warmup", "start", "words"),
+    [
+        (2, "2020-01-03", None),
+        (
+            9,
+            "2020-01-02",
+            "1 of 2 symbols with less than data.warmup = 9, such as A with 1 bar before",
+        ),
+        (40, "2020-01-03", "2 of 2 symbols with less than data.warmup = 40, such as A with 2 bars"),
+    ],
+)
+def test_symbols_with_a_shorter_warmup_are_noted(
+    plan: Planner, folder: Path, warmup: int, start: str, words: str | None
+) -> None:
+    december = "".join(f"2019-12-{day},2,3,1,2\n" for day in range(10, 31))
+    (folder / "L.csv").write_text(DAYS.replace(HEADER, HEADER + december))
+    notes = plan({}, symbols=["A", "L"], start=start, warmup=warmup).manifest.notes
+    assert dict(notes.lines(2)).get("warm-up", "none").startswith(words or "none")
+
+
 def test_workers_load_the_feed_with_its_window_and_warmup(plan: Planner, folder: Path) -> None:
     planned = plan({"market": {"symbols": "M"}}, start="2020-01-03", end="2020-01-05", warmup=1)
     bars = runner(planned).simulate(0).bars.bars[0]

@@ -37,7 +37,7 @@ def check_signals(subjects: Sequence[CheckCase]) -> CheckResult:
         )
         return CheckResult(CHECK, Status.FAILED, message)
     tasks = count_of(len(subjects), "task")
-    return CheckResult(CHECK, Status.PASSED, f"{orders:,} orders in {tasks}")
+    return CheckResult(CHECK, Status.PASSED, f"{count_of(orders, 'order')} in {tasks}")
 
 
 def describe_error(error: BaseException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -61,7 +62,11 @@ __all__ = ["ablate"]
 @yes_option
 @trust_option
 @data_option
-@click.option("--output", metavar="FILE", help="Also write a page of HTML; '-': standard output.")
+@click.option(
+    "--output",
+    metavar="FILE",
+    help="Also write an HTML page to this file, or with '-' to standard output.",
+)
 @as_json
 def ablate(
     run: str,
@@ -80,8 +85,8 @@ def ablate(
     and without any.
 
     The runs without rules are stored beside RUN, so that a further call computes only what is
-    missing. Changes are the value without the rule minus the value with it. Exits with 1 if a task
-    failed without a rule.
+    missing. Changes are the value without the rule minus the value with it. The exit code is 1 if a
+    task failed without a rule.
     """
     # Before the runs, which may take hours: a missing library must not lose the page at the end.
     if output is not None:
@@ -136,6 +141,9 @@ def _write_page(ablation: Ablation, costs: RuleCosts | None, output: str) -> Non
     page = render_file(ablation_page(ablation, costs))
     with open_output_option(output) as file:
         file.write(page.encode())
+    # Standard output belongs to the table, to JSON or to the page itself.
+    if output != "-":
+        click.echo(f"page: {Path(output).absolute()}", err=True)
 
 
 def _json(ablation: Ablation, costs: RuleCosts | None) -> dict[str, Any]:

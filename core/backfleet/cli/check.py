@@ -36,7 +36,7 @@ WORDS = {Status.PASSED: "passed", Status.FAILED: "FAILED", Status.SKIPPED: "skip
 @click.option(
     "--source",
     metavar="NAME",
-    help="How to read a DIR or URL; default: csv or parquet, by its files.",
+    help="Source that reads a DIR or URL; default: csv or parquet, by its files.",
 )
 @job_overrides
 @as_json
@@ -49,13 +49,14 @@ def check(
     sets: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Check a strategy before it is swept: STRATEGY is named as in a job.
+    """Check a strategy before it is swept. STRATEGY is named as in a job.
 
-    Its parameters can be set; it makes signals; it is deterministic; no signal depends on later
-    bars, nor on how much history precedes; all engines agree; its code runs from a wheel alone.
-    Signals are compared, not trades, and the first bar that differs is named.
+    The command checks that the strategy's parameters can be set, that it gives signals, and that it
+    is deterministic. No signal may depend on later bars, nor on how much history precedes. All
+    engines must agree, and the strategy's code must run from a wheel alone. Signals are compared,
+    not trades, and the first bar that differs is named.
 
-    The exit code is 1 if a check fails. One that is skipped is no failure.
+    The exit code is 1 if a check fails. A check that is skipped is no failure.
     """
     # A likely slip, since most commands take a job file; without this, the name would be looked up
     # as a plugin.

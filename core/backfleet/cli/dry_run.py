@@ -58,7 +58,7 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
         "tasks": f"{facts['tasks']:,} = {grid}",
         "chunks": f"{facts['chunks']:,}, each stored when {finished} done",
         "symbols": listed + more,
-        "data": f"{data['bars']:,} bars, {data['first']} to {data['last']}",
+        "data": f"{count_of(data['bars'], 'bar')}, {data['first']} to {data['last']}",
         "setup": setup_words(plan.manifest),
         # The JSON of all commands calls the location of the run `store`; people would take it for
         # the folder of runs that they give as `--store`.

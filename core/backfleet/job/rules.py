@@ -23,6 +23,7 @@ __all__ = [
     "day",
     "distinct",
     "enough_memory",
+    "extra_columns",
     "family",
     "feed_name",
     "file_pattern",
@@ -47,6 +48,7 @@ MAIN = "__main__"
 WRITE_TO_FILE = "workers import a strategy, so write it to a file and name it 'my_file.py:Class'"
 MIN_MEMORY_BYTES = 256 * 2**20
 MAX_FAMILY_CHARS = 1000
+LINES = ("datetime", "open", "high", "low", "close", "volume")
 MAX_NOTE_CHARS = 1000
 MAX_PRIOR_TRIALS = 10**12
 
@@ -180,6 +182,14 @@ def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     for i, name in enumerate(names):
         if name in names[:i]:
             raise ValueError(f"names {name!r} twice")
+    return names
+
+
+def extra_columns(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Columns beside those that all bars have, each of which becomes a line of the feed."""
+    for name in names:
+        if name in LINES:
+            raise ValueError(f"{name!r} is a line of every feed; name additional columns only")
     return names
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from backfleet.bars import BarsWindow
 from backfleet.code.hashes import own_hash, plugin_hash
+from backfleet.console import count_of
 from backfleet.errors import DataError, JobError, UserError
 from backfleet.facts import Facts, SymbolFacts
 from backfleet.job.benchmark import BUY_AND_HOLD
@@ -305,7 +306,22 @@ def _notes(
         market={}
         if market is None
         else {**market_notes(described.symbols, market, described.facts), **doubts},
+        warmup=_short_warmup(data, described.symbols),
         survivorship=_survivorship(described),
+    )
+
+
+def _short_warmup(data: Data, symbols: Mapping[str, SymbolData]) -> str:
+    """Return how many symbols have a warm-up shorter than the job's; empty if none has."""
+    # Without a start, the warm-up is that of the windows of a validation.
+    short = {name: symbol.warmup for name, symbol in symbols.items() if data.start}
+    short = {name: bars for name, bars in short.items() if bars < data.warmup}
+    if not short:
+        return ""
+    name = min(short, key=lambda name: short[name])
+    return (
+        f"{len(short):,} of {count_of(len(symbols), 'symbol')} with less than data.warmup = "
+        f"{data.warmup}, such as {name} with {count_of(short[name], 'bar')} before {data.start}"
     )
 
 
