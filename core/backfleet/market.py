@@ -78,7 +78,8 @@ class Dated:
     steps
         In the order of their dates.
     unit
-        What the value counts, for people.
+        What the value counts, for people. A unit that begins with "of" or "per mille of" is a
+        fraction, which `backfleet markets show` prints in percent.
     checked_until
         The first day for which nobody has checked the last value, as ISO 8601; None if it holds
         until a later rule changes it.
