@@ -75,7 +75,7 @@ def test_variables_of_unknown_settings_are_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("BACKFLEET_DOCKER_FOO", "1")
     assert workers() is None
     monkeypatch.setenv("BACKFLEET_LOCAL_WORKRES", "1")
-    with pytest.raises(ExecutorError, match="BACKFLEET_LOCAL_WORKRES: .*did you mean 'workers'"):
+    with pytest.raises(ExecutorError, match=r"BACKFLEET_LOCAL_WORKRES: .*did you mean 'workers'"):
         workers()
 
 

@@ -24,6 +24,7 @@ from backfleet.job.broker import Broker
 from backfleet.job.class_table import Analyzers, ClassTable, Signals
 from backfleet.job.feeds import symbols_of_feeds
 from backfleet.job.fields import Day, Number, Text, Whole
+from backfleet.job.key_lines import errors_name_file
 from backfleet.job.overrides import Overrides
 from backfleet.job.paths import absolute_path, absolute_preset, absolute_strategy, anchor
 from backfleet.job.point_filter import MAX_SAMPLE
@@ -429,11 +430,12 @@ class Job(Section):
     @classmethod
     def load(cls, path: str | Path, overrides: Overrides | None = None) -> Job:
         """Read a job file, with what the command line changes in it. Raises JobError."""
-        file = Path(path)
+        file, overrides = Path(path), overrides or Overrides()
         raw = _read_toml(file)
-        # Before the overrides: paths of the command line start at the current directory.
-        anchor(raw, file.absolute().parent)
-        return cls(**overrides.apply(raw) if overrides else raw)
+        with errors_name_file(file, overrides.keys):
+            # Before the overrides: paths of the command line start at the current directory.
+            anchor(raw, file.absolute().parent)
+            return cls(**overrides.apply(raw))
 
 
 def _flat(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
