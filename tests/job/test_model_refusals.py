@@ -27,6 +27,10 @@ def test_a_suggestion_lists_few_names(names: list[str], hint: str) -> None:
     ("values", "line"),
     [
         ({"strategi": "x"}, "strategi: unknown key; did you mean 'strategy'?"),
+        (
+            {"resources": {"cpus": 64}},
+            'resources: memory is shared by .* memory = "8192 MiB", or few',
+        ),
         ({"broker": {"csh": 5}}, "broker.csh: unknown key; did you mean 'cash'?"),
         (in_data(sorce="x"), "data.sorce: unknown key; did you mean 'source'?"),
         ({"executor": "local"}, "executor: unknown key"),
@@ -297,7 +301,9 @@ def test_an_error_about_a_key_names_the_file_and_the_line(
 
 
 def test_an_error_about_a_key_of_the_command_line_names_no_file(tmp_path: Path) -> None:
-    (tmp_path / "job.toml").write_text('strategy = "x"\n[data]\nsource = "csv"\npath = "d"\n[broker]\n')
+    (tmp_path / "job.toml").write_text(
+        'strategy = "x"\n[data]\nsource = "csv"\npath = "d"\n[broker]\n'
+    )
     with pytest.raises(JobError, match=r"\Abroker\.cash = -1: must"):
         Job.load(tmp_path / "job.toml", Overrides(sets=["broker.cash=-1"]))
 

@@ -335,7 +335,7 @@ class Resources(Section):
     cpus
         Child processes per worker.
     memory
-        Of a worker; from Python in bytes.
+        Of a worker, at least 128 MiB per child process; from Python in bytes.
     task_timeout
         Time limit per task; a task that exceeds it fails; from Python in seconds.
     """
@@ -343,6 +343,11 @@ class Resources(Section):
     cpus: Annotated[Whole, Field(ge=1)] = 1
     memory: Annotated[MemorySize, AfterValidator(rules.enough_memory)] = 2 * 2**30
     task_timeout: Duration = 300.0
+
+    @model_validator(mode="after")
+    def _children_can_start(self) -> Self:
+        rules.enough_for_children(self.memory, self.cpus)
+        return self
 
 
 class Job(Section):
