@@ -16,7 +16,7 @@ from backfleet.report.sweep_page import sweep_page
 
 PICTURE = Path(__file__).parent / "images" / "report.png"
 JOB = Path(__file__).parents[1] / "examples" / "jobs" / "two-averages.toml"
-SIZE = "1200,1640"
+SIZE = "1200,1850"
 """Width and height in pixels; the first figure ends there."""
 
 DRAWN_MS = 10_000

@@ -85,7 +85,7 @@ def test_a_plugin_that_cannot_be_imported_breaks_only_its_own_use(
     env = installed("acme", files, groups)
     done = backfleet("run", sample_job, "--set", "strategy=idle", "--set", "params={}", env=env)
     assert done.returncode == 0, done.stderr
-    assert "warning: hooks 'broken' of acme 1.0 cannot be imported" in done.stderr
+    assert "warning: hook plugin 'broken' of acme 1.0 cannot be imported" in done.stderr
     for use in (
         ("run", sample_job, "--set", "strategy=broken"),
         ("run", sample_job, "--set", "engine=broken"),
@@ -132,7 +132,7 @@ def test_two_distributions_that_claim_one_name_are_both_named(
         ("strategy=sma-crosover", "no strategy is named 'sma-crosover'; did you mean 'sma-cros"),
         ("engine=backtrade", "no engine is named 'backtrade'; did you mean 'backtrader'?"),
         ("data.source=cn_daily", "no source is named 'cn_daily'; did you mean 'cn-daily'?"),
-        ("plugins=['nothing']", "no hooks is named 'nothing'; none is installed"),
+        ("plugins=['nothing']", "no hook plugin is named 'nothing'; none is installed"),
     ],
 )
 def test_an_unknown_name_in_a_job_gets_the_nearest(

@@ -159,12 +159,19 @@ class DayNotCovered(MarketError):
     ----------
     first, end
         The rule has values from `first` on, and before `end`; None if that side is open.
+    day
+        The day, which is earlier than `first` or not before `end`.
     """
 
-    def __init__(self, message: str, first: date | None = None, end: date | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        first: date | None = None,
+        end: date | None = None,
+        day: date | None = None,
+    ) -> None:
         super().__init__(message)
-        self.first = first
-        self.end = end
+        self.first, self.end, self.day = first, end, day
 
 
 class DataChanged(DataError):

@@ -5,6 +5,7 @@ A market is a plugin of the group `backfleet.markets`. The job names it in `[mar
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from backfleet.bars import Bars, Prices
 from backfleet.corporate_actions import ActionsMode, Rights, booked_actions, no_tax
 from backfleet.engine import RejectReason
-from backfleet.errors import DayNotCovered, MarketError
+from backfleet.errors import DayNotCovered
 from backfleet.facts import Action, SymbolFacts
 from backfleet.terms import Limits, Terms, repeated
 
@@ -33,9 +34,6 @@ __all__ = [
 
 Days = NDArray[np.datetime64]
 Floats = NDArray[np.float64]
-
-
-SWITCH_OFF = "or name the rule in market.off ('backfleet markets' lists the names)"
 
 
 class Certainty(StrEnum):
@@ -80,7 +78,8 @@ class Dated:
     steps
         In the order of their dates.
     unit
-        What the value counts, for people.
+        What the value counts, for people. A unit that begins with "of" or "per mille of" is a
+        fraction, which `backfleet markets show` prints in percent.
     checked_until
         The first day for which nobody has checked the last value, as ISO 8601; None if it holds
         until a later rule changes it.
@@ -129,17 +128,17 @@ class Dated:
 
     def _too_late(self, day: date) -> DayNotCovered:
         return DayNotCovered(
-            f"{self.rule}: the values are checked for days before {self._end}, and {day} is "
-            f"later. Let data.end be earlier, {SWITCH_OFF}",
+            f"{self.rule}: the values are checked for days before {self._end}, and {day} is later",
             end=self._end,
+            day=day,
         )
 
     def _too_early(self, day: date) -> DayNotCovered:
         first = self.steps[0].first
         return DayNotCovered(
-            f"{self.rule}: the table begins on {first}, and {day} is earlier. "
-            f"Let data.start be {first} or later, {SWITCH_OFF}",
+            f"{self.rule}: the table begins on {first}, and {day} is earlier",
             first=first,
+            day=day,
         )
 
 
@@ -254,7 +253,14 @@ class Market(ABC):
         off = settings.off
         # A rule raises for the whole symbol if one of its days is not covered, so it is asked again
         # about the others.
-        terms, limits = _of_covered_days(lambda covered: self._rules_of(covered, facts, off), bars)
+        try:
+            terms, limits = _of_covered_days(
+                lambda covered: self._rules_of(covered, facts, off), bars
+            )
+        except DayNotCovered:
+            # Of a symbol without a covered day; its error names the rule to switch off, too.
+            self.check_days(facts, bars.session[0].item(), bars.session[-1].item(), off)
+            raise
         values = {} if limits is None else dict(_blocks(terms, limits, bars, settings.limit_fill))
         has_halts = "halts" in self.rules and "halts" not in off
         if settings.orders == "day" and has_halts and not bars.tradable.all():
@@ -280,7 +286,25 @@ class Market(ABC):
         try:
             self._rules_of(bars, facts, off)
         except DayNotCovered as error:
-            raise MarketError(f"{facts.symbol}: {error}") from error
+            advice = _advice(error, self._rules_to_switch_off(error, bars, facts, off))
+            raise DayNotCovered(
+                f"{facts.symbol}: {error}{advice}", error.first, error.end, error.day
+            ) from error
+
+    def _rules_to_switch_off(
+        self, error: DayNotCovered, bars: Bars, facts: SymbolFacts, off: frozenset[str]
+    ) -> Sequence[str]:
+        """Return all rules that must be off for these bars; none if that would not help."""
+        # A table does not know its rule, so the rule is the one without which the error changes.
+        for rule in self.rules:
+            try:
+                self._rules_of(bars, facts, off | {rule})
+            except DayNotCovered as other:
+                if str(other) != str(error):
+                    return self._rules_to_switch_off(other, bars, facts, off | {rule})
+            else:
+                return [name for name in self.rules if name in off | {rule}]
+        return ()
 
     def _rules_of(self, bars: Bars, facts: SymbolFacts, off: frozenset[str]) -> _Rules:
         return _Rules(self.terms(bars, facts, off), self.limits(bars, facts, off))
@@ -316,6 +340,19 @@ def _of_covered_days(rules_of: Callable[[Bars], _Rules], bars: Bars) -> _Rules:
         up[rows], down[rows] = limits.up, limits.down
         limits = Limits(up, down, limits.tick)
     return _Rules(terms.among_neutral(rows, len(bars)), limits)
+
+
+def _advice(error: DayNotCovered, off: Sequence[str]) -> str:
+    """Return what a job can change about a day that a rule does not cover."""
+    ways = []
+    if error.first is not None:
+        ways.append(f"let data.start be {error.first} or later")
+    if error.end is not None:
+        ways.append(f"let data.end be earlier than {error.end}")
+    if off:
+        ways.append(f"set market.off = {json.dumps(list(off))}")
+    text = ", or ".join(ways)
+    return f". {text[0].upper()}{text[1:]}" if text else ""
 
 
 def _covered(bars: Bars, rows: slice, error: DayNotCovered) -> slice:

@@ -80,7 +80,7 @@ class Plugin:
             raise
         except BaseException as error:
             raise PluginError(
-                f"{self.kind} {self.name!r} of {self.distribution} {self.version} cannot be "
+                f"{_noun(self.kind)} {self.name!r} of {self.distribution} {self.version} cannot be "
                 f"imported: {error_line(error)}; "
                 f"'backfleet plugins show {self.name}' has the traceback"
             ) from error
@@ -154,7 +154,7 @@ def find_plugin(kind: str, name: str) -> Plugin:
     claims = [plugin for plugin in plugins if plugin.name == name]
     if len(claims) > 1:
         owners = " and ".join(f"{claim.distribution} {claim.version}" for claim in claims)
-        raise PluginError(f"{kind} {name!r} is claimed by {owners}; uninstall one of them")
+        raise PluginError(f"{_noun(kind)} {name!r} is claimed by {owners}; uninstall one of them")
     if not claims:
         raise unknown_plugin(kind, name, plugins)
     return claims[0]
@@ -168,7 +168,12 @@ def unknown_plugin(kind: str, name: str, plugins: Sequence[Plugin]) -> UnknownPl
     hint = suggestion(name, names) if names else "; none is installed"
     if closest(name, names) is None:
         hint += ". If a package brings it, install that package with pip"
-    return UnknownPlugin(f"no {kind} is named {name!r}{hint}")
+    return UnknownPlugin(f"no {_noun(kind)} is named {name!r}{hint}")
+
+
+def _noun(kind: str) -> str:
+    """Return what one plugin of a kind is called in a sentence."""
+    return "hook plugin" if kind == HOOKS else kind
 
 
 def load_plugin(kind: str, name: str, base: type | None = None) -> Any:
@@ -177,13 +182,13 @@ def load_plugin(kind: str, name: str, base: type | None = None) -> Any:
     value = plugin.load()
     if base is not None and not (isinstance(value, type) and issubclass(value, base)):
         raise PluginError(
-            f"{kind} {name!r} of {plugin.distribution} {plugin.version} is {plugin.target}, "
+            f"{_noun(kind)} {name!r} of {plugin.distribution} {plugin.version} is {plugin.target}, "
             f"which is not a subclass of {base.__module__}.{base.__qualname__}"
         )
     # Otherwise the first use raises a TypeError without the name of the package.
     if missing := getattr(value, "__abstractmethods__", ()):
         raise PluginError(
-            f"{kind} {name!r} of {plugin.distribution} {plugin.version} is {plugin.target}, "
+            f"{_noun(kind)} {name!r} of {plugin.distribution} {plugin.version} is {plugin.target}, "
             f"which lacks {', '.join(sorted(missing))}"
         )
     return value

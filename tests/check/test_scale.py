@@ -130,6 +130,21 @@ def test_a_price_that_decides_fails_whatever_the_sizes_are() -> None:
         assert check_scale([CheckCase(Sized, MANY[:1], params)]).status is Status.FAILED
 
 
+class Priced(bt.Strategy):
+    """Names a price with a market order."""
+
+    def next(self) -> None:
+        self.buy(size=1, price=50.0)
+
+
+def test_orders_that_look_alike_are_shown_with_what_differs(one: CheckCase) -> None:
+    message = check_scale([replace(one, strategy=Priced)]).message
+    ours, theirs = message.split(" where ")[0].split(", but ")
+    assert ours == "market order to buy 1.0 at 50.0"
+    assert theirs.startswith("market order to buy 1.0 at ")
+    assert theirs != ours
+
+
 class Trades(bt.Strategy):
     """Buys at the highest close of ten bars, in one of several ways."""
 

@@ -52,9 +52,11 @@ def test_the_table_the_page_and_json_have_the_same_costs(ask: Ask, tmp_path: Pat
     page = tmp_path / "costs.html"
     shown = ask(f"ablate {run.url} --output {page}")
     assert shown.code == 0, shown.err
+    assert shown.err.endswith(f"page: {page}\n")
     lines = shown.out.splitlines()
     assert lines[0].startswith(f"cn-a: 1 task of run {run.id}, the best of 2 points (period ")
-    assert "Every bar is the same without: listing." in lines[2]
+    assert "Switching off listing changes nothing" in lines[2]
+    assert "the value without the rule minus the value with it" in lines[4]
     facts = json.loads(ask(f"ablate {run.url} --json").out)
     assert (facts["tasks"], facts["untouched"]) == (1, ["listing"])
     (duty,) = facts["rules"]

@@ -72,7 +72,7 @@ BAD: list[tuple[str, int, tuple[str, ...]]] = [
     ("run sma.toml --set results.store=gs://a/b", 2, ("'gs://a/b' is not a store", "s3://")),
     ("run sma.toml --set results.store=s3://absent/r", 2, ("s3://absent/r", "no such bucket")),
     ("run sma.toml --set data.path=s3://absent/r", 2, ("s3://absent/r", "no such bucket")),
-    ("runs --latest nope", 2, ("no run in runs has the job name 'nope'",)),
+    ("runs --latest nope", 2, ("no run in runs has the job name 'nope': its runs have",)),
     ("runs --store afile", 2, ("afile is a file",)),
     ("runs --store s3://absent/r", 2, ("no such bucket",)),
     ("runs --store gs://a", 2, ("'gs://a' is not a store",)),

@@ -30,15 +30,19 @@ def test_a_failure_names_the_bar_and_exits_with_1(ask: Ask) -> None:
 def test_json_has_every_check_and_nothing_that_the_strategy_prints(
     ask: Ask, tmp_path: Path
 ) -> None:
-    text = (BAD / "never_trades.py").read_text().replace("return", "print('hello')\n        return")
-    (tmp_path / "talks.py").write_text(text)
+    text = (BAD / "never_trades.py").read_text()
+    text = text.replace("return", "print('hello\\n' * 500)\n        return")
+    (tmp_path / "talks.py").write_text(f"{text}\nprint('imported')\n")
     answer = ask(f"check {tmp_path}/talks.py:NeverTrades --symbols 600519 --json")
     assert answer.code == 1
     report = json.loads(answer.out)
     assert not report["passed"]
     assert report["checks"][1]["check"] == "signals"
     assert report["checks"][1]["status"] == "failed"
-    assert "hello" in answer.err
+    # Checks run a strategy many times, so only its first lines are shown.
+    assert "imported\nhello\n" in answer.err
+    assert answer.err.count("hello") < 30
+    assert "what the strategy prints then is left out" in answer.err
 
 
 def test_skipped_checks_are_not_counted_as_failures(ask: Ask) -> None:
@@ -68,6 +72,10 @@ def test_data_and_broker_can_come_from_a_job_or_a_folder(ask: Ask, workshop: Wor
     answer = ask(f"check buy-and-hold {folder} --set data.timezone=Asia/Shanghai")
     assert answer.code == 0
     assert "600519, 600559, 600560, 2019" in answer.out
+    (workshop.folder / "bars").mkdir()
+    (workshop.folder / "bars" / "A.parquet").write_bytes(b"")
+    # Read as Parquet without an option: the file is named, and not that there is no CSV.
+    assert "A.parquet" in ask("check buy-and-hold --data bars").err
 
 
 @pytest.mark.parametrize(

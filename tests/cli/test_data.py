@@ -98,7 +98,7 @@ def test_import_leaves_out_bad_symbols_and_says_what_to_write_into_the_job(
     job = tomllib.loads(done.stdout.partition("in the job file:\n")[2])
     assert job["data"]["path"] == 'prepared "1"'
     assert f"{vendor}/CCC.csv: row 2: close is 0, not a positive number" in done.stderr
-    assert '2 symbols, 60 bars of 1d in prepared "1"; 1 left out' in done.stdout
+    assert '2 symbols (AAA, BBB), 60 bars of 1d in prepared "1"; 1 left out' in done.stdout
     assert 'options = { factor = "factor", tradable = "tradable" }' in done.stdout
     assert sorted(path.name for path in (tmp_path / 'prepared "1"').iterdir()) == [
         "AAA.parquet",

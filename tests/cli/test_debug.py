@@ -61,6 +61,15 @@ def test_a_strategy_that_exits_is_a_failure(ask: Ask) -> None:
     assert "SystemExit: 0" in done.err
 
 
+def test_an_interrupt_shows_where_the_strategy_was(ask: Ask, workshop: Workshop) -> None:
+    code = (workshop.folder / "mine.py").read_text()
+    (workshop.folder / "stuck.py").write_text(
+        code.replace("sys.exit(0)", "raise KeyboardInterrupt")
+    )
+    workshop.write_job("stuck.toml", "stuck.py:Exits")
+    assert "stuck.py" in ask("debug stuck.toml").err
+
+
 def test_the_debugger_stands_where_the_strategy_raised(workshop: Workshop) -> None:
     done = workshop("debug", "fails.toml", "1", "--pdb", stdin="p price\np self.p.at\nq\n")
     assert done.returncode == 1

@@ -20,12 +20,12 @@ def test_it_tells_tasks_chunks_data_and_what_is_done(
     words = dict(line.split(None, 1) for line in text.splitlines())
     assert words["run_id"] == finished
     assert words["tasks"] == "3 = 3 symbols x 1 point"
-    assert words["chunks"] == "3 of 1 task"
+    assert words["chunks"] == "3, each stored when its task is done"
     assert words["symbols"] == "600519, 600559, 600560"
     assert words["data"] == "1,824 bars, 2019-01-02 to 2021-07-05"
     assert words["setup"].strip() == "commission 0.0200%; cash 100,000"
-    assert words["store"] == str(workshop.folder / "runs" / finished)
-    assert words["done"] == "3 tasks; 0 to do"
+    assert words["location"] == str(workshop.folder / "runs" / finished)
+    assert words["done"] == "3 tasks; 0 to compute"
     assert words["workers"].startswith("0")
 
 

@@ -301,8 +301,12 @@ def test_latest_prints_what_other_commands_take(
     assert [row["run_id"] for row in json.loads(ask("runs --latest mine --json").out)] == [older.id]
     none = ask("runs --latest yours")
     assert (none.code, none.out) == (2, "")
-    assert "'yours'" in none.err
-    assert ask("runs --latest mine --where 'tasks > 100'").code == 2
+    reason, _, names = none.err.partition(": its runs have the names ")
+    assert reason.endswith("no run in runs has the job name 'yours'")
+    assert "'mine', 'sma-crossover'" in names
+    rejected = ask("runs --latest mine --where 'tasks > 100'")
+    assert rejected.code == 2
+    assert "with the job name 'mine' fits --tag and --where" in rejected.err
 
 
 def test_latest_is_the_newest_of_several(ask: Ask, store: Path, workshop: Workshop) -> None:

@@ -298,7 +298,7 @@ def test_a_further_feed_takes_what_it_does_not_say_from_the_jobs_data(tmp_path: 
     file.write_text(
         "strategy = 'sma-crossover'\n"
         "[data]\nsource = 'csv'\npath = 'stocks'\ntimezone = 'Asia/Shanghai'\n"
-        "columns = ['pe']\nwarmup = 5\noptions = { delimiter = ';' }\n"
+        "columns = ['pe']\nstart = 2020-01-01\nwarmup = 5\noptions = { delimiter = ';' }\n"
         "[data.auxiliary.like]\nsymbols = 'X'\n"
         "[data.auxiliary.own]\nsymbols = ['Y']\nsource = 'parquet'\npath = 'indices'\n"
         "columns = []\n"

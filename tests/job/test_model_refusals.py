@@ -135,10 +135,17 @@ def test_a_suggestion_lists_few_names(names: list[str], hint: str) -> None:
             in_data(start="2020-01-02", end="2020-01-01"),
             'data.end = "2020-01-01": is before data',
         ),
-        (in_data(start="2020-13-01"), 'data.start = "2020-13-01": must be a date'),
+        (in_data(start="2020-02-30"), 'data.start = "2020-02-30": is no day that exists'),
+        (in_data(start="01.02.2020"), 'data.start = "01.02.2020": must be a date'),
         (in_data(start=5), "data.start = 5: must be a date"),
         (in_data(start=datetime(2020, 1, 1)), 'data.start = "2020-01-01 00:00:00": must be a date'),
         (in_data(warmup=-1), "data.warmup = -1: must be greater than or equal to 0"),
+        (in_data(warmup=5), "data.warmup = 5: has no effect without data.start, since no bars"),
+        (in_data(columns=["pe", "close"]), 'data.columns = ["pe", "close"]: \'close\' is a line'),
+        (
+            in_data(auxiliary={"i": {"symbols": "A", "columns": ["datetime"]}}),
+            "data.auxiliary.i.columns = [\"datetime\"]: 'datetime' is a line of every feed",
+        ),
         (
             in_data(timezone="Asia/Shangai"),
             'data.timezone = "Asia/Shangai": is not an IANA time zone; ',
@@ -351,5 +358,9 @@ def test_a_key_of_very_many_parts_is_reported_at_once(part: str, tmp_path: Path)
 def test_a_file_with_wrong_values_is_refused_by_path(tmp_path: Path) -> None:
     with pytest.raises(JobError, match=r"data\.path = 5: must be text"):
         load(tmp_path, 'strategy = "x"\ndata = { source = "csv", path = 5 }\nsweep = {}')
+    with pytest.raises(JobError, match=r"data\.facts = \"\": must not be empty\Z"):
+        load(tmp_path, 'strategy = "x"\ndata = { source = "csv", path = "p", facts = "" }')
+    with pytest.raises(JobError, match=r"data\.path = \"\": must not be empty\Z"):
+        load(tmp_path, 'strategy = "x"\ndata = { source = "csv", path = "" }')
     with pytest.raises(JobError, match=r"data = 5: must be a table"):
         load(tmp_path, 'strategy = "x"\ndata = 5')

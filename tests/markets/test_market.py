@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from datetime import date
@@ -117,6 +118,9 @@ def test_show_says_what_held_on_a_day_and_from_which_source(backfleet: Cli) -> N
     assert rules["price limit"]["since"] == "2020-08-24"
     assert rules["price limit"]["source"] == "Shenzhen Stock Exchange"
     assert rules["stamp duty of sales"]["until"] == "2023-08-28"
+    text = backfleet("markets", "show", "cn-a", "--on", "2020-08-24", "--symbol", "300750").stdout
+    assert re.search(r"^price limit +20 +% of the reference price; 0: none", text, re.MULTILINE)
+    assert re.search(r"^stamp duty of sales +0.1 +% of the value", text, re.MULTILINE)
 
 
 def test_a_market_of_another_package_is_shown_like_any_other(
@@ -127,4 +131,4 @@ def test_a_market_of_another_package_is_shown_like_any_other(
     assert "Acme" in shown.stdout
     early = backfleet("markets", "show", "acme", "--on", "1999-12-31", "--symbol", "X", env=env)
     assert early.returncode == 2
-    assert "lot: the table begins on 2000-01-01, and 1999-12-31 is earlier" in early.stderr
+    assert "lot: the table begins on 2000-01-01, and 1999-12-31 is earlier\n" in early.stderr

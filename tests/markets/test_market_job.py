@@ -10,7 +10,7 @@ import pytest
 
 import backfleet as bf
 from backfleet.engine import BrokerSettings
-from backfleet.errors import BackfleetError, JobError, MarketError
+from backfleet.errors import BackfleetError, DataError, JobError, MarketError
 from backfleet.plan.plan import plan_job
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "data" / "cn-daily"
@@ -151,8 +151,13 @@ def test_a_symbol_that_the_rules_do_not_cover_is_named(tmp_path: Path) -> None:
     ("window", "message"),
     [
         ({"start": "1997-06-02", "end": "2025-12-31"}, ""),
-        ({"start": "1997-05-09"}, "the table begins on 1997-05-10, and 1997-05-09 is earlier"),
-        ({}, "the table begins on"),
+        (
+            {"start": "1997-05-09"},
+            "600000: .*the table begins on 1997-05-10, and 1997-05-09 is earlier. "
+            r'Let data.start be 1997-05-10 or later, or set market.off = \["duty"\]$',
+        ),
+        # None of the bars is covered.
+        ({"end": "1996-12-31"}, r'600000: .* 1996-01-02 is earlier.* market.off = \["duty"\]$'),
     ],
 )
 def test_a_file_may_begin_before_the_tables_if_the_job_does_not(
@@ -170,6 +175,30 @@ def test_a_file_may_begin_before_the_tables_if_the_job_does_not(
         return
     with pytest.raises(MarketError, match=message):
         plan_job(asked)
+
+
+def test_days_without_a_value_are_one_message_with_an_off_that_works(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for symbol, first in (("AAPL", "2019-01-03"), ("SPY", "2019-01-02"), ("XOM", "2021-01-04")):
+        lines = [f"{day},10,10,10,10,9" for day in np.busday_offset(first, np.arange(5))]
+        (data / f"{symbol}.csv").write_text("\n".join(["date,open,high,low,close,volume", *lines]))
+    chosen = {"source": "csv", "path": str(data), "symbols": ["AAPL", "SPY"]}
+    rules = {"rules": "us-equity", "off": ["lots"]}
+    advice = 'Let data.start be 2020-02-18 or later, or set market.off = ["lots", "section-31"]'
+    with pytest.raises(MarketError) as error:
+        plan_job(job(tmp_path, data=chosen, market=rules))
+    assert str(error.value) == (
+        "SPY: fee on sales (Section 31): the table begins on 2020-02-18, and 2019-01-02 is "
+        f"earlier. {advice}. The same holds for 1 other symbol"
+    )
+    chosen["symbols"] = ["AAPL", "SPY", "XOM"]
+    with pytest.raises(
+        DataError, match=r"2 of 3 symbols of .* cannot be used. Name the symbols in"
+    ):
+        plan_job(job(tmp_path, data=chosen, market=rules))
+    rules["off"] = ["lots", "section-31"]
+    assert len(plan_job(job(tmp_path, data=chosen, market=rules)).manifest.symbols) == 3
 
 
 def test_a_market_needs_no_own_minimum_in_the_job(tmp_path: Path) -> None:

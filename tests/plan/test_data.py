@@ -222,6 +222,17 @@ def test_doubts_and_the_rule_of_adjustment_are_noted(plan: Planner, folder: Path
     lines = dict(notes.lines(2))
     assert lines["doubts"].startswith("2 of 2 symbols: A: stale prices")
     assert lines["prices"] == "as in the file"
+    words = "adjusted by the factor 'factor'"
+    for last, expected in (
+        ("2", f"as in the file: {words}, which is the same for all bars"),
+        ("3", words),
+    ):
+        adjusted = (
+            "".join(f"{row.strip()},2\n" for row in rows[:-1]) + f"{rows[-1].strip()},{last}\n"
+        )
+        (folder / "S.csv").write_text(f"{HEADER.strip()},factor\n{adjusted}")
+        notes = plan({}, symbols=["S"], options={"factor": "factor"}).manifest.notes
+        assert dict(notes.lines(1))["prices"] == expected
 
 
 def test_symbols_of_a_portfolio_need_bars_of_one_length(plan: Planner) -> None:
@@ -248,6 +259,27 @@ def test_a_benchmark_that_the_source_does_not_have_is_refused_with_the_nearest_n
     with pytest.raises(DataError, match=words) as caught:
         planned("INDX")
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("warmup", "start", "words"),
+    [
+        (2, "2020-01-03", None),
+        (
+            9,
+            "2020-01-02",
+            "1 of 2 symbols with less than data.warmup = 9, such as A with 1 bar before",
+        ),
+        (40, "2020-01-03", "2 of 2 symbols with less than data.warmup = 40, such as A with 2 bars"),
+    ],
+)
+def test_symbols_with_a_shorter_warmup_are_noted(
+    plan: Planner, folder: Path, warmup: int, start: str, words: str | None
+) -> None:
+    december = "".join(f"2019-12-{day},2,3,1,2\n" for day in range(10, 31))
+    (folder / "L.csv").write_text(DAYS.replace(HEADER, HEADER + december))
+    notes = plan({}, symbols=["A", "L"], start=start, warmup=warmup).manifest.notes
+    assert dict(notes.lines(2)).get("warm-up", "none").startswith(words or "none")
 
 
 def test_workers_load_the_feed_with_its_window_and_warmup(plan: Planner, folder: Path) -> None:

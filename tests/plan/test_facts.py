@@ -178,7 +178,7 @@ def test_a_run_over_a_universe_says_what_it_knows_of_symbols_that_are_gone(
 
 
 def test_facts_that_are_not_there_are_refused(plan: Planner, folder: Path) -> None:
-    with pytest.raises(DataError, match="nowhere"):
+    with pytest.raises(DataError, match=r"nowhere\. Correct .* data\.facts"):
         plan({"facts": str(folder / "nowhere")})
 
 

@@ -30,19 +30,20 @@ def test_a_report_is_named_after_its_run(
 ) -> None:
     done = backfleet("report", sweep.url)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{sweep.id}.html\n"
+    assert done.stdout == f"{tmp_path / sweep.id}.html\n"
     assert "four-periods" in (tmp_path / f"{sweep.id}.html").read_text()
 
 
 def test_a_task_and_a_comparison_have_their_reports(
     call: Callable[..., Result], sweep: bf.Run, tmp_path: Path
 ) -> None:
-    assert call(sweep.url, 3).output == f"{sweep.id}-3.html\n"
-    assert (
-        call(sweep.url, 3, "--benchmark", "600560", "-o", "beside.html").output == "beside.html\n"
-    )
+    assert call(sweep.url, 3).output == f"{tmp_path / sweep.id}-3.html\n"
+    beside = call(sweep.url, 3, "--benchmark", "600560", "-o", "beside.html")
+    assert beside.output == f"{tmp_path}/beside.html\n"
     assert "600560 bought and held" in (tmp_path / "beside.html").read_text()
-    assert call(sweep.url, "--compare", sweep.url, "-o", "two.html").output == "two.html\n"
+    assert (
+        call(sweep.url, "--compare", sweep.url, "-o", "two.html").output == f"{tmp_path}/two.html\n"
+    )
     assert "Run comparison" in (tmp_path / "two.html").read_text()
     assert {file.suffix for file in tmp_path.iterdir()} == {".html"}
 

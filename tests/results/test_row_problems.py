@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from backfleet.results.row_problems import describe_problems
+from backfleet.results.row_problems import NO_ROOM, describe_problems
 
 
 def row(
@@ -53,12 +53,15 @@ def test_orders_rejected_for_lack_of_cash_are_said_to_be() -> None:
         "(rejected: 302 of 303 orders, due to insufficient cash): "
         "the metrics describe an account that holds only cash."
     )
-    assert lines[1].startswith("Insufficient cash: an order for all the cash leaves nothing")
+    assert "sized at a close and paid at the next open" in lines[1]
+    assert "sizing = 'percent-of-cash' and amount = 0.95" in lines[1]
 
 
-def test_orders_rejected_by_the_broker_are_told_apart() -> None:
+def test_orders_rejected_for_other_reasons_than_cash_are_told_apart() -> None:
     lines = words(row("suspicious", rejected=2, completed=1))
-    assert lines[0].endswith("half of the orders rejected: 2 of 3 orders, by the broker.")
+    assert lines[0].endswith(
+        "half of the orders rejected: 2 of 3 orders, for other reasons than cash."
+    )
     assert len(lines) == 1
     lines = words(row("suspicious", rejected=2000, margin=1500, completed=1))
     assert "rejected: 2,000 of 2,001 orders, 1,500 of them due to insufficient cash." in lines[0]
@@ -79,8 +82,10 @@ def test_an_order_filled_in_part_is_a_fill() -> None:
 def test_rejections_in_good_rows_are_noted_without_the_rows_that_had_none() -> None:
     lines = words(row(completed=5), row(completed=5, rejected=1, margin=1))
     assert lines == [
-        "note: 1 ok task had some orders rejected: 1 of 6 orders, due to insufficient cash."
+        "note: 1 ok task had some orders rejected: 1 of 6 orders, due to insufficient cash.",
+        NO_ROOM,
     ]
+    assert len(words(row(completed=5, rejected=1))) == 1
 
 
 def test_failures_are_gathered_by_type_the_commonest_first() -> None:

@@ -342,7 +342,7 @@ def bad_requests() -> Iterator[tuple[dict[str, Any], str]]:
     yield {"select": "sharp"}, "is not a metric of a window. Use sharpe, sortino"
     yield {"step": "1 month"}, "test windows overlap: step is 1 month, test is 6 months"
     yield {"where": "1 / trades > 0 and trades / 0 > 1"}, "zero"
-    yield {"holdout": "2019-01-01"}, "no window fits into 0 sessions"
+    yield {"holdout": "2019-01-01"}, "holdout = 2019-01-01 leaves 0 of 607 sessions to the windows"
     yield {"windows": "groups", "groups": 4, "purge": 400}, "a window holds no session after purge"
 
 

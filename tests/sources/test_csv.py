@@ -220,7 +220,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "zip": (b"PK\x03\x04", "this is a zip archive or an Excel workbook"),
     "html": ("\n<!DOCTYPE html><html>", "this is an HTML or XML page"),
     "json": ('{"message": "denied"}', "this is JSON"),
-    "utf-16": (HEADER.encode("utf-16"), "UTF-16"),
+    "utf-16": (HEADER.encode("utf-16"), "this is UTF-16 text; save it as UTF-8$"),
     "binary": (b"\x01\x02\0\0\x03", "this is a binary file"),
 }
 
@@ -259,6 +259,22 @@ def test_tradable_must_be_true_or_false() -> None:
 def test_suspended_throughout_is_refused() -> None:
     with pytest.raises(DataError, match="no row has a price"):
         parse(HEADER.replace("volume", "on") + "2019-01-02,0,0,0,0,false\n", tradable="on")
+
+
+@pytest.mark.parametrize(
+    ("day", "reason"),
+    [
+        ("2019-02-30", "a date that does not exist"),
+        ("2919-01-03", "outside the years 1678 to 2261"),
+        ("2019-01-03 25:00", "not .*"),
+    ],
+)
+@pytest.mark.parametrize("date_format", [None, "%Y-%m-%d"])
+def test_a_day_that_cannot_be_is_named_as_such(
+    day: str, reason: str, date_format: str | None
+) -> None:
+    with pytest.raises(DataError, match=f"row 3: date is '{day}', {reason}$"):
+        parse(day_rows("2019-01-02", day), date_format=date_format)
 
 
 def test_times_must_fit_their_format() -> None:

@@ -242,7 +242,7 @@ def test_missing_bars_of_a_market_that_never_closes_are_counted() -> None:
     bars = replace(minutes, time=time, session=time.view("M8[ns]").astype("M8[D]"))
     (doubt,) = find_doubts(bars)
     assert (doubt.kind, doubt.is_serious) == ("missing bars", False)
-    assert doubt.text.startswith("3 bars are missing in 1 places: 3 after ")
+    assert doubt.text.startswith("missing: 3 bars in 1 place: 3 after ")
 
 
 def test_one_line_has_the_first_serious_doubt_and_the_number_of_others() -> None:

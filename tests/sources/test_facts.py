@@ -114,7 +114,7 @@ ACTIONS = "symbol,ex,cash\n"
         ),
         ("instruments", "symbol,issue_price\nA,nan\n", "row 2: issue_price = 'nan' must be"),
         ("instruments", "symbol,t0\nA,maybe\n", "row 2: t0 = 'maybe' must be true or false"),
-        ("instruments", "symbol,listed\nA\n", "row 2: it has 1 values and not 2"),
+        ("instruments", "symbol,listed\nA\n", "row 2: it has 1 value and not 2"),
         (
             "instruments",
             "symbol,listed,delisted\nA,2020-01-02,2020-01-02\n",

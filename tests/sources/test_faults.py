@@ -96,6 +96,11 @@ def test_a_file_that_is_no_csv_is_one_fault_without_a_row(source: Source, data: 
     assert "Excel workbook" in problem
 
 
+def test_rows_of_which_all_are_bad_are_no_fault_of_the_file(source: Source, write: Write) -> None:
+    write("AAA", row(date(2019, 1, 2), "-1"), "2019-02-30,10,11,9,10,100")
+    assert [at for at, _ in faults(source, "AAA")] == [3, 2]
+
+
 def test_a_file_full_of_bad_rows_is_given_up(source: Source, write: Write) -> None:
     write("AAA", *(row(day, "-1") for day in weekdays(100)))
     assert len(faults(source, "AAA")) == 20

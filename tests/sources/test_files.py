@@ -81,6 +81,12 @@ def test_a_place_without_files_is_refused(source: Make, store_url: str) -> None:
             ask()
 
 
+def test_a_place_with_other_files_names_their_source(source: Make, tmp_path: Path) -> None:
+    (tmp_path / "AAPL.parquet").write_bytes(b"")
+    with pytest.raises(DataError, match=r"no files \*\.csv in it; the source 'parquet' reads its"):
+        source(CsvSource, tmp_path).symbols()
+
+
 def test_a_missing_directory_is_refused(source: Make, tmp_path: Path) -> None:
     stocks = source(CsvSource, tmp_path / "nowhere")
     for ask in (stocks.symbols, lambda: stocks.read("AAPL"), lambda: stocks.fingerprint("AAPL")):

@@ -35,7 +35,7 @@ def test_preset_in_a_job_reads_raw_prices_and_the_factor(data: Path) -> None:
     bars = source.parse("ABC", source.read("ABC"))
     assert (list(bars.raw.close)[:2], list(bars.factor)[:2]) == ([2.0, 3.0], [0.5, 0.5])
     assert (bars.symbol, len(bars), str(bars.session[0])) == ("ABC", 10, "2024-01-02")
-    assert bars.adjustment == "adjusted by the adjusted close / close"
+    assert bars.adjustment == "adjusted by the vendor's adjusted close / close"
 
 
 def test_prices_that_a_preset_knows_as_adjusted_are_not_taken_for_raw_ones(data: Path) -> None:

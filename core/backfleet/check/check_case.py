@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from backfleet.bars import Bars
 from backfleet.check.result import BarLocation
+from backfleet.check.time_limit import time_limit
 from backfleet.engine import BrokerSettings, Engine, Outcome, Simulation
 from backfleet.errors import DataError
 from backfleet.plan.manifest import TaskKey
@@ -47,12 +48,15 @@ class CheckCase:
         One element per symbol.
     broker
         By default one with much cash and no commission.
+    timeout
+        Seconds that the strategy may take for the bars; 0 without a limit.
     """
 
     strategy: type
     bars: tuple[Bars, ...]
     params: Mapping[str, Any] = field(default_factory=dict)
     broker: BrokerSettings = RICH
+    timeout: float = 0.0
 
     @property
     def is_vector(self) -> bool:
@@ -84,7 +88,8 @@ class CheckCase:
         """Run it as a worker would. What the strategy raises passes through."""
         self.seed()
         chosen: Engine = load_plugin("engine", engine or self.engines[0], Engine)()
-        outcome = chosen.run(Simulation(self.strategy, self.params, self.bars, self.broker))
+        with time_limit(self.timeout):
+            outcome = chosen.run(Simulation(self.strategy, self.params, self.bars, self.broker))
         assert isinstance(outcome, Outcome)  # Only a simulation with a calendar may be summarized.
         return outcome
 
@@ -126,8 +131,10 @@ def check_cases_of(plan: Plan) -> Sequence[CheckCase]:
     loader = BarsLoader(plan.task_context(), row_hooks(plan.job.plugins))
     # Tasks are numbered symbol by symbol, so this is the first point of each symbol.
     tasks = [manifest.task(index) for index in range(0, manifest.tasks, len(manifest.points))]
+    timeout = plan.job.resources.task_timeout
     subjects = [
-        CheckCase(strategy, loader.of(key).bars, key.params, manifest.broker) for key in tasks
+        CheckCase(strategy, loader.of(key).bars, key.params, manifest.broker, timeout)
+        for key in tasks
     ]
     for subject in subjects:
         if len(subject.calendar) < MIN_BARS:

@@ -27,7 +27,7 @@ SAMPLE = {
 BROKER = {"cash": 1_000_000.0, "commission": 0.0002}
 
 
-def check_job(strategy: str, data: str | None, source: str, overrides: Overrides) -> Job:
+def check_job(strategy: str, data: str | None, source: str | None, overrides: Overrides) -> Job:
     """Return the job whose first tasks a strategy is checked on.
 
     Parameters
@@ -49,13 +49,14 @@ def check_job(strategy: str, data: str | None, source: str, overrides: Overrides
     return job.model_copy(update={"data": _few_symbols(job.data)})
 
 
-def _raw_job(data: str | None, source: str) -> dict[str, Any]:
+def _raw_job(data: str | None, source: str | None) -> dict[str, Any]:
     if data is None:
         return {"data": SAMPLE, "broker": BROKER}
     if data.endswith(".toml"):
         job = Job.load(data)
         classes: dict[str, Any] = {} if job.sizer is None else {"sizer": job.sizer}
         classes |= {"signals": job.signals} if job.signals else {}
+        classes |= {"resources": job.resources}
         classes |= {} if job.market is None else {"market": _given(job.market)}
         return {"data": _given(job.data), "broker": _given(job.broker), **classes}
     # The time zone and all else are the defaults of a job.

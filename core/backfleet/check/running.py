@@ -6,6 +6,7 @@ import sysconfig
 import traceback
 from collections.abc import Sequence
 
+from backfleet.check import time_limit
 from backfleet.check.check_case import CheckCase
 from backfleet.check.result import CheckResult, Status
 from backfleet.check.signals import signals_of
@@ -15,6 +16,7 @@ from backfleet.errors import error_line
 __all__ = ["check_signals", "describe_error"]
 
 CHECK = "signals"
+LIMIT = time_limit.__file__
 
 
 def check_signals(subjects: Sequence[CheckCase]) -> CheckResult:
@@ -37,12 +39,14 @@ def check_signals(subjects: Sequence[CheckCase]) -> CheckResult:
         )
         return CheckResult(CHECK, Status.FAILED, message)
     tasks = count_of(len(subjects), "task")
-    return CheckResult(CHECK, Status.PASSED, f"{orders:,} orders in {tasks}")
+    return CheckResult(CHECK, Status.PASSED, f"{count_of(orders, 'order')} in {tasks}")
 
 
 def describe_error(error: BaseException) -> str:
     """Return the error with the line that raised it, or that called Python's library."""
-    frames = traceback.extract_tb(error.__traceback__)
+    # The frame that the alarm of a time limit adds says nothing of where the strategy was.
+    trace = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in trace if frame.filename != LIMIT]
     if not frames:
         # The cause of an error need not have been raised itself.
         return error_line(error)

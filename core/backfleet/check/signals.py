@@ -6,7 +6,7 @@ signal that the broker refuses leaves none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backfleet.check.check_case import CheckCase
+from backfleet.check.time_limit import time_limit
 from backfleet.engine import OrderKind, Records
 from backfleet.engines.vector.panels import is_portfolio, panel_of, panel_targets
 from backfleet.engines.vector.targets import targets_of, tradable_bars
@@ -52,9 +53,11 @@ class Signals:
         rows = (self.time >= first) & (self.time <= last)
         return Signals(self.time[rows], self.symbol[rows], self.values[rows])
 
-    def describe(self, row: int) -> str:
+    def describe(self, row: int, *, exactly: bool = False) -> str:
+        """Return a row in words; `exactly` with all digits, and a market order with its price."""
         values = self.values[row].tolist()
-        return _target(*values) if len(values) == 1 else _order(*values)
+        text = repr if exactly else "{:g}".format
+        return _target(values[0], text) if len(values) == 1 else _order(values, text, exactly)
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,11 @@ def signals_of(subject: CheckCase) -> Signals:
         return _of_orders(subject.run().orders)
     # As `CheckCase.run` does, because a strategy can draw numbers for its targets.
     subject.seed()
+    with time_limit(subject.timeout):
+        return _of_targets(subject)
+
+
+def _of_targets(subject: CheckCase) -> Signals:
     strategy: Any = subject.strategy(**subject.params)
     if is_portfolio(type(strategy), len(subject.bars)):
         panel = panel_of(subject.bars)
@@ -115,12 +123,16 @@ def _difference(left: Signals, right: Signals, at: int) -> SignalDifference:
     sides = [(int(side.time[at]), int(side.symbol[at])) for side in (left, right) if at < len(side)]
     # The earlier time, then the smaller symbol.
     first = min(sides)
-    words = [
-        side.describe(at)
-        if at < len(side) and (side.time[at], side.symbol[at]) == first
-        else "no order"
-        for side in (left, right)
-    ]
+    # Few digits, unless both sides look equal then.
+    for exactly in (False, True):
+        words = [
+            side.describe(at, exactly=exactly)
+            if at < len(side) and (side.time[at], side.symbol[at]) == first
+            else "no order"
+            for side in (left, right)
+        ]
+        if words[0] != words[1]:
+            break
     return SignalDifference(*first, *words)
 
 
@@ -129,15 +141,17 @@ def _of_orders(orders: Records) -> Signals:
     return Signals(orders["created"], orders["symbol"].astype(np.intp), np.stack(values, axis=1))
 
 
-def _target(value: float) -> str:
-    return f"target {value:g}"
+def _target(value: float, text: Callable[[float], str]) -> str:
+    return f"target {text(value)}"
 
 
-def _order(*values: float) -> str:
+def _order(values: Sequence[float], text: Callable[[float], str], exactly: bool) -> str:
     kind, size, price, limit = values
     side = "buy" if size > 0 else "sell"
     name = OrderKind(int(kind)).name.lower().replace("_", "-")
     # Only stop-limit orders have two prices.
     prices: Sequence[float] = [price] if np.isnan(limit) else [price, limit]
-    at = "" if kind == OrderKind.MARKET else f" at {', '.join(f'{price:g}' for price in prices)}"
-    return f"{name} order to {side} {abs(size):g}{at}"
+    # A market order may have a price, which only the check of the cash looks at.
+    has_price = kind != OrderKind.MARKET or exactly
+    at = f" at {', '.join(map(text, prices))}" if has_price else ""
+    return f"{name} order to {side} {text(abs(size))}{at}"

@@ -41,9 +41,9 @@ def check_strategy(
 ) -> Iterator[CheckResult]:
     """Check a strategy on the bars of some tasks; a result a check, as they come.
 
-    Where it makes no signals, or others each time, there is nothing to compare and the checks that
-    would compare them are skipped. Without a reference to the strategy, nothing is known of where
-    its code lies, and the check of its wheel is left out.
+    Where it raises, makes no signals, or others each time, there is nothing to compare and the
+    checks that would compare them are skipped. Without a reference to the strategy, nothing is
+    known of where its code lies, and the check of its wheel is left out.
     """
     # It looks only at the class, which all subjects have in common.
     yield check_parameters(subjects[0])
@@ -52,7 +52,7 @@ def check_strategy(
         result = _skipped(name, obstacle) if obstacle else _guarded(name, check, subjects)
         yield result
         if result.status is Status.FAILED:
-            obstacle = "it makes no signals" if name == SIGNALS else "it is not deterministic"
+            obstacle = f"the check {name!r} failed"
     comparisons = dict(COMPARISONS)
     if strategy is not None:
         comparisons[WHEEL] = partial(check_wheel, strategy=strategy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -27,6 +28,7 @@ from backfleet.runs.ablation import Ablation, PointChoice, plan_ablation
 from backfleet.runs.ablation_words import (
     CONVENTION,
     HEADINGS,
+    INTERACTION,
     cost_rows,
     describe_ablation,
     describe_failures,
@@ -60,7 +62,11 @@ __all__ = ["ablate"]
 @yes_option
 @trust_option
 @data_option
-@click.option("--output", metavar="FILE", help="Also write a page of HTML; '-': standard output.")
+@click.option(
+    "--output",
+    metavar="FILE",
+    help="Also write an HTML page to this file, or with '-' to standard output.",
+)
 @as_json
 def ablate(
     run: str,
@@ -79,8 +85,8 @@ def ablate(
     and without any.
 
     The runs without rules are stored beside RUN, so that a further call computes only what is
-    missing. A cost is the value without the rule minus the value with it. Exits with 1 if a task
-    failed without a rule.
+    missing. Changes are the value without the rule minus the value with it. The exit code is 1 if a
+    task failed without a rule.
     """
     # Before the runs, which may take hours: a missing library must not lose the page at the end.
     if output is not None:
@@ -135,6 +141,9 @@ def _write_page(ablation: Ablation, costs: RuleCosts | None, output: str) -> Non
     page = render_file(ablation_page(ablation, costs))
     with open_output_option(output) as file:
         file.write(page.encode())
+    # Standard output belongs to the table, to JSON or to the page itself.
+    if output != "-":
+        click.echo(f"page: {Path(output).absolute()}", err=True)
 
 
 def _json(ablation: Ablation, costs: RuleCosts | None) -> dict[str, Any]:
@@ -160,9 +169,10 @@ def _show(ablation: Ablation, costs: RuleCosts | None) -> None:
         click.echo(line)
     if costs is None:
         return
-    click.echo()
+    click.echo(f"\n{CONVENTION}\n")
     # `cost_rows` has one element per rule, and the table wants one per column.
     print_columns(HEADINGS, [list(column) for column in zip(*cost_rows(costs), strict=True)])
-    click.echo(f"\n{CONVENTION}")
+    if len(costs.rules) > 1:
+        click.echo(f"\n{INTERACTION}")
     for line in describe_failures(costs):
         click.echo(line, err=True)

@@ -24,7 +24,9 @@ MAX_SHOWN_POINTS = 10
 @click.option(
     "--run", "number", type=int, metavar="N", help="Adopt the Nth backtest of the script."
 )
-@click.option("--strict", is_flag=True, help="Refuse what a job has no key for.")
+@click.option(
+    "--strict", is_flag=True, help="Refuse a script that needs what a job has no key for."
+)
 @click.option(
     "--timeout",
     type=float,
@@ -48,10 +50,10 @@ def adopt(
 ) -> None:
     """Turn a backtrader script into a job.
 
-    The script runs on backtrader itself, with ARGS; options of the script that this command has,
-    too, go behind '--'. FOLDER gets job.toml, strategy.py and data/. Then the job runs, and its
-    final value must be the script's to the last bit. Exit codes: 0 equal, 1 not equal, 2 the script
-    cannot be adopted, and nothing was written.
+    The command runs SCRIPT with ARGS on backtrader itself. Then it writes job.toml, strategy.py and
+    data/ into the FOLDER of --output, runs the job, and checks that its final value is the script's
+    to the last bit. Options of the script that this command also has are written after '--'. Exit
+    codes: 0 equal, 1 not equal, 2 the script cannot be adopted, and nothing was written.
     """
     from backfleet.adopt.adopt import Request
 

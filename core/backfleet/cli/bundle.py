@@ -9,6 +9,7 @@ import click
 from backfleet.bundles import export_bundle, import_bundle
 from backfleet.cli.options import as_json, echo_json, store_option
 from backfleet.cli.run_summary import short_name
+from backfleet.console import count_of
 from backfleet.output_file import is_stream
 from backfleet.runs.open import open_run
 from backfleet.store import DEFAULT_STORE
@@ -22,7 +23,7 @@ file_argument = click.argument("file", metavar="FILE.zip", type=click.Path(path_
 @click.argument("run")
 @file_argument
 @store_option
-@click.option("--force", is_flag=True, help="Write over FILE.zip if it exists.")
+@click.option("--force", is_flag=True, help="Overwrite FILE.zip if it exists.")
 def export(run: str, file: Path, store: str, force: bool) -> None:
     """Write a run into one file: its manifest, code, rows, details and labels.
 
@@ -41,9 +42,11 @@ def export(run: str, file: Path, store: str, force: bool) -> None:
             err=True,
         )
     # A stream has no size to ask for.
-    size = "" if is_stream(file) else f", {file.stat().st_size:,} bytes"
+    size = "" if is_stream(file) else f", {count_of(file.stat().st_size, 'byte')}"
     # The bundle itself may go to standard output.
-    click.echo(f"{file}: run {opened.id}, {len(bundle.files):,} files{size}", err=is_stream(file))
+    click.echo(
+        f"{file}: run {opened.id}, {count_of(len(bundle.files), 'file')}{size}", err=is_stream(file)
+    )
 
 
 @click.command("import")

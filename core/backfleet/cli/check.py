@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TextIO
 
 import click
 
@@ -13,6 +15,7 @@ from backfleet.check.request import check_job
 from backfleet.check.result import CheckResult, Status
 from backfleet.check.suite import check_strategy
 from backfleet.cli.options import as_json, echo_json, job_overrides
+from backfleet.cli.symbol_selection import source_for
 from backfleet.current_directory import search_current_directory
 from backfleet.job import Overrides
 from backfleet.plan.plan import plan_job
@@ -22,6 +25,7 @@ from backfleet.strategy_reference import is_module_reference
 __all__ = ["check"]
 
 MAX_NAMES = 5
+MAX_PRINTED_LINES = 20
 WORDS = {Status.PASSED: "passed", Status.FAILED: "FAILED", Status.SKIPPED: "skipped"}
 
 
@@ -33,26 +37,29 @@ WORDS = {Status.PASSED: "passed", Status.FAILED: "FAILED", Status.SKIPPED: "skip
     help="Bars to check on, or a job file for data, broker and market; default: the sample data.",
 )
 @click.option(
-    "--source", default="csv", show_default=True, metavar="NAME", help="How to read a DIR or URL."
+    "--source",
+    metavar="NAME",
+    help="Source that reads a DIR or URL; default: csv or parquet, by its files.",
 )
 @job_overrides
 @as_json
 def check(
     strategy: str,
     data: str | None,
-    source: str,
+    source: str | None,
     params: tuple[str, ...],
     symbols: str | None,
     sets: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Check a strategy before it is swept: STRATEGY is named as in a job.
+    """Check a strategy before it is swept. STRATEGY is named as in a job.
 
-    Its parameters can be set; it makes signals; it is deterministic; no signal depends on later
-    bars, nor on how much history precedes; all engines agree; its code runs from a wheel alone.
-    Signals are compared, not trades, and the first bar that differs is named.
+    The command checks that the strategy's parameters can be set, that it gives signals, and that it
+    is deterministic. No signal may depend on later bars, nor on how much history precedes. All
+    engines must agree, and the strategy's code must run from a wheel alone. Signals are compared,
+    not trades, and the first bar that differs is named.
 
-    The exit code is 1 if a check fails. One that is skipped is no failure.
+    The exit code is 1 if a check fails. A check that is skipped is no failure.
     """
     # A likely slip, since most commands take a job file; without this, the name would be looked up
     # as a plugin.
@@ -63,17 +70,20 @@ def check(
         )
     if is_module_reference(strategy):
         search_current_directory()
-    job = check_job(strategy, data, source, Overrides(params, symbols, sets))
-    plan = plan_job(job)
-    # What a strategy prints must not mix with the answer.
-    with contextlib.redirect_stdout(sys.stderr):
+    if data is not None and source is None and not data.endswith(".toml"):
+        source = source_for(data)
+    first_lines = _FirstLines(sys.stderr)
+    # What a strategy prints, from its import on, must not mix with the answer.
+    with _printing_to(first_lines):
+        job = check_job(strategy, data, source, Overrides(params, symbols, sets))
+        plan = plan_job(job)
         subjects = check_cases_of(plan)
     if not as_json:
         rules = "" if job.market is None else f", with the rules of {job.market.rules}"
         click.echo(f"{strategy} on {_bars(subjects)}{rules}\n")
     results = []
     # Strategies run here, in this process, so they need the folder that workers would give them.
-    with contextlib.redirect_stdout(sys.stderr), in_strategy_folder(plan.strategy):
+    with _printing_to(first_lines), in_strategy_folder(plan.strategy):
         for result in check_strategy(subjects, plan.strategy):
             results.append(result)
             if not as_json:
@@ -88,6 +98,31 @@ def check(
         others = f", {skipped} skipped" if skipped else ""
         click.echo(f"\n{failed} of {len(results)} checks failed{others}")
     sys.exit(1 if failed else 0)
+
+
+class _FirstLines(io.StringIO):
+    """Passes the first lines on: checks run a strategy a hundred times, and each time it prints."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._left = stream, MAX_PRINTED_LINES
+
+    def write(self, text: str) -> int:
+        if self._left > 0:
+            shown = text.splitlines(keepends=True)[: self._left]
+            self._left -= text.count("\n")
+            self._stream.write("".join(shown))
+            if self._left <= 0:
+                self._stream.write("... and what the strategy prints then is left out\n")
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
+@contextlib.contextmanager
+def _printing_to(stream: TextIO) -> Iterator[None]:
+    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+        yield
 
 
 def _line(result: CheckResult) -> str:

@@ -35,16 +35,16 @@ trust_option = click.option(
     "trusted",
     multiple=True,
     metavar="SHA",
-    help="Run code that somebody else submitted, by its SHA-256 or at least 16 digits of it; may "
-    "be given several times.",
+    help="Run code that somebody else submitted, by its SHA-256 or at least 16 digits of it; can "
+    "be repeated.",
 )
 
 data_option = click.option(
     "--data",
     multiple=True,
     metavar="[FEED=]DIR|S3-URL",
-    help="Where the run's data is now; its digests are checked. FEED= names an auxiliary feed, and "
-    "facts= the facts.",
+    help="Read the run's data from here, after a check of its digests. FEED= is for an auxiliary "
+    "feed, and facts= for the facts.",
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from backfleet.cli.options import store_option
+from backfleet.console import count_of
 from backfleet.errors import UserError
 from backfleet.runs.open import open_run
 
@@ -17,7 +18,8 @@ __all__ = ["compact_command"]
 def compact_command(run: str, store: str) -> None:
     """Write the files with all rows of a complete run.
 
-    `run` and `wait` do so; on AWS, a job of its own does it for a run of more than a million tasks.
+    'run' and 'wait' do this at their end. On AWS, a separate job does it for a run of more than a
+    million tasks.
     """
     from backfleet.results.compact import compact, is_current
 
@@ -25,7 +27,7 @@ def compact_command(run: str, store: str) -> None:
     missing = opened.counts().missing
     if missing:
         raise UserError(
-            f"{opened.url}: {missing:,} tasks have no result yet, so nothing was written. "
+            f"{opened.url}: no result yet for {count_of(missing, 'task')}, so nothing was written. "
             f"Compute them first: backfleet resume {opened.url}"
         )
     # A job that is tried again must not write files of gigabytes a second time.

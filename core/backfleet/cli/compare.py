@@ -11,6 +11,7 @@ import click
 from backfleet.cli.options import as_json, echo_json, store_option
 from backfleet.cli.table import print_columns
 from backfleet.code.source_diff import printable_lines
+from backfleet.console import count_of
 from backfleet.errors import cut_text
 from backfleet.results.compare import Comparison, compare_runs
 from backfleet.results.compare_code import SourceComparison
@@ -93,7 +94,7 @@ def _shortened(digest: re.Match[str]) -> str:
 
 def _show_metrics(comparison: Comparison) -> None:
     click.echo(
-        f"\n{comparison.matched:,} tasks matched by {', '.join(comparison.matched_by)}; "
+        f"\n{count_of(comparison.matched, 'task')} matched by {', '.join(comparison.matched_by)}; "
         f"{comparison.only_first:,} only in the first, "
         f"{comparison.only_second:,} only in the second"
     )

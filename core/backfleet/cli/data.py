@@ -38,18 +38,29 @@ data.add_command(presets_command)
 def _source_options(command: F) -> F:
     """Add the options that say how to read the files, as in the job's `[data]`."""
     options = [
-        click.option("--source", metavar="NAME", help="As data.source; default: by the suffix."),
+        click.option(
+            "--source",
+            metavar="NAME",
+            help="Source of the files, as data.source. Default: chosen by the suffix.",
+        ),
         click.option(
             "--symbols", metavar="NAMES", help="Symbols to include: names or glob patterns."
         ),
-        click.option("--timezone", default="UTC", show_default=True, help="As data.timezone."),
-        click.option("--columns", metavar="NAMES", help="As data.columns, with commas between."),
+        click.option(
+            "--timezone",
+            default="UTC",
+            show_default=True,
+            help="Zone of the times, as data.timezone.",
+        ),
+        click.option(
+            "--columns", metavar="NAMES", help="Columns, as data.columns, separated by commas."
+        ),
         click.option(
             "--option",
             "options",
             multiple=True,
             metavar="KEY=VALUE",
-            help="As in data.options; can be repeated.",
+            help="Option of the source, as in data.options; can be repeated.",
         ),
     ]
     return with_options(command, options)
@@ -62,9 +73,9 @@ def _source_options(command: F) -> F:
 def check_command(place: str, as_json: bool, **reading: Any) -> None:
     """Check files for bad rows and times, wrong prices, and gaps.
 
-    Prints every fault and doubt with its file and row, and notes about what is usual in sound
-    files. A doubt is a sign of a misread file or of wrong prices, such as a jump that looks like a
-    split. Exits with 0 if there are at most notes, otherwise with 1.
+    The command prints every fault and doubt with its file and row, and notes about what is usual in
+    sound files. A doubt is a sign of a misread file or of wrong prices, such as a jump that looks
+    like a split. The exit code is 0 if there are at most notes, otherwise 1.
     """
     from backfleet.sources.each_symbol import for_each_symbol
     from backfleet.sources.faults import check_symbol, find_gaps

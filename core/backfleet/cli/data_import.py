@@ -35,21 +35,26 @@ RULES = (
 def _reading_options(command: F) -> F:
     """Add the options that state how files are read, where the files do not prove it."""
     options = [
-        click.option("--from", "preset", metavar="PRESET", help="A preset, or a .toml file."),
-        click.option("--symbol", metavar="NAME", help="The symbol, if no file names it."),
+        click.option(
+            "--from",
+            "preset",
+            metavar="PRESET",
+            help="Read files as a preset or a .toml file says.",
+        ),
+        click.option("--symbol", metavar="NAME", help="Symbol, if no file names it."),
         click.option("--timezone", metavar="ZONE", help="Zone of times without an offset."),
         click.option(
             "--date-format",
             metavar="FORMAT",
-            help="day-first, month-first, year-first, roc, s, ms, us, ns, excel, or a format of "
-            "strptime.",
+            help="Form of dates: day-first, month-first, year-first, roc, s, ms, us, ns, excel, or "
+            "a format of strptime.",
         ),
         click.option(
             "--column",
             "columns",
             multiple=True,
             metavar="ROLE=NAME",
-            help="The column of a role, such as close=Price; can be repeated.",
+            help="Column of a role, such as close=Price; can be repeated.",
         ),
         click.option("--names", metavar="NAMES", help="Columns of files without a header."),
         click.option("--adjust", type=click.Choice(RULES), help="Rule of adjustment."),
@@ -68,30 +73,36 @@ def _reading_options(command: F) -> F:
             type=click.Choice(["refuse", "skip"]),
             default="refuse",
             show_default=True,
-            help="Refuse all, or leave out symbols with bad rows.",
+            help="Refuse all files, or leave out symbols with bad rows.",
         ),
         click.option(
             "--on-bad-row",
             type=click.Choice(["refuse", "skip"]),
             default="refuse",
             show_default=True,
-            help="Refuse, or leave out rows with bad prices or volumes.",
+            help="Refuse bad prices or volumes, or leave out their rows.",
         ),
-        click.option("--yes", is_flag=True, help="Accept readings that fit best."),
+        click.option("--yes", is_flag=True, help="Accept the readings that fit best."),
         click.option(
             "--facts", is_flag=True, help="Import tables of facts of tushare or baostock."
         ),
         click.option(
-            "--digits", is_flag=True, help="With --facts: 600519 instead of 600519.SH or sh.600519."
+            "--digits",
+            is_flag=True,
+            help="With --facts, write 600519 instead of 600519.SH or sh.600519.",
         ),
-        click.option("--source", metavar="NAME", help="Read with a source, as data.source."),
-        click.option("--symbols", metavar="NAMES", help="With --source: names or globs."),
+        click.option(
+            "--source", metavar="NAME", help="Read the files with a source, as data.source."
+        ),
+        click.option(
+            "--symbols", metavar="NAMES", help="With --source, import only these names or globs."
+        ),
         click.option(
             "--option",
             "options",
             multiple=True,
             metavar="KEY=VALUE",
-            help="With --source: options.",
+            help="With --source, set an option of it; can be repeated.",
         ),
     ]
     return with_options(command, options)
@@ -108,8 +119,8 @@ def import_command(place: str, target: str, as_json: bool, **reading: Any) -> No
     PATH is a file or a folder. OUT gets one Parquet file per symbol, which runs read, and loses
     what an earlier import wrote there. The command finds the layout by itself, prints five bars as
     it understood them, and every assumption. It refuses files that can be read in two ways, and
-    names the option that decides. Exits with 0 if all symbols were imported, with 1 if some were
-    left out, and with 2 if nothing was imported.
+    names the option that decides. Exit codes: 0 all symbols were imported, 1 some were left out, 2
+    nothing was imported.
     """
     _check_target(place, target)
     if reading["facts"]:
@@ -261,17 +272,23 @@ def _show(outcome: ImportOutcome, target: str) -> None:
     if len(record.doubts) > MAX_SHOWN_DOUBTS:
         click.echo(f"doubt: {len(record.doubts) - MAX_SHOWN_DOUBTS:,} more symbols; see data check")
     if outcome.removed:
-        names = ", ".join(outcome.removed[:MAX_SHOWN_SYMBOLS])
-        more = len(outcome.removed) - MAX_SHOWN_SYMBOLS
         click.echo(
-            f"replaced: {target} no longer has {names}{f' and {more:,} more' if more > 0 else ''}, "
-            "which an earlier import wrote; import files together to have them in one folder"
+            f"replaced: {target} no longer has {_names(outcome.removed)}, which an earlier "
+            "import wrote; import files together to have them in one folder"
         )
     lengths = ", ".join(sorted(set(record.lengths.values())))
     left_out = f"; {len(record.refused):,} left out" if record.refused else ""
-    size = f"{count_of(len(record.symbols), 'symbol')}, {count_of(record.bars, 'bar')}"
-    click.echo(f"{size} of {lengths} in {target}{left_out}")
+    symbols = f"{count_of(len(record.symbols), 'symbol')} ({_names(sorted(record.symbols))})"
+    bars = f"{count_of(record.bars, 'bar')} of {lengths}"
+    click.echo(f"{symbols}, {bars} in {target}{left_out}")
     click.echo("\nin the job file:\n" + _job_lines(target, record))
+
+
+def _names(symbols: Sequence[str]) -> str:
+    """Return the first symbols by name, and the number of the others."""
+    more = len(symbols) - MAX_SHOWN_SYMBOLS
+    names = ", ".join(symbols[:MAX_SHOWN_SYMBOLS])
+    return f"{names} and {more:,} more" if more > 0 else names
 
 
 def _job_lines(target: str, record: ImportRecord) -> str:

@@ -86,7 +86,9 @@ def debug(
         # The user left a debugger that the strategy opened, such as with `breakpoint()`.
         click.echo("left the debugger before the task ended", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
+        # Where the task was interrupted, which in an endless loop is what one wants to know.
+        _show_error(error, pdb=False)
         raise
     # Also SystemExit: a strategy may call `sys.exit`.
     except BaseException as error:

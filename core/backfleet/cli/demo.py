@@ -24,7 +24,7 @@ __all__ = ["demo"]
 def demo(executor: str | None, options: tuple[str, ...], as_json: bool) -> None:
     """Run the strategy sma-crossover on three Shanghai stocks, and show the leaderboard.
 
-    The results lie in ./runs afterwards, as those of any job.
+    The run is then stored in ./runs, as that of any other job.
     """
     if not as_json:
         # Printed before the job is loaded, so that the first line comes at once.

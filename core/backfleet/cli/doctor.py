@@ -62,10 +62,10 @@ def doctor(
     transcript: Path | None,
     as_json: bool,
 ) -> None:
-    """Look at this machine, the store, the plugins and the executors.
+    """Look at this machine, the extras, the store, the plugins and the executors.
 
-    Exits with 1 if something fails. What is wrong with an executor that is neither named nor
-    set up in backfleet.toml is only a warning.
+    The exit code is 1 if something fails. A problem of an executor that is neither named nor set up
+    in backfleet.toml is only a warning.
     """
     from backfleet.plugins import find_plugin
 

@@ -49,23 +49,23 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
     listed = ", ".join(names[:MAX_NAMED_SYMBOLS])
     more = f" and {len(names) - MAX_NAMED_SYMBOLS:,} more" if len(names) > MAX_NAMED_SYMBOLS else ""
     size = facts["chunk_size"]
+    finished = "its task is" if size == 1 else f"its tasks, up to {size:,}, are"
+    known = f"{facts['known']:,} known from earlier runs, " if facts["known"] else ""
     grid = f"{count_of(facts['symbols'], 'symbol')} x {count_of(facts['points'], 'point')}"
     words = {
         "run_id": facts["run_id"],
         "strategy": plan.job.strategy,
         "tasks": f"{facts['tasks']:,} = {grid}",
-        "chunks": f"{facts['chunks']:,} of " + ("1 task" if size == 1 else f"up to {size:,} tasks"),
+        "chunks": f"{facts['chunks']:,}, each stored when {finished} done",
         "symbols": listed + more,
-        "data": f"{data['bars']:,} bars, {data['first']} to {data['last']}",
+        "data": f"{count_of(data['bars'], 'bar')}, {data['first']} to {data['last']}",
         "setup": setup_words(plan.manifest),
-        "store": facts["store"],
-        "done": f"{count_of(facts['done'], 'task')}; {facts['tasks'] - facts['done']:,} to do",
+        # The JSON of all commands calls the location of the run `store`; people would take it for
+        # the folder of runs that they give as `--store`.
+        "location": facts["store"],
+        "done": f"{count_of(facts['done'], 'task')}; {known}{facts['to_compute']:,} to compute",
         "workers": f"{facts['workers']:,}, on the executor {facts['executor']}",
     }
-    if facts["known"]:
-        known, left = facts["known"], facts["to_compute"]
-        tasks = count_of(known + left, "task")
-        words["reuse"] = f"{tasks}: {known:,} known from earlier runs, {left:,} to compute"
     if facts["windows"]:
         windows = facts["windows"]
         folds = count_of(windows["folds"], "fold")

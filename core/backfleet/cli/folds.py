@@ -32,16 +32,16 @@ MAX_ROWS = 40
     "sets",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Another value for a key of [validation]: select=sortino.",
+    help="Change a key of [validation], such as select=sortino; can be repeated.",
 )
 @as_json
 def folds(run: str, store: str, sets: tuple[str, ...], as_json: bool) -> None:
     """Show the folds of a RUN: the point that each training window chooses, and how it did in the
     test window after it.
 
-    The windows and the rule are those of [validation] in the job that was submitted last. Nothing
-    runs again, whatever --set changes: --set windows=rolling --set train='3 years' --set test='1
-    year'.
+    The windows and the rule are those of [validation] in the job that was submitted last. With
+    --set they can be changed without running anything again: --set windows=rolling --set train='3
+    years' --set test='1 year'.
 
     Scores are values of the metric by which points are chosen. "rank" is the place of the chosen
     point among all points in the test window, from 0 to 1. "test_median" and "test_best" are scores

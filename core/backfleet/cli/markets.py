@@ -20,6 +20,9 @@ __all__ = ["markets"]
 LEFT_OUT_FIRST = ("source", "certainty", "until")
 """Columns that give way if the terminal is too narrow."""
 
+PERCENTS = {"of ": 100.0, "per mille of ": 0.1}
+"""Percents in one unit, by the beginning of the unit."""
+
 
 @click.group(
     cls=SuggestingGroup, otherwise="'backfleet markets show {}'", invoke_without_command=True
@@ -72,7 +75,8 @@ def show(name: str, symbol: str, day: date, as_json: bool) -> None:
         click.echo(f"the market {name} has no dated rules")
         return
     columns = ["rule", "value", "unit", "since", "until", "certainty", "source"]
-    cells = [[str(rule[column] or "-") for rule in rules] for column in columns]
+    shown = [_in_percent(rule) for rule in rules]
+    cells = [[str(rule[column] or "-") for rule in shown] for column in columns]
     print_fitting(columns, cells, LEFT_OUT_FIRST, "--json")
 
 
@@ -83,12 +87,26 @@ def _day(text: str) -> date:
         raise click.BadParameter(f"{text!r} must be a date such as 2020-08-24") from None
 
 
+def _in_percent(rule: dict[str, Any]) -> dict[str, Any]:
+    """Return a rule with a fraction or a per mille value in percent, as people write them."""
+    for unit, percents in PERCENTS.items():
+        if rule["unit"].startswith(unit):
+            # Rounded as in `_rule`, because the factor adds an error of its own.
+            value = _number(float(rule["value"]) * percents)
+            return {**rule, "value": value, "unit": "% of " + rule["unit"].removeprefix(unit)}
+    return rule
+
+
+def _number(value: float) -> str:
+    # Ten digits show rates such as 0.0000341 in full; the rest would be the rounding of floats.
+    return f"{value:.10f}".rstrip("0").rstrip(".")
+
+
 def _rule(table: Dated, day: date) -> dict[str, Any]:
     step, until = table.step(day), table.until(day)
     return {
         "rule": table.rule,
-        # Ten digits show rates such as 0.0000341 in full; the rest would be the rounding of floats.
-        "value": f"{step.value:.10f}".rstrip("0").rstrip("."),
+        "value": _number(step.value),
         "unit": table.unit,
         "since": step.first.isoformat(),
         "until": until and until.isoformat(),

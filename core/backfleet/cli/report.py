@@ -50,22 +50,23 @@ def _symbol_name(_: click.Context, __: click.Parameter, name: str | None) -> str
     default=MIN_TRADES,
     show_default=True,
     metavar="N",
-    help="Trades that a leader has per task.",
+    help="Trades that a leader needs per task.",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(),
     metavar="FILE",
-    help="A file to write to, or '-'; by default named after the run, here.",
+    help="Write to this file, or with '-' to standard output. "
+    "Default: a file in the current directory, named after the run.",
 )
 @click.option(
     "--assets",
     type=click.Choice(["inline", "linked"]),
     default="inline",
     show_default=True,
-    help="Where the plotting library is: inline in the page, which takes 5 MB, or linked from the "
-    "folder backfleet-assets beside it, which all pages there share.",
+    help="Put the plotting library into the page, which then has 5 MB, or link it from the folder "
+    "backfleet-assets beside the page, which all pages there share.",
 )
 def report(
     run: str,
@@ -78,10 +79,10 @@ def report(
     output: str | None,
     assets: str,
 ) -> None:
-    """Write a report: one self-contained HTML page.
+    """Write a report as one self-contained HTML page, and print the path of the file.
 
-    Of a run: its leaders, its parameters, its symbols. With a TASK: its account, its trades, its
-    orders. The path of the file is printed.
+    The page of a RUN shows its verdicts, leaders, parameters and symbols. With a TASK, it shows the
+    account, the trades and the orders of this task.
     """
     if task is not None and (other or metric):
         raise click.UsageError("a TASK cannot be combined with --compare or --metric")
@@ -103,7 +104,9 @@ def report(
         page = _task_page(opened, task, benchmark)
     _write(page, path, is_linked=is_linked)
     # With '-', standard output is the page and nothing else.
-    click.echo(path, err=path == "-")
+    if path != "-":
+        # Whole, because by default the file is in a folder that the user did not name.
+        click.echo(Path(path).absolute())
 
 
 def _write(page: Page, path: str, *, is_linked: bool) -> None:

@@ -77,17 +77,17 @@ class Output:
 @click.command()
 @click.argument("run", required=False)
 @store_option
-@click.option("--sql", metavar="SELECT", help="The result of this query over the run.")
+@click.option("--sql", metavar="SELECT", help="Show the result of this query over the run.")
 @click.option(
     "--by",
     type=click.Choice(GROUPINGS),
-    help="A leaderboard of points over all symbols, of tasks, or of symbols over all points.",
+    help="Show a leaderboard of points over all symbols, of tasks, or of symbols over all points.",
 )
 @click.option(
     "--min-trades",
     type=COUNT,
     metavar="N",
-    help=f"With --by: trades that a leader has per task. Default: {MIN_TRADES}.",
+    help=f"With --by, the trades that a leader needs per task. Default: {MIN_TRADES}.",
 )
 @click.option(
     "--sort",
@@ -96,23 +96,27 @@ class Output:
 )
 @click.option("--ascending", is_flag=True, help="Sort smallest first.")
 @click.option("--where", metavar="SQL", help="Keep rows for which this holds: 'period > 10'.")
-@click.option("--columns", metavar="NAMES", help="Only these columns, separated by commas.")
+@click.option("--columns", metavar="NAMES", help="Show only these columns, separated by commas.")
 @sql_limits
 @click.option(
     "--limit",
     type=COUNT,
     metavar="N",
-    help=f"At most this number of rows. A leaderboard has {DEFAULT_LEADERS} in a table by default.",
+    help=f"Show at most N rows. Default: {DEFAULT_LEADERS} of a leaderboard in a table, else all.",
 )
 @click.option(
     "--format",
     "form",
     type=click.Choice([TABLE, *FORMATS]),
-    help="Default: the format that the ending of --output names, otherwise a table.",
+    help="Format of the rows. Default: the ending of --output, otherwise a table.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option(
-    "-o", "--output", type=click.Path(), metavar="FILE", help="A file to write to, or '-'."
+    "-o",
+    "--output",
+    type=click.Path(),
+    metavar="FILE",
+    help="Write to this file, or with '-' to standard output.",
 )
 def results(
     run: str | None,
@@ -131,14 +135,14 @@ def results(
     as_json: bool,
     output: str | None,
 ) -> None:
-    """Show a run's results: one row per task, of all tasks that have one.
+    """Show the results of a run, one row per task.
 
     A table shows the columns that matter most, rounded; the other formats have all of them. The
     number of missing rows is printed on standard error and, after a table, the verdict on the best
     task.
 
-    --by shows the leaders, as 'run' does: ranked by --sort among those with enough trades,
-    identical outcomes once. Points and symbols have the means of their tasks.
+    --by shows the leaders, as 'run' does. They are ranked by --sort among those with enough trades,
+    and identical outcomes are shown once. Points and symbols have the means of their tasks.
 
     --sql is one SELECT over the tables results, runs, equity, orders, fills, trades and analyzers;
     without a RUN it is over all runs of the store, and every table has a column run_id.

@@ -48,7 +48,7 @@ __all__ = ["run"]
 @click.option(
     "--no-reuse",
     is_flag=True,
-    help="Compute every task, even if an earlier run in the store has its row.",
+    help="Compute every task, even if an earlier run in the store has its result.",
 )
 @yes_option
 @tag_option
@@ -70,10 +70,11 @@ def run(
     note: str | None,
     as_json: bool,
 ) -> None:
-    """Run a job: JOB is a TOML file.
+    """Run the job that the TOML file JOB describes.
 
-    Tasks that have a row are skipped, and rows of the same tasks are copied from earlier runs in
-    the store. Exit codes: 0 all tasks succeeded, 1 some failed or are missing, 2 invalid request.
+    Tasks that have a result are skipped, and results of the same tasks are copied from earlier runs
+    in the store. Exit codes: 0 all tasks succeeded, 1 some failed or are missing, 2 invalid
+    request.
     """
     launch = LaunchOptions(
         executor or "local", options, detach, as_json, yes, tags, note, reuse=not no_reuse

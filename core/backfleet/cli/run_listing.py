@@ -46,6 +46,9 @@ LEFT_OUT_FIRST = (
 """Columns that give way if the terminal is too narrow."""
 
 FORMS = {"best": ".3g", "median": ".3g", "seconds": ".1f"}
+MAX_NAMES = 20
+"""Names of jobs that an error lists; the others are counted."""
+
 MAX_CELL_CHARS = 48
 """Longer texts are cut in the table; JSON has the whole text."""
 
@@ -92,10 +95,7 @@ def runs(
         return
     selected = _selected(store, where, tag, latest, SqlLimits.of(memory, timeout))
     if latest is not None and not selected:
-        raise UserError(
-            f"no run in {store} has the job name {latest!r}. "
-            f"'backfleet runs --store {store}' lists them"
-        )
+        raise UserError(_no_run(store, latest))
     if as_json:
         echo_json([dict(row) for row in selected.values()])
     elif latest is not None:
@@ -181,6 +181,17 @@ def _selected(
         ids = set(table.column("run_id").to_pylist())
         listed = {url: row for url, row in listed.items() if row["run_id"] in ids}
     return listed if latest is None else dict(list(listed.items())[:1])
+
+
+def _no_run(store: str, name: str) -> str:
+    """Return the error of `--latest` for a name without a run, with the names that there are."""
+    # Damaged runs have been named already.
+    names = sorted({run.manifest.name for run in readable_runs(store, lambda error: None)})
+    if name in names:
+        return f"no run in {store} with the job name {name!r} fits --tag and --where"
+    more = f" and {len(names) - MAX_NAMES:,} more" if len(names) > MAX_NAMES else ""
+    listed = f"its runs have the names {', '.join(map(repr, names[:MAX_NAMES]))}{more}"
+    return f"no run in {store} has the job name {name!r}: {listed if names else 'it has no runs'}"
 
 
 def _print_table(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -174,8 +174,9 @@ def _worker_failure_warning(control: RunControl, summary: RunSummary) -> list[st
         return []
     first = failed[0]
     return [
-        f"warning: the executor says that {len(failed):,} workers failed (worker {first.shard}: "
-        f"{_end(first.reason)}), but every task has a result, so no action is needed"
+        f"warning: the executor says that {count_of(len(failed), 'worker')} failed "
+        f"(worker {first.shard}: {_end(first.reason)}), but every task has a result, so no action "
+        "is needed"
     ]
 
 

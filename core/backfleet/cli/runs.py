@@ -109,7 +109,10 @@ def _echo_verdict(opened: Run) -> None:
 @store_option
 @as_json
 def wait(run: str, store: str, as_json: bool) -> None:
-    """Wait until a run is complete or no worker is left; exits as 'run' does."""
+    """Wait until a run is complete or no worker is left.
+
+    The exit codes are those of 'run'.
+    """
     follow(RunControl(open_run(run, store)), as_json=as_json)
 
 
@@ -205,15 +208,19 @@ def cancel(run: str, store: str) -> None:
 @click.argument("task", type=int, required=False)
 @store_option
 @click.option(
-    "--worker", "shard", type=int, metavar="N", help="What worker N of the newest submission wrote."
+    "--worker",
+    "shard",
+    type=int,
+    metavar="N",
+    help="Show what worker N of the newest submission wrote.",
 )
 @click.option(
     "--follow", is_flag=True, help="Keep printing new lines until the run or worker ends."
 )
 def logs(run: str, task: int | None, store: str, shard: int | None, follow: bool) -> None:
-    """Show what a run's tasks have printed, or one TASK by its number, or what a worker wrote.
+    """Show what all tasks of a run have printed, or one TASK, or what a worker wrote.
 
-    Tracebacks of failed tasks are among it.
+    TASK is its number in the results. The tracebacks of failed tasks are shown, too.
     """
     if shard is not None and task is not None:
         raise click.UsageError("give a TASK or --worker, not both")

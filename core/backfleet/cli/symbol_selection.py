@@ -15,10 +15,7 @@ from backfleet.errors import DataError
 if TYPE_CHECKING:
     from backfleet.source import Source
 
-__all__ = ["SymbolSelection"]
-
-SUFFIXES = {".csv": "csv", ".parquet": "parquet"}
-"""The source that reads a directory unless one is named."""
+__all__ = ["SymbolSelection", "source_for"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class SymbolSelection:
         # The same patterns and the same parser as `data.symbols` of a job.
         names = split_names(reading["symbols"]) or ("*",)
         section = Data(
-            source=reading["source"] or _source_for(location),
+            source=reading["source"] or source_for(location),
             path=location,
             symbols=tuple(names),
             timezone=reading["timezone"],
@@ -48,11 +45,13 @@ class SymbolSelection:
         return cls(source, sorted(choose_symbols(source, section.symbols)))
 
 
-def _source_for(location: str) -> str:
+def source_for(location: str) -> str:
+    """Return the source that reads the files of a directory or URL. Raises DataError."""
+    from backfleet.sources.files import SOURCES
     from backfleet.sources.locations import location_at
 
     suffixes = {Path(name).suffix for name in location_at(location).names()}
-    fitting = [source for suffix, source in SUFFIXES.items() if suffix in suffixes]
+    fitting = [source for suffix, source in SOURCES.items() if suffix in suffixes]
     # A folder with both kinds has two sources, and guessing could read the wrong half.
     if len(fitting) != 1:
         files = "both CSV and Parquet files" if fitting else "neither CSV nor Parquet files"

@@ -36,7 +36,8 @@ def trials(context: click.Context, store: str, as_json: bool) -> None:
 
     The best of many points is partly luck, so the verdict on a sweep takes all of them into
     account, those of removed runs too. A point counts again when the logic of the code changes.
-    "present" are the points under the code of the newest run, "declared" those run elsewhere.
+    The column "present" counts the points under the code of the newest run, and "declared" counts
+    those that were run elsewhere.
     """
     if context.invoked_subcommand is not None:
         if as_json:

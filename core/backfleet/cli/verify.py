@@ -34,8 +34,10 @@ MAX_SHOWN_DIFFERENCES = 5
 @click.command()
 @click.argument("run")
 @store_option
-@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Only N tasks, at random.")
-@click.option("--engine", metavar="NAME", help="The engine to use; by default plain backtrader.")
+@click.option(
+    "--sample", type=click.IntRange(min=1), metavar="N", help="Run only N tasks, chosen at random."
+)
+@click.option("--engine", metavar="NAME", help="Engine to use. Default: plain backtrader.")
 @click.option("--executor", metavar="NAME", help="Use the run's engine on this executor instead.")
 @executor_options
 @code_option
@@ -58,8 +60,7 @@ def verify(
 
     Every bit of the rows and sums is compared, and of orders, fills, trades and equity if the run
     keeps them. Tasks run on another engine on this machine, or with --executor on that executor in
-    an empty store, which also compares the returns by date. Exits with 0 if all agree and 1 if one
-    differs.
+    an empty store, which also compares the returns by date. Exit codes: 0 all agree, 1 one differs.
     """
     if engine and executor:
         raise click.UsageError("--engine and --executor exclude each other")

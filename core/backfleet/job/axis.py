@@ -36,9 +36,9 @@ def axis_values(parameter: Parameter, spec: object) -> tuple[Value, ...]:
     ----------
     spec
         A scalar; a list of values; `{start, stop, step}`, stop inclusive; `{low, high, count}`
-        with an optional `log`, both ends inclusive, evenly spaced or evenly spaced in logarithm,
-        and rounded to whole numbers for an int parameter; or `{value}`, one value that may be a
-        list.
+        with an optional `log`, both ends inclusive, evenly spaced or evenly spaced in logarithm; or
+        `{value}`, one value that may be a list. For an int parameter, only values that are evenly
+        spaced in logarithm are rounded.
 
     Raises
     ------
@@ -128,13 +128,34 @@ def _between(table: _Table) -> list[Value]:
         raise table.refuse("low", "must be less than high")
     if log and low <= 0:
         raise table.refuse("low", "must be positive with log = true")
+    is_int = table.parameter.kind == "int"
+    if is_int:
+        _check_whole(table, low, high, log)
     inner = (_logarithmic if log else _linear)(low, high, count)
-    to_number = _nearest_whole if table.parameter.kind == "int" else float
+    to_number = _nearest_whole if is_int else float
     # The ends are taken as they were written: exp(ln(x)) can differ from x in the last digit.
     values = [table.parameter.coerce(to_number(v), table.key) for v in [low, *inner, high]]
-    if table.parameter.kind == "int" and len(set(map(str, values))) < count:
+    if is_int and len(set(map(str, values))) < count:
         raise table.refuse("count", "gives some whole numbers more than once; use a smaller count")
     return values
+
+
+def _check_whole(table: _Table, low: Decimal, high: Decimal, log: bool) -> None:
+    """Raise JobError unless the ends of a scale are whole and, on a linear one, all values are."""
+    for end in ("low", "high"):
+        table.parameter.coerce(table.spec[end], f"{table.key}.{end}")
+    span, steps = int(high) - int(low), table.spec["count"] - 1
+    # Between powers of a factor hardly any whole numbers lie, so a logarithmic scale is rounded.
+    if log or span % steps == 0:
+        return
+    fits = [n + 1 for n in range(1, min(span, MAX_VALUES - 1) + 1) if span % n == 0]
+    nearest = [max(n for n in fits if n <= steps), *[n for n in fits if n > steps][:1]]
+    counts = " or ".join(map(str, nearest))
+    raise table.refuse(
+        "count",
+        f"gives steps of {span / steps:g}, and the values of an int parameter are not rounded; use "
+        f"count = {counts}",
+    )
 
 
 def _linear(low: Decimal, high: Decimal, count: int) -> list[Decimal]:

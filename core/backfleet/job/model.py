@@ -56,7 +56,7 @@ Symbols = Annotated[
 Excluded = Annotated[
     tuple[Annotated[Text, AfterValidator(rules.symbol)], ...], AfterValidator(rules.distinct)
 ]
-Columns = Annotated[Names, AfterValidator(rules.distinct)]
+Columns = Annotated[Names, AfterValidator(rules.distinct), AfterValidator(rules.extra_columns)]
 Zone = Annotated[Text, AfterValidator(rules.timezone)]
 SessionEnd = Annotated[Text, AfterValidator(rules.session_end)]
 Files = Annotated[
@@ -150,7 +150,8 @@ class Data(Section):
     start, end
         Sessions, both inclusive; all there are if unset.
     warmup
-        Bars before `start` that only indicators see: no orders, and not part of the metrics.
+        Bars before `start` that only indicators see: no orders, and not part of the metrics. The
+        run notes if symbols have fewer. Flat windows have them, too.
     timezone
         IANA name of the zone of the source's times and of the sessions.
     session_end
@@ -426,6 +427,15 @@ class Job(Section):
         if not isinstance(values, dict) or values.get("name") is not None:
             return values
         return {**values, "name": rules.name_of_strategy(values.get("strategy"))}
+
+    @model_validator(mode="after")
+    def _warmup_before_something(self) -> Self:
+        if self.data.warmup and not self.data.start and self.validation.start != "flat":
+            raise ValueError(
+                f"data.warmup = {self.data.warmup}: has no effect without data.start, since no "
+                "bars come before it; add data.start, or remove data.warmup"
+            )
+        return self
 
     def _repr_html_(self) -> str:
         """Return the HTML that a notebook shows: the keys that are set, with their values."""

@@ -63,5 +63,6 @@ def _data_tables(data: object) -> list[object]:
 
 
 def _change(table: object, key: str, change: Callable[[str], str]) -> None:
-    if isinstance(table, dict) and isinstance(table.get(key), str):
+    # An empty path names no folder; it is left for the validation, too.
+    if isinstance(table, dict) and isinstance(table.get(key), str) and table[key]:
         table[key] = change(table[key])

@@ -24,6 +24,7 @@ __all__ = [
     "distinct",
     "enough_for_children",
     "enough_memory",
+    "extra_columns",
     "family",
     "feed_name",
     "file_pattern",
@@ -44,12 +45,14 @@ __all__ = [
 ]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 MAIN = "__main__"
 WRITE_TO_FILE = "workers import a strategy, so write it to a file and name it 'my_file.py:Class'"
 MIN_MEMORY_BYTES = 256 * 2**20
 # With less, a child process cannot import backtrader, numpy and pandas.
 MIN_CHILD_BYTES = 128 * 2**20
 MAX_FAMILY_CHARS = 1000
+LINES = ("datetime", "open", "high", "low", "close", "volume")
 MAX_NOTE_CHARS = 1000
 MAX_PRIOR_TRIALS = 10**12
 
@@ -186,13 +189,23 @@ def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def extra_columns(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Columns beside those that all bars have, each of which becomes a line of the feed."""
+    for name in names:
+        if name in LINES:
+            raise ValueError(f"{name!r} is a line of every feed; name additional columns only")
+    return names
+
+
 def day(value: object) -> date:
     """A TOML date or ISO text."""
     if isinstance(value, str):
         try:
             return date.fromisoformat(value)
         except ValueError:
-            raise ValueError("must be a date such as 2019-01-31") from None
+            has_form = DAY.fullmatch(value)
+            reason = "is no day that exists" if has_form else "must be a date such as 2019-01-31"
+            raise ValueError(reason) from None
     # A datetime is a date to Python.
     if not isinstance(value, date) or isinstance(value, datetime):
         raise ValueError("must be a date such as 2019-01-31, without a time")

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from backfleet.bars import BarsWindow
 from backfleet.code.hashes import own_hash, plugin_hash
+from backfleet.console import count_of
 from backfleet.errors import DataError, JobError, UserError
 from backfleet.facts import Facts, SymbolFacts
 from backfleet.job.benchmark import BUY_AND_HOLD
 from backfleet.job.job_errors import suggestion
+from backfleet.plan.bad_symbols import bad_symbols_error
 from backfleet.plan.bar_lengths import check_end_known, check_longer, check_one_length
 from backfleet.plan.data_notes import DataNotes
 from backfleet.plan.identity import FeedIdentity, MarketIdentity
@@ -48,9 +50,6 @@ __all__ = [
 
 MIN_UNIVERSE = 10
 """Number of symbols from which on a run is over a universe, of which some members may be gone."""
-
-MAX_REASONS = 10
-"""Bad files that an error names."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ def plan_data(data: Data, market: MarketIdentity | None = None) -> PlannedData:
     symbols = described.symbols
     # Without any good symbol, the reasons of the bad ones are the best message.
     if described.bad and (data.on_bad_symbol == "refuse" or not symbols):
-        raise _refusal(data, described)
+        raise bad_symbols_error(data.path, described.bad, len(described.symbols))
     # Neither good nor bad ones: only data.exclude can have removed all of them.
     if not symbols:
         raise DataError("data.exclude leaves no symbol")
@@ -235,7 +234,7 @@ def naming_feed(name: str) -> Iterator[None]:
 def _described(data: Data) -> dict[str, SymbolData]:
     described = _describe_all(data)
     if described.bad:
-        raise _refusal(data, described)
+        raise bad_symbols_error(data.path, described.bad, len(described.symbols))
     return described.symbols
 
 
@@ -290,25 +289,6 @@ def _without(data: Data, symbols: Sequence[str]) -> list[str]:
     return [name for name in symbols if name not in excluded]
 
 
-def _refusal(data: Data, described: _Described) -> DataError:
-    """Return one error about all bad symbols, with each reason once."""
-    bad = described.bad
-    reasons = list(dict.fromkeys(map(str, bad.values())))
-    # With nothing to leave out, advice to leave symbols out would not help.
-    if len(reasons) == 1 and not described.symbols:
-        return next(iter(bad.values()))
-    lines = reasons[:MAX_REASONS]
-    if len(reasons) > MAX_REASONS:
-        lines.append(f"... and {len(reasons) - MAX_REASONS:,} more")
-    total = len(bad) + len(described.symbols)
-    lines.append(
-        f"{len(bad):,} of {total:,} symbols of {data.path} cannot be used. Correct the files or "
-        "the keys of [data], name the symbols in data.exclude, or set "
-        'data.on_bad_symbol = "skip"'
-    )
-    return DataError("\n".join(lines))
-
-
 def _notes(
     data: Data,
     described: _Described,
@@ -326,7 +306,22 @@ def _notes(
         market={}
         if market is None
         else {**market_notes(described.symbols, market, described.facts), **doubts},
+        warmup=_short_warmup(data, described.symbols),
         survivorship=_survivorship(described),
+    )
+
+
+def _short_warmup(data: Data, symbols: Mapping[str, SymbolData]) -> str:
+    """Return how many symbols have a warm-up shorter than the job's; empty if none has."""
+    # Without a start, the warm-up is that of the windows of a validation.
+    short = {name: symbol.warmup for name, symbol in symbols.items() if data.start}
+    short = {name: bars for name, bars in short.items() if bars < data.warmup}
+    if not short:
+        return ""
+    name = min(short, key=lambda name: short[name])
+    return (
+        f"{len(short):,} of {count_of(len(symbols), 'symbol')} with less than data.warmup = "
+        f"{data.warmup}, such as {name} with {count_of(short[name], 'bar')} before {data.start}"
     )
 
 

@@ -27,6 +27,8 @@ class DataNotes:
         How prices are adjusted, in words, and for how many symbols.
     market
         What the rules of the market take for granted, in words, and of how many symbols.
+    warmup
+        That symbols have fewer bars before the start than the job asks for; empty otherwise.
     survivorship
         What a run over a universe knows of symbols that are no longer in it; empty for a few
         symbols, which somebody has chosen.
@@ -38,6 +40,7 @@ class DataNotes:
     doubts: Mapping[str, str] = field(default_factory=dict)
     adjustments: Mapping[str, int] = field(default_factory=dict)
     market: Mapping[str, int] = field(default_factory=dict)
+    warmup: str = ""
     survivorship: str = ""
     universe: str = ""
 
@@ -61,6 +64,8 @@ class DataNotes:
                 f"{words} ({count_of(count, 'symbol')})" for words, count in self.market.items()
             ]
             yield "market", "; ".join(counts)
+        if self.warmup:
+            yield "warm-up", self.warmup
         if self.survivorship:
             yield "survivorship", self.survivorship
         if self.universe:

@@ -14,6 +14,7 @@ from itertools import combinations, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from backfleet.console import count_of
 from backfleet.errors import JobError
 from backfleet.job.validation import Validation
 from backfleet.job.window_length import WindowLength
@@ -212,6 +213,21 @@ def cut_windows(rule: Validation, days: Days) -> CutWindows:
     if rule.holdout is not None:
         # Cut off before anything is counted, so no window can reach it.
         days = days[days < np.datetime64(rule.holdout, "D")]
+    try:
+        folds = _folds(rule, days)
+    except JobError as error:
+        if len(days) == len(all_days):
+            raise
+        raise JobError(
+            f"{error} validation.holdout = {rule.holdout} leaves {len(days):,} of "
+            f"{count_of(len(all_days), 'session')} to the windows."
+        ) from None
+    holdout = _holdout(rule, folds, range(len(days), len(all_days)))
+    return CutWindows(all_days, tuple(folds), holdout)
+
+
+def _folds(rule: Validation, days: Days) -> list[Fold]:
+    """Return the folds without the holdout. Raises JobError if the windows do not fit."""
     if rule.windows == "groups":
         folds = group_folds(len(days), rule.groups, rule.test_groups, rule.purge, rule.embargo)
     else:
@@ -229,8 +245,7 @@ def cut_windows(rule: Validation, days: Days) -> CutWindows:
                 "validation: a window holds no session after purge and embargo. Use longer "
                 "windows, or a smaller purge and embargo."
             )
-    holdout = _holdout(rule, folds, range(len(days), len(all_days)))
-    return CutWindows(all_days, tuple(folds), holdout)
+    return folds
 
 
 def _holdout(rule: Validation, folds: Sequence[Fold], test: range) -> Fold | None:
@@ -297,9 +312,9 @@ def _split(units: Sessions | Months, rule: Validation) -> Fold:
 
 
 def _too_long(units: Sessions | Months, train: int, purge: int, test: int) -> JobError:
-    available = f"{units.sessions:,} sessions"
+    available = count_of(units.sessions, "session")
     if isinstance(units, Months):
-        parts = [units.length(train), f"{purge:,} sessions", units.length(test)]
+        parts = [units.length(train), count_of(purge, "session"), units.length(test)]
         needed = " + ".join(parts if purge else parts[::2])
         if units.sessions:
             available += f" from {units.days[0]} to {units.days[-1]}"
@@ -343,8 +358,8 @@ def group_folds(
     if not 0 < test_groups < groups <= sessions:
         raise JobError(
             f"validation.groups: {test_groups:,} of {groups:,} groups cannot be tested on "
-            f"{sessions:,} sessions. Use fewer test groups than groups, and fewer groups than "
-            "sessions."
+            f"{count_of(sessions, 'session')}. Use fewer test groups than groups, and fewer groups "
+            "than sessions."
         )
     # Integer division spreads the remainder: the groups differ by at most one session.
     borders = [session * sessions // groups for session in range(groups + 1)]

@@ -17,6 +17,7 @@ from backfleet.runs.ablation import Ablation
 from backfleet.runs.ablation_words import (
     CONVENTION,
     HEADINGS,
+    INTERACTION,
     cost_rows,
     describe_ablation,
     describe_failures,
@@ -28,12 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["ablation_page"]
 
 FIGURES = {
-    "total_return": ("Mean cost in total return", "+.2~%"),
-    "sharpe": ("Mean cost in Sharpe ratio", "+.3~f"),
+    "total_return": ("Mean change of the total return without the rule", "+.2~%"),
+    "sharpe": ("Mean change of the Sharpe ratio without the rule", "+.3~f"),
 }
 """The metrics that are drawn, with the titles and formats of their axes."""
-
-INTERACTION = "interaction"
 
 
 def ablation_page(ablation: Ablation, costs: RuleCosts | None) -> Page:
@@ -49,7 +48,7 @@ def ablation_page(ablation: Ablation, costs: RuleCosts | None) -> Page:
             "failures": [] if costs is None else list(describe_failures(costs)),
             "headings": HEADINGS,
             "rows": [] if costs is None else cost_rows(costs),
-            "convention": CONVENTION,
+            "convention": f"{CONVENTION} {INTERACTION.capitalize()}",
             "runs": [] if costs is None else [*costs.rules, costs.together],
             "titles": {name: title for name, (title, _) in FIGURES.items()},
         },
@@ -100,5 +99,5 @@ def _bars(costs: RuleCosts, metric: str) -> Sequence[tuple[str, float]]:
     together = [(costs.together.rule, costs.together.cost(metric))]
     # The cost of a single rule is that of all rules, and there is no interaction.
     if len(costs.rules) > 1:
-        together.append((INTERACTION, costs.interaction[metric]))
+        together.append(("interaction", costs.interaction[metric]))
     return [*known, *((rule, cost) for rule, cost in together if cost is not None)]

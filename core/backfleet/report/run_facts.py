@@ -100,6 +100,7 @@ def _details(run: Run, counts: Counts) -> Mapping[str, str]:
         "Tasks": _grid(run),
         "Data": f"{data.source.name}, {first} to {last}, {data.timezone}",
         **({"Prices": notes["prices"]} if "prices" in notes else {}),
+        **({"Warm-up": notes["warm-up"]} if "warm-up" in notes else {}),
         **({"Survivorship": notes["survivorship"]} if "survivorship" in notes else {}),
         **({"Universe": notes["universe"]} if "universe" in notes else {}),
         "Cash": f"{broker.cash:,.2f}",

@@ -193,7 +193,7 @@ def _tiles(sweep: SweepPageData) -> Sequence[Mapping[str, str]]:
         {
             "label": f"Median {words.label}",
             "value": format_value(sweep.metric, float(values.median())),
-            "note": f"of {len(values):,} tasks with a value",
+            "note": f"of {count_of(len(values), 'task')} with a value",
         },
     ]
     returns = sweep.measured["total_return"].dropna()

@@ -16,6 +16,12 @@ from backfleet.errors import cut_text
 
 __all__ = ["COLUMNS", "describe_problems"]
 
+NO_ROOM = (
+    "Insufficient cash rejects purchases: they are sized at a close and paid at the next open, and "
+    "one for all the cash cannot pay a higher open, or with sizing = 'all-in' the fee. To leave "
+    "room, give the strategy sizing = 'percent-of-cash' and amount = 0.95, as docs/fills.md "
+    "shows."
+)
 MAX_KINDS = 3
 ROWS_AT_A_TIME = 10_000
 MAX_MESSAGE_CHARS = 160
@@ -54,7 +60,9 @@ class _Tally:
         if self.margin == self.rejected:
             return "due to insufficient cash"
         return (
-            f"{self.margin:,} of them due to insufficient cash" if self.margin else "by the broker"
+            f"{self.margin:,} of them due to insufficient cash"
+            if self.margin
+            else "for other reasons than cash"
         )
 
 
@@ -82,12 +90,8 @@ def describe_problems(rows: pa.Table) -> list[str]:
         lines.append(
             f"note: {count_of(fine.tasks, 'ok task')} had some orders rejected: {fine.rejections}."
         )
-    # Advice only if suspicious tasks ran out of cash; in ok tasks it happens to single orders.
-    if unfilled.margin or refused.margin:
-        lines.append(
-            "Insufficient cash: an order for all the cash leaves nothing for the fee, or for a "
-            "price that rises before it is filled. Does the strategy's sizing leave room?"
-        )
+    if unfilled.margin or refused.margin or fine.margin:
+        lines.append(NO_ROOM)
     return lines + _fallbacks(rows) + _failures(rows)
 
 

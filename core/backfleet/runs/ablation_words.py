@@ -14,6 +14,7 @@ from backfleet.runs.run_ablation import AblationWork
 __all__ = [
     "CONVENTION",
     "HEADINGS",
+    "INTERACTION",
     "cost_rows",
     "describe_ablation",
     "describe_failures",
@@ -21,8 +22,13 @@ __all__ = [
 ]
 
 CONVENTION = (
-    "A cost is the value without the rule minus the value with it: the mean over the tasks for "
-    "return and Sharpe ratio, the total for trades, rejected orders and fees."
+    "The table shows the change if a rule is switched off: the value without the rule minus the "
+    "value with it. A plus at the return means that the rule costs return. Return and Sharpe ratio "
+    "are means over the tasks, the other changes totals. The largest gain is the highest change of "
+    "the return in a single task."
+)
+INTERACTION = (
+    "interaction: the change without all rules minus the sum of the changes without single rules."
 )
 
 SHOWN = {
@@ -32,10 +38,11 @@ SHOWN = {
     "orders_rejected": "+z,.0f",
     "fees": "+z,.2f",
 }
-"""The metrics of the table, and how it writes costs."""
+"""The metrics of the table, and how it writes changes."""
 
 HEADINGS = (
-    "without", "return", "Sharpe", "trades", "rejected", "fees", "worst return", "tasks changed",
+    "change without", "return", "Sharpe", "trades", "rejected", "fees", "largest gain",
+    "tasks changed",
 )  # fmt: skip
 
 
@@ -48,8 +55,8 @@ def describe_ablation(ablation: Ablation, costs: RuleCosts | None) -> Iterator[s
     if costs is not None:
         yield f"With all rules: {_levels(costs.with_rules)}."
     if ablation.untouched:
-        bars = "Every bar is the same without: "
-        yield f"{bars}{', '.join(ablation.untouched)}. These rules cost nothing."
+        rules = " or ".join(ablation.untouched)
+        yield f"Switching off {rules} changes nothing, since no bar of this run is affected."
 
 
 def cost_rows(costs: RuleCosts) -> Sequence[Sequence[str]]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from backfleet.console import count_of
 from backfleet.errors import cut_text
 from backfleet.job.points import Points
 
@@ -22,7 +23,7 @@ def parameter_ranges(points: Points) -> str:
     """Return the parameters and their values, such as `fast 3 to 16, slow 20 to 60, size 1`."""
     description = points.describe()
     if description.axes is None:
-        return f"{description.count:,} points of a table"
+        return f"{count_of(description.count, 'point')} of a table"
     # Sorting is stable: the swept ones come first, in the order of the job.
     axes = sorted(description.axes.items(), key=lambda axis: len(axis[1]) == 1)
     line = ", ".join(f"{name} {_range(values)}" for name, values in axes)

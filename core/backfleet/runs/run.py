@@ -294,9 +294,10 @@ class Run:
         return compute_folds(self.stored, validation, changes)
 
     def equity(self, task: int) -> pd.DataFrame:
-        """Return account value, cash and exposure after each bar.
+        """Return the account after each bar, in money: its value, its cash and its exposure.
 
-        Raises IndexError, RunNotFound.
+        The column `exposure` is the gross value of all positions. The metric `exposure` of the
+        results is a fraction, the mean of `exposure` / `value`. Raises IndexError, RunNotFound.
         """
         return self._detail("equity", task)
 

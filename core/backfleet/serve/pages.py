@@ -33,7 +33,7 @@ HEADINGS = (
     Heading("best", "Best", "number", "The best task with enough trades, by the metric below."),
     Heading("median", "Median", "number", "The median over all tasks that have the metric."),
     Heading("state", "State"),
-    Heading("seconds", "Cost", "number", "Compute time of all tasks, and what was charged."),
+    Heading("seconds", "Compute time", "number", "Of all tasks, and below it what was charged."),
     Heading("created", "Planned", "time", "In UTC."),
     Heading("run_id", "Run id", shown=False),
     Heading("tags", "Tags", shown=False),

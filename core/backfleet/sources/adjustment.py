@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-__all__ = ["ALREADY_ADJUSTED", "Adjustment"]
+__all__ = ["ADJUSTED_BY", "ALREADY_ADJUSTED", "Adjustment"]
 
 ALREADY_ADJUSTED = "already adjusted in the file"
 """The words about prices whose raw ones are unknown."""
+
+ADJUSTED_BY = "adjusted by"
+"""How the words about prices begin that are adjusted here."""
 
 Rule = Literal["none", "factor", "adjusted", "events", "already"]
 
@@ -43,11 +46,11 @@ class Adjustment:
         """The rule in words for people."""
         names = " and ".join(repr(name) for name in self.columns)
         if self.rule == "factor":
-            return f"adjusted by the factor {names}"
+            return f"{ADJUSTED_BY} the factor {names}"
         if self.rule == "adjusted":
-            return f"adjusted by {names} / close"
+            return f"{ADJUSTED_BY} {names} / close"
         if self.rule == "events":
-            return f"adjusted by the events in {names}"
+            return f"{ADJUSTED_BY} the events in {names}"
         if self.rule == "already":
             return ALREADY_ADJUSTED
         # The only hint for people whose file has an adjusted close that no option names.

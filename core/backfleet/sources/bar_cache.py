@@ -19,6 +19,7 @@ from backfleet.bars import Bars, BarsWindow
 from backfleet.cache import cache_folder, write_quietly
 from backfleet.errors import DataError
 from backfleet.source import Source
+from backfleet.sources.adjustment import ADJUSTED_BY
 from backfleet.sources.doubts import find_doubts, one_line
 from backfleet.sources.index import Index
 from backfleet.sources.pack import SCHEMA, Days, pack, unpack
@@ -369,13 +370,21 @@ def describe_bars(source: Source, bars: Bars, window: BarsWindow) -> SymbolData:
         warmup=used.warmup,
         length=length_words(used.length),
         nominal_ns=nominal_ns(used.length),
-        adjustment=used.adjustment,
+        adjustment=_adjustment(used),
         doubt=one_line(find_doubts(used)),
         end_known=used.stamp == "close" or not np.isnat(used.length),
         sessions_per_year=sessions_per_year(sessions),
         ex_dates=0 if used.events is None else len(used.events),
         unexplained="" if used.events is None else str(used.events.first_unexplained or ""),
     )
+
+
+def _adjustment(used: Bars) -> str:
+    """Return how prices are adjusted, in words, and whether that changes any of them."""
+    # An import writes a factor in any case, also if it knows none or the vendor has adjusted.
+    if used.adjustment.startswith(ADJUSTED_BY) and (used.factor == used.factor[0]).all():
+        return f"as in the file: {used.adjustment}, which is the same for all bars"
+    return used.adjustment
 
 
 def _range(window: BarsWindow) -> str:

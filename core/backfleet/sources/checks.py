@@ -35,6 +35,7 @@ MIN_MIXED_ROWS, MIXED_SHARE = 5, 0.20
 below 3 % in all others."""
 
 HAS_TEXT = re.compile(rb"[^\s]")
+UTF_16 = "UTF-16 text"
 KINDS = (
     (rb"\x1f\x8b", "a gzip archive"),
     (rb"PK\x03\x04", "a zip archive or an Excel workbook"),
@@ -45,7 +46,7 @@ KINDS = (
     (rb"\x28\xb5\x2f\xfd", "a zstandard archive"),
     (rb"\x89HDF", "an HDF5 file"),
     (rb"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (rb"\xff\xfe|\xfe\xff", "UTF-16 text; save it as UTF-8"),
+    (rb"\xff\xfe|\xfe\xff", UTF_16),
     (rb"(\xef\xbb\xbf)?\s*<(!doctype|html|\?xml|head|body)", "an HTML or XML page"),
     (rb"(\xef\xbb\xbf)?\s*[{\[]", "JSON"),
 )
@@ -66,7 +67,8 @@ def check_text(origin: str, content: bytes) -> None:
     """Raise DataError if the content is empty, not text, or not UTF-8."""
     kind = kind_of(content)
     if kind is not None:
-        raise DataError(f"{origin}: this is {kind}, not a CSV file")
+        rest = "; save it as UTF-8" if kind == UTF_16 else ", not a CSV file"
+        raise DataError(f"{origin}: this is {kind}{rest}")
     if not HAS_TEXT.search(content):
         raise DataError(f"{origin}: no rows: the file is empty")
     # Most files are ASCII, and to look for that is much faster than to decode them.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -25,6 +26,9 @@ ORDER = "YmdHMSf"
 PART = re.compile(r"%(.)|([^%])", re.DOTALL)
 # `strptime` refuses what lies outside, and only it can name the value in a message.
 RANGES = {"m": (1, 12), "d": (1, 31), "H": (0, 23), "M": (0, 59), "S": (0, 59), "Y": (1678, 2261)}
+NO_DATE = "a date that does not exist"
+OUTSIDE_YEARS = f"outside the years {RANGES['Y'][0]} to {RANGES['Y'][1]}"
+DAY = re.compile(r"\s*(\d{4})[-/.](0?[1-9]|1[0-2])[-/.](\d{1,2})(?!\d)")
 """Numbers that every date has. The years are those of int64 nanoseconds."""
 
 CENTURY_TURN = 69
@@ -123,6 +127,20 @@ def _characters(text: Any, width: int) -> Digits | None:
         return None
     # All texts have one width and lie without gaps, so the buffer is a matrix already.
     return np.frombuffer(content, np.uint8, width * len(text), int(ends[0])).reshape(-1, width)
+
+
+def why_impossible(text: str) -> str:
+    """Return why there is no day that a text with year, month and day names; empty if there is."""
+    match = DAY.match(text)
+    if match is None:
+        return ""
+    year, month, day = map(int, match.groups())
+    try:
+        date(year, month, day)
+    except ValueError:
+        return NO_DATE
+    first, last = RANGES["Y"]
+    return "" if first <= year <= last else OUTSIDE_YEARS
 
 
 def _moments(characters: Digits, fields: Sequence[_Field]) -> Numbers | None:

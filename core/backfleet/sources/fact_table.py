@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from backfleet.console import count_of
 from backfleet.errors import DataError
 from backfleet.sources.locations import DataLocation
 
@@ -127,8 +128,8 @@ def read_fact_rows(
         # The csv module returns an empty list for a blank line, which is no row but has a number.
         if len(row) not in (0, len(header)):
             raise DataError(
-                f"{origin}: row {number}: it has {len(row)} values and not {len(header)}; put "
-                "quotes around values with commas"
+                f"{origin}: row {number}: it has {count_of(len(row), 'value')} and not "
+                f"{len(header)}; put quotes around values with commas"
             )
         if row and (only is None or row[key].strip() in only):
             table.append(FactRow(origin, number, dict(zip(header, row, strict=True))))

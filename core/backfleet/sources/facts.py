@@ -14,6 +14,7 @@ from backfleet.sources.locations import location_at
 
 __all__ = ["fact_files", "read_facts"]
 
+FACTS_PATH = "the path of the facts, data.facts"
 INSTRUMENTS = (
     *("symbol", "listed", "delisted", "board", "kind", "issue_price", "t0"),
     *("step", "least"),
@@ -44,7 +45,7 @@ def read_facts(path: str, only: Collection[str] | None = None) -> Facts:
         of one state overlap, an action lies before the listing, or a span or an action is that of a
         symbol without a row in `instruments`. The message names the file, the row and the value.
     """
-    location = location_at(path)
+    location = location_at(path, FACTS_PATH)
     rows = read_fact_rows(location, path, "instruments", INSTRUMENTS, only)
     if rows is None:
         raise DataError(
@@ -65,7 +66,7 @@ def read_facts(path: str, only: Collection[str] | None = None) -> Facts:
 
 def fact_files(path: str) -> dict[str, bytes]:
     """Return the files of the tables at a location, by their names. Raises DataError."""
-    location = location_at(path)
+    location = location_at(path, FACTS_PATH)
     there = location.names()
     tables = ("instruments", "spans", "actions")
     return {name: location.read(name) for table in tables for name in table_files(table, there)}

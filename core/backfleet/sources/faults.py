@@ -136,6 +136,9 @@ def check_symbol(source: Source, symbol: str) -> Checked:
         try:
             bars = source.parse(symbol, content)
         except DataError as error:
+            # A file is not at fault for having no rows after all have been taken out.
+            if faults and not _lines(source, content):
+                break
             faults.append(_fault(origin, symbol, error))
             # In an unsorted file every later row may be out of order, and removing one row at a
             # time never ends.

@@ -6,6 +6,7 @@ import re
 import urllib.parse
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import ClassVar
 
 from backfleet.errors import DataError
@@ -13,13 +14,16 @@ from backfleet.job.job_errors import suggestion
 from backfleet.source import Source, SourceSettings
 from backfleet.sources.locations import location_at
 
-__all__ = ["FileSource", "file_stem", "symbol_of_stem"]
+__all__ = ["SOURCES", "FileSource", "file_stem", "symbol_of_stem"]
 
 SYMBOL = re.compile(r"(?!\.)[^\x00-\x1f\x7f/\\*?\[\]]+")
 """Names that a symbol can have: no path separators, marks of globs, or control characters."""
 
 PLAIN = re.compile("[A-Za-z0-9._-]*")
 """Names of symbols that are those of their files."""
+
+SOURCES = {".csv": "csv", ".parquet": "parquet"}
+"""The source that reads files of a suffix, if no other is named."""
 
 MAX_STEM_BYTES = 200
 
@@ -91,12 +95,21 @@ class FileSource(Source):
         if len(file_stem(symbol)) > MAX_STEM_BYTES:
             raise DataError(f"symbol {symbol!r}: its file's name would be too long")
 
+    def _other_files(self) -> str:
+        """Return the source that reads the files of the folder, for a message."""
+        suffixes = {Path(name).suffix for name in self._location.names()}
+        others = [suffix for suffix in SOURCES if suffix in suffixes]
+        return "".join(f"; the source {SOURCES[name]!r} reads its files *{name}" for name in others)
+
     def _found(self) -> Sequence[str]:
         # Hidden files are those of editors, versions and unfinished downloads.
         names = (name for name in self._location.names() if not name.startswith("."))
         stems = [name.removesuffix(self.suffix) for name in names if name.endswith(self.suffix)]
         if not stems:
-            raise DataError(f"{self.settings.path}: there are no files *{self.suffix} in it")
+            others = self._other_files()
+            raise DataError(
+                f"{self.settings.path}: there are no files *{self.suffix} in it{others}"
+            )
         # A stem that `file_stem` would write otherwise can never be found again by its symbol.
         symbols = {symbol_of_stem(stem): stem for stem in stems}
         odd = sorted(stem for symbol, stem in symbols.items() if file_stem(symbol) != stem)

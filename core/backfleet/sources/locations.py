@@ -17,6 +17,8 @@ from backfleet.store.base import MAX_OBJECT_BYTES
 
 __all__ = ["DataLocation", "Directory", "Prefix", "location_at"]
 
+DATA_PATH = "the path of the data"
+
 SETTLED_SECONDS = 2.0
 """Seconds after which a file's time of modification is trusted: a later write within the clock's
 grain (two seconds on the coarsest file systems) would not show in it."""
@@ -42,10 +44,10 @@ class DataLocation(ABC):
 
 
 class Directory(DataLocation):
-    """A directory of this machine."""
+    """A directory of this machine; `called` names its path in messages."""
 
-    def __init__(self, path: str) -> None:
-        self._path = Path(expand_home(path))
+    def __init__(self, path: str, called: str = DATA_PATH) -> None:
+        self._path, self._called = Path(expand_home(path)), called
         # Path's joining takes longer than the `os.stat` that follows it.
         self._prefix = os.path.join(self._path, "")
 
@@ -55,13 +57,9 @@ class Directory(DataLocation):
             with os.scandir(self._path) as children:
                 return [entry.name for entry in children if entry.is_file()]
         except FileNotFoundError:
-            raise DataError(
-                f"there is no directory {self._path}. Correct the path of the data"
-            ) from None
+            raise DataError(f"there is no directory {self._path}. Correct {self._called}") from None
         except NotADirectoryError:
-            raise DataError(
-                f"{self._path} is a file. Name the directory that holds it as the path of the data"
-            ) from None
+            raise self._file_error() from None
         except OSError as error:
             raise DataError(f"{self._path}: cannot be listed: {error.strerror}") from None
 
@@ -89,14 +87,17 @@ class Directory(DataLocation):
         except PermissionError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror}") from None
 
+    def _file_error(self) -> DataError:
+        return DataError(
+            f"{self._path} is a file. Name the directory that holds it as {self._called}"
+        )
+
     def _status(self, name: str) -> os.stat_result:
         path = self._prefix + name
         try:
             status = os.stat(path)
         except NotADirectoryError:
-            raise DataError(
-                f"{self._path} is a file. Name the directory that holds it as the path of the data"
-            ) from None
+            raise self._file_error() from None
         except PermissionError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror}") from None
         # Reading from a pipe or a device would block or never end.
@@ -134,6 +135,6 @@ class Prefix(DataLocation):
             raise FileNotFoundError(name) from None
 
 
-def location_at(path: str) -> DataLocation:
-    """Return the location that a job's `data.path` names."""
-    return Prefix(path) if "://" in path else Directory(path)
+def location_at(path: str, called: str = DATA_PATH) -> DataLocation:
+    """Return the location that a path or URL names; messages about the path call it `called`."""
+    return Prefix(path) if "://" in path else Directory(path, called)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["PresetOptions", "PresetSource"]
 
 ADJUSTMENT_WORDS = {
-    "adjusted-close": "adjusted by the adjusted close / close",
+    "adjusted-close": "adjusted by the vendor's adjusted close / close",
     "factor": "adjusted by the vendor's factor",
     "divided": "adjusted by the vendor's factor",
     "preclose": "adjusted by the close / the previous close of the next day",

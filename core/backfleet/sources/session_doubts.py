@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from backfleet.bar_length import DAY_NS
+from backfleet.console import count_of
 from backfleet.sources.doubt import Doubt
 from backfleet.sources.traded_bars import TradedBars, runs_of
 
@@ -81,14 +82,14 @@ def _volumes(traded: TradedBars) -> Iterator[Doubt]:
         return
     if missing.any():
         bar, count = int(np.argmax(missing)), int(np.count_nonzero(missing))
-        text = f"the volume is missing in {count:,} bars, first on {traded.day(bar)}"
+        text = f"the volume is missing in {count_of(count, 'bar')}, first on {traded.day(bar)}"
         yield Doubt("volume", bar, text, is_serious=False)
     # A doubt, not a note: a number of shares cannot be negative.
     negative = volume < 0
     if negative.any():
         bar = int(np.argmax(negative))
         text = f"negative volume {volume[bar]:g} on {traded.day(bar)}, "
-        yield Doubt("volume", bar, f"{text}in {np.count_nonzero(negative):,} bars")
+        yield Doubt("volume", bar, f"{text}in {count_of(int(np.count_nonzero(negative)), 'bar')}")
 
 
 def _idle(traded: TradedBars) -> Iterator[Doubt]:
@@ -121,9 +122,10 @@ def _gaps(traded: TradedBars) -> Iterator[Doubt]:
     gaps = np.flatnonzero(days > longest_pause(traded))
     longest = sorted(gaps, key=lambda gap: -int(days[gap]))[:NAMED_GAPS]
     spans = ", ".join(
-        f"{days[gap] - 1} days after {traded.session[gap]}" for gap in map(int, longest)
+        f"{count_of(int(days[gap]) - 1, 'day')} after {traded.session[gap]}"
+        for gap in map(int, longest)
     )
-    text = f"{len(gaps):,} gaps between sessions: {spans}"
+    text = f"{count_of(len(gaps), 'gap')} between sessions: {spans}"
     yield Doubt("gap", int(longest[0]) + 1, text, is_serious=False)
 
 
@@ -142,7 +144,7 @@ def _missing_bars(traded: TradedBars) -> Iterator[Doubt]:
     places = ", ".join(
         f"{steps[gap] // step - 1} after {traded.day(gap)}" for gap in map(int, longest)
     )
-    text = f"{missing:,} bars are missing in {len(gaps):,} places: {places}"
+    text = f"missing: {count_of(missing, 'bar')} in {count_of(len(gaps), 'place')}: {places}"
     yield Doubt("missing bars", int(longest[0]) + 1, text, is_serious=False)
 
 

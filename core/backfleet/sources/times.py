@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from backfleet.bar_length import DAY_NS
 from backfleet.errors import DataError
-from backfleet.sources.date_format import parse_fixed_width
+from backfleet.sources.date_format import NO_DATE, OUTSIDE_YEARS, parse_fixed_width, why_impossible
 from backfleet.sources.table import Table, as_text, first_failure, texts
 
 __all__ = ["Times", "read_times"]
@@ -100,7 +101,7 @@ def _stamps(table: Table, name: str, date_format: str | None) -> Any:
         return column
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         target = pa.timestamp("ns", getattr(kind, "tz", None))
-        stamps = _cast(table, name, target, "outside the years 1678 to 2261")
+        stamps = _cast(table, name, target, OUTSIDE_YEARS)
         # Dates, and timestamps of a coarser unit. Without an offset there is no other midnight to
         # look for.
         if target.tz is None:
@@ -156,7 +157,8 @@ def _cast(table: Table, name: str, target: Any, reason: str) -> Any:
     try:
         return convert(column)
     except pa.ArrowInvalid:
-        raise table.bad_value(name, first_failure(convert, column), reason) from None
+        row = first_failure(convert, column)
+        raise table.bad_value(name, row, why_impossible(table.text(name, row)) or reason) from None
 
 
 def _formatted(table: Table, name: str, date_format: str) -> Any:
@@ -172,10 +174,12 @@ def _formatted_one_by_one(table: Table, name: str, date_format: str) -> Any:
     for row, value in enumerate(texts(table, name)):
         try:
             moment = datetime.strptime(value, date_format)
-        except ValueError:
-            raise table.bad_value(name, row, f"not of the form {date_format!r}") from None
+        except ValueError as error:
+            has_form = not re.search("does not match format|unconverted data", str(error))
+            reason = NO_DATE if has_form else f"not of the form {date_format!r}"
+            raise table.bad_value(name, row, reason) from None
         if moment.year not in YEARS:
-            raise table.bad_value(name, row, "outside the years 1678 to 2261")
+            raise table.bad_value(name, row, OUTSIDE_YEARS)
         moments.append(moment)
     # One format for all rows, so that all of them have an offset or none has.
     zoned = moments[0].tzinfo is not None

@@ -65,10 +65,7 @@ def _symbols(symbols: SymbolVerdicts) -> Iterator[str]:
     if not discoveries.tests:
         yield "Too little data: no symbol can be tested."
     elif not discoveries.count:
-        yield (
-            f"The best point stands out from luck on none of {tests}, at a false discovery rate of "
-            f"{rate}."
-        )
+        yield f"None stands out from luck, at a false discovery rate of {rate}. Tested: {tests}."
     else:
         yield (
             f"The best point stands out from luck on {discoveries.count:,} of {tests}, at a false "

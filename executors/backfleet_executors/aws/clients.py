@@ -12,8 +12,10 @@ from backfleet_executors.aws.errors import aws_errors, explained
 
 if TYPE_CHECKING:
     from boto3.session import Session
+    from botocore.awsrequest import AWSResponse
     from botocore.config import Config
     from botocore.loaders import Loader
+    from botocore.model import OperationModel
     from mypy_boto3_batch import BatchClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
@@ -55,6 +57,7 @@ class Clients:
 
     def __init__(self, region: str | None = None, *, total_max_attempts: int | None = None) -> None:
         self.session = _session(region)
+        # Checked here: otherwise the first request would fail over an endpoint that does not exist.
         self.region: str = _known_region(self.session)
         self._total_max_attempts = total_max_attempts
 
@@ -91,7 +94,7 @@ class Clients:
         return self.session.client("budgets", config=self._config())
 
     def pricing(self, region: str) -> Any:
-        """The Price List, which few regions have."""
+        """Return a client of the Price List in a region that has it."""
         return self.session.client("pricing", region_name=region, config=self._config())
 
     @cached_property
@@ -112,7 +115,7 @@ class Clients:
         return self.session.get_partition_for_region(self.region)
 
     def account(self) -> str:
-        """The account's twelve digits. Raises ExecutorError."""
+        """Return the account's twelve digits. Raises ExecutorError."""
         return self._account
 
     @cached_property
@@ -136,6 +139,7 @@ class Clients:
 
 def _max_attempts() -> int:
     """Return AWS_MAX_ATTEMPTS. What a Config names wins over it in botocore, so it is read here."""
+    # Digits only: `int` would also take signs, blanks and underscores.
     text = os.environ.get("AWS_MAX_ATTEMPTS", str(MAX_ATTEMPTS))
     # Longer numbers cannot be meant, and Python refuses to read the longest.
     if not (text.isdecimal() and len(text) <= MAX_ATTEMPTS_DIGITS and int(text)):
@@ -159,14 +163,30 @@ def _session(region: str | None) -> Session:
         core.get_scoped_config()
         # All sessions share one loader, and with it what it has read.
         core.register_component("data_loader", _descriptions())
+        core.register("after-call", _check_answer)
         return Session(botocore_session=core, region_name=named)
     except BotoCoreError as error:
         raise explained(error, "opening a session with AWS") from error
 
 
+def _check_answer(**event: Any) -> None:
+    """Raise ResponseParserError for a page in the place of JSON."""
+    from botocore.parsers import ResponseParserError
+
+    answer: AWSResponse = event["http_response"]
+    model: OperationModel = event["model"]
+    # botocore does so for XML only. Of anything but JSON it makes an answer without fields, in
+    # which a job that was accepted has no id.
+    if answer.status_code >= 300 or "json" not in model.service_model.metadata["protocol"]:
+        return
+    start = answer.content.lstrip()[:1]
+    if start not in (b"", b"{"):
+        raise ResponseParserError(f"{model.name} was answered by something else than JSON")
+
+
 @cache
 def _descriptions() -> Loader:
-    """The descriptions of services: reading one takes longer than a request to it."""
+    """Return the loader of the descriptions of services, which all sessions share."""
     from botocore.loaders import create_loader
 
     return create_loader(os.environ.get("AWS_DATA_PATH"))
@@ -183,6 +203,7 @@ def _known_region(session: Session) -> str:
     # The list is in botocore's own files; AWS is not asked.
     known = [name for it in partitions for name in session.get_available_regions("batch", it)]
     if region not in known:
+        # A region that is spelled almost right is a slip; any other one may be newer than botocore.
         near = difflib.get_close_matches(region, known)
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "correct it."
         raise ExecutorError(

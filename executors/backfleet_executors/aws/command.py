@@ -37,4 +37,5 @@ for command in (
     template_command,
     container_check,
 ):
+    # Each module imports boto3 within its command only, so that `--help` stays fast.
     aws.add_command(command)

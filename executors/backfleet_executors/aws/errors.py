@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
-__all__ = ["Denial", "aws_errors", "denial_in", "error_code", "explained"]
+__all__ = ["Denial", "aws_errors", "denial_in", "error_code", "explained", "is_transient"]
 
 _CREDENTIALS = (
     "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in with "
@@ -110,10 +110,11 @@ class Denial:
     reason: str = ""
 
 
-def error_code(error: Exception) -> str:
-    """The service's error code; of an error of botocore's own, the name of its class."""
+def error_code(error: BaseException | None) -> str:
+    """Return the service's error code or, for an error of botocore's own, the name of its class."""
     from botocore.exceptions import ClientError
 
+    # Whatever a service refuses is a ClientError, so only the code tells refusals apart.
     if isinstance(error, ClientError):
         return error.response.get("Error", {}).get("Code", "")
     return type(error).__name__
@@ -126,6 +127,7 @@ def denial_in(error: Exception) -> Denial | None:
     # The answer to a HEAD request has no body: the code is the HTTP status then.
     if not isinstance(error, ClientError) or error_code(error) not in (*_DENIED, "403"):
         return None
+    # Only this sentence names principal, action and resource; other services deny in other words.
     match = _NOT_AUTHORIZED.search(error.response["Error"].get("Message", ""))
     if match is None:
         return Denial()
@@ -135,7 +137,7 @@ def denial_in(error: Exception) -> Denial | None:
 def explained(
     error: BotoCoreError | ClientError | ResponseParserError, doing: str
 ) -> ExecutorError:
-    """The error to raise in place of one of boto3's.
+    """Return the error to raise in place of one of boto3's.
 
     Parameters
     ----------
@@ -144,6 +146,7 @@ def explained(
     doing
         What was being done, as the beginning of a sentence: "submitting the run 3f2a".
     """
+    # First, since its message says more than any advice by code.
     denial = denial_in(error)
     if denial is not None:
         return ExecutorError(f"{doing}: {_advice_on(denial)} ({error})")
@@ -173,6 +176,21 @@ def aws_errors(doing: str) -> Iterator[None]:
         raise explained(error, doing) from error
 
 
+def is_transient(error: ExecutorError) -> bool:
+    """Return whether an error of `aws_errors` may be over when the request is sent again."""
+    from botocore.exceptions import ClientError, HTTPClientError
+
+    # `aws_errors` keeps the error of boto3 as the cause.
+    cause = error.__cause__
+    if isinstance(cause, HTTPClientError):
+        return True
+    if not isinstance(cause, ClientError):
+        return False
+    status = cause.response["ResponseMetadata"]["HTTPStatusCode"]
+    # Whatever its status: error codes say Throttling or Throttled.
+    return status == 429 or status >= 500 or "hrottl" in str(cause)
+
+
 def _advice_on(denial: Denial) -> str:
     if not denial.action:
         return "these credentials may not do this; ask for the permission"
@@ -181,8 +199,10 @@ def _advice_on(denial: Denial) -> str:
 
 
 def _mend(denial: Denial) -> str:
+    # An additional permission changes nothing then.
     if "explicit deny" in denial.reason:
         return "a policy denies it expressly: see which, and whether that is meant"
+    # As JSON that can be pasted into a policy.
     resource = denial.resource or "*"
     return (
         'its policy lacks {"Effect": "Allow", '
@@ -191,7 +211,7 @@ def _mend(denial: Denial) -> str:
 
 
 def _where_it_stands(action: str) -> str:
-    """Which line of which policy of a stack has the action."""
+    """Return the words that name the policy of a stack which has the action; empty if none has."""
     # Imported here, because the modules of the stack import this one.
     from backfleet_executors.aws.stack.deployer import is_deployers
     from backfleet_executors.aws.stack.roles import SUBMITTER

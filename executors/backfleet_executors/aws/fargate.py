@@ -45,7 +45,7 @@ class FargateSize:
 
 
 def nearest_size(cpus: float, memory: int) -> FargateSize:
-    """The smallest size with at least so much of both; it is the cheapest one, too.
+    """Return the smallest size with at least this many CPUs and this much memory, the cheapest one.
 
     Parameters
     ----------
@@ -63,6 +63,8 @@ def nearest_size(cpus: float, memory: int) -> FargateSize:
     needed = math.ceil(memory / MIB)
     # Both are ascending, so that the first size that is large enough is the smallest one.
     for vcpus, choices in SIZES.items():
+        # Ascending in vCPU: at the stored prices the next number of them, with its least memory,
+        # costs more than this one with its most.
         if vcpus < cpus:
             continue
         for choice in choices:

@@ -55,10 +55,12 @@ def image_inventory(
         If nobody has recorded it, or it is for another architecture.
     """
     record = find_record(image, bucket_of(store) if store else None)
+    # Before the Docker engine is asked, which a machine that submits need not have.
     if record is not None:
         return _fitting(image, record, architecture).inventory
     try:
         record = engine_record(image)
+        # Or the image that it has carries no inventory.
         reason = "the Docker engine here does not have it"
     except ExecutorError as error:
         reason = str(error)
@@ -87,6 +89,7 @@ def find_record(image: str, bucket: str | None) -> ImageRecord | None:
     """
     record = cached_record(image)
     # A tag can come to mean another image, so that records are kept by digest alone.
+    # The cache first: a record of a digest never changes.
     if record is None and bucket is not None and image_digest(image):
         try:
             return read_record(open_store(bucket), _key(image), ImageRecord, IMAGE)
@@ -109,6 +112,7 @@ def publish_record(image: str, bucket: str) -> bool:
     """
     store = open_store(bucket)
     record = cached_record(image) or _engine_record_or_none(image)
+    # Nothing to write, but another machine may have written it before.
     if record is None:
         return find_record(image, bucket) is not None
     # Two machines may publish at once: one record stays, and the other must equal it.

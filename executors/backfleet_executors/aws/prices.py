@@ -176,6 +176,8 @@ class Estimate:
         """The assumptions behind the figures."""
         place, currency = str(self.price), self.price.currency
         if not self.is_of_region:
+            # An estimate by another region is better than none; `max_cost` accepts a known price
+            # only.
             place += f", since those of {self.charge.region} are not stored and may differ by half"
         kind = f"on demand at most {money(self.ceiling)} {currency}, Spot 70 % off; its price moves"
         if not self.charge.spot:
@@ -189,11 +191,13 @@ class Estimate:
 
 def charged_seconds(seconds: float) -> float:
     """Return the seconds that are charged for an attempt whose container runs for `seconds`."""
+    # The start first: the minimum is counted from the download of the image, too.
     return max(seconds + START_SECONDS, MIN_BILLED_SECONDS)
 
 
 def known_price(region: str, own: Price | None = None, architecture: str = X86) -> Price | None:
     """Return the price of a region, `own` first; None if it is not known."""
+    # A price that the user looked up for another region says nothing about this one.
     if own is not None and (own.region, own.architecture) == (region, architecture):
         return own
     stored = PRICES.get(region)
@@ -203,6 +207,7 @@ def known_price(region: str, own: Price | None = None, architecture: str = X86) 
 def _on_arm64(price: Price) -> Price:
     return replace(
         price,
+        # Rounded, since 0.8 times a price has a tail of binary digits.
         vcpu_hour=round(price.vcpu_hour * ARM64_FACTOR, 5),
         gb_hour=round(price.gb_hour * ARM64_FACTOR, 6),
         source=f"{price.source}, less 20 %",
@@ -213,6 +218,7 @@ def _on_arm64(price: Price) -> Price:
 def price_in(region: str, own: Price | None = None, architecture: str = X86) -> Price:
     """Return the price of a region, or that of us-east-1 if it is not known."""
     known = known_price(region, own, architecture)
+    # PRICES always has the default region, so the last one never fails.
     return known or known_price(DEFAULT_REGION, None, architecture) or PRICES[DEFAULT_REGION]
 
 

@@ -15,12 +15,13 @@ __all__ = ["prices_command"]
 @click.option(
     "--region", help="AWS region. Default: that of backfleet.toml, or of the environment."
 )
-@click.option("--arm64", is_flag=True, help="The price on ARM64.")
+@click.option("--arm64", is_flag=True, help="Look up the price on ARM64.")
 def prices_command(region: str | None, arm64: bool) -> None:
     """Look up the price of Fargate and write it into backfleet.toml.
 
-    Without it, backfleet uses the prices that it knows, which are of some regions and some date.
+    Otherwise backfleet uses built-in prices, which cover some regions and may be out of date.
     """
+    # Deferred: `backfleet aws --help` imports the modules of all commands.
     from backfleet_executors.aws.batch.price_list import look_up_price
     from backfleet_executors.aws.image_records import ARCHITECTURE, ARM64
     from backfleet_executors.aws.stack.settings_file import write_settings

@@ -126,6 +126,13 @@ def test_credentials_that_have_expired(refused: Submit, gate: Gate, call: str) -
     assert "the credentials have expired; renew them" in str(refused())
 
 
+@pytest.mark.parametrize("call", ["DescribeJobQueues", "DescribeJobDefinitions"])
+def test_the_login_page_of_a_network_is_no_answer(refused: Submit, gate: Gate, call: str) -> None:
+    gate.spoil(call, lambda body: b"<html>Log in</html>", times=10**9)
+
+    assert "the answer did not come from AWS; check the proxy, the login page" in str(refused())
+
+
 def test_a_permission_that_lacks_names_action_role_and_the_policys_line(
     refused: Submit, gate: Gate
 ) -> None:

@@ -74,6 +74,31 @@ def test_the_compaction_is_stopped_with_the_workers(
     assert not executor.is_compacting(handle)
 
 
+def test_a_compaction_that_cannot_be_submitted_is_left_to_the_client_and_the_workers_run(
+    settings: Mapping[str, Any],
+    submission: Submit,
+    definition: str,
+    aws_server: AwsServer,
+    gate: Gate,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    executor = AwsBatchExecutor(AwsBatchSettings(**settings, compaction_definition=definition))
+    aws_server.register(aws_server.job_definition, image="elsewhere")
+
+    def refuse_the_next_queue(answer: Any) -> Any:
+        gate.refuse("DescribeJobQueues", 500, "ServerException")
+        return answer
+
+    gate.alter("SubmitJob", refuse_the_next_queue, times=1)
+    handle = executor.submit(replace(submission(shards=2), is_large=True))
+
+    assert handle["compaction"] is None
+    assert aws_server.job(handle["arrays"][0]["job"])["arrayProperties"]["size"] == 2
+    assert "compacted by a client that waits for the run" in capfd.readouterr().err
+
+
 def test_only_a_large_run_has_a_compaction(
     executor: AwsBatchExecutor, submission: Submit, aws_server: AwsServer
 ) -> None:

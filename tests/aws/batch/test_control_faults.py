@@ -87,14 +87,23 @@ def states(statuses: Iterable[ShardStatus]) -> list[str]:
     return [str(status.state) for status in statuses]
 
 
+def answer_with_a_page(gate: Gate, call: str) -> None:
+    """Answer as the login page of a network does, after the server's work."""
+    gate.spoil(call, lambda body: b"<html>Log in</html>")
+
+
 # -- 9, 10: SubmitJob ----------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("quick_looks")
+@pytest.mark.parametrize("spoil", [Gate.lose_answer, answer_with_a_page])
 def test_fault_09_a_job_whose_submission_was_answered_by_nothing_is_found_by_its_name(
-    started: Callable[..., dict[str, Any]], gate: Gate, aws_server: AwsServer
+    started: Callable[..., dict[str, Any]],
+    gate: Gate,
+    aws_server: AwsServer,
+    spoil: Callable[[Gate, str], None],
 ) -> None:
-    gate.lose_answer("SubmitJob")
+    spoil(gate, "SubmitJob")
     handle = started()
 
     assert gate.calls["SubmitJob"] == 1
@@ -402,6 +411,22 @@ def test_fault_19_a_sound_queue_passes_on_what_batch_says_of_the_job(
     assert first.reason == (
         f"queue {aws_server.queue}: MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - too much"
     )
+
+
+def test_fault_19_a_reason_that_cannot_be_looked_up_stops_no_poll(
+    executor: AwsBatchExecutor, submission: Submit, aws_server: AwsServer, gate: Gate
+) -> None:
+    aws_server.client("batch").update_compute_environment(
+        computeEnvironment=aws_server.compute_environment, state="DISABLED"
+    )
+    handle = dict(executor.submit(submission(3)))
+    handle["submitted"] -= GRACE_SECONDS + 1
+    gate.refuse("DescribeJobQueues", 403, "AccessDeniedException")
+    statuses = list(executor.poll(handle))
+    executor.cancel(handle)
+
+    assert states(statuses) == ["waiting"] * 3
+    assert "why they wait cannot be looked up: looking at the job queue" in statuses[0].reason
 
 
 # -- 26, 27: clock and credentials ---------------------------------------------------------------

@@ -15,7 +15,14 @@ import pytest
 
 import backfleet as bf
 from backfleet.errors import ExecutorError
-from backfleet.executor import Pace, ShardState, Submission, Workload, trial_submission
+from backfleet.executor import (
+    ChunkRange,
+    Pace,
+    ShardState,
+    Submission,
+    Workload,
+    trial_submission,
+)
 from backfleet.job import Overrides
 from backfleet.plan.known_index import run_folders
 from backfleet.runs.open import open_run
@@ -28,6 +35,7 @@ from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.history import interrupted_shards
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
+from backfleet_executors.aws.batch.states import INTERRUPTED
 from backfleet_executors.aws.clients import Clients
 from sample_job import SAMPLE_FACTS
 from stored_rows import stored_rows
@@ -208,6 +216,28 @@ def test_where_one_of_two_jobs_is_refused_the_other_is_stopped(
 
     assert gate.calls["SubmitJob"] == 2
     assert aws_server.wait(answers[0])["status"] == "FAILED"
+
+
+def test_a_job_that_cannot_be_stopped_leaves_no_other_one_running(
+    executor: AwsBatchExecutor,
+    submission: Submit,
+    aws_server: AwsServer,
+    gate: Gate,
+    sleeping_workers: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setattr("backfleet_executors.aws.batch.arrays.MAX_ARRAY_SHARDS", 2)
+    sleeping_workers(600)
+    handle = executor.submit(submission(shards=4))
+    first, second = (array["job"] for array in handle["arrays"])
+    gate.refuse("TerminateJob", 500, "ServerException", times=1)
+    with pytest.raises(ExecutorError, match=f"stopping the job {first}"):
+        executor.cancel(handle)
+
+    assert aws_server.wait(second)["status"] == "FAILED"
+    executor.cancel(handle)
+    assert aws_server.wait(first)["status"] == "FAILED"
 
 
 # -- how many, how large, how dear ---------------------------------------------------------------
@@ -402,6 +432,9 @@ def test_a_job_of_somebody_else_is_neither_stopped_nor_read(
     handle = handle_of(job, "0", aws_server)
 
     executor.cancel(handle)
+    compacting = {**handle, "arrays": [], "compaction": job}
+    assert not executor.is_compacting(compacting)
+    executor.cancel(compacting)
     with pytest.raises(ExecutorError, match="is none of this run"):
         list(executor.logs(handle, 0))
     assert aws_server.wait(job)["status"] == "SUCCEEDED"
@@ -441,6 +474,26 @@ def test_an_odd_handle_of_an_earlier_submission_hides_nothing(
     handle = {**handle_of("gone", "0", aws_server), **change}
     submission = replace(earlier, earlier=((earlier, handle),))
     assert interrupted_shards(submission, BatchCalls(Clients("us-east-1"))) == []
+
+
+def test_a_handle_that_names_a_larger_array_of_somebody_else_breaks_neither_poll_nor_resume(
+    executor: AwsBatchExecutor, submitted: Callable[..., str], aws_server: AwsServer, gate: Gate
+) -> None:
+    job = submitted("exit 1", arrayProperties={"size": 4})
+    aws_server.wait(job)
+
+    def interrupted(answer: dict[str, Any]) -> Any:
+        for child in answer["jobSummaryList"]:
+            child["statusReason"] = INTERRUPTED[0]
+        return answer
+
+    gate.alter("ListJobs", interrupted)
+    handle = handle_of(job, "0-1", aws_server)
+    earlier = trial_submission("s3://bucket/runs", memory=GIB)
+    earlier = replace(earlier, shards=((ChunkRange(0, 0, 0, 1),),))
+    later = replace(earlier, earlier=((earlier, handle),))
+    assert interrupted_shards(later, BatchCalls(Clients(aws_server.region))) == [0]
+    assert [str(status.state) for status in executor.poll(handle)] == ["failed"] * 2
 
 
 # -- detached ------------------------------------------------------------------------------------

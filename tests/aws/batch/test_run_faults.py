@@ -171,7 +171,7 @@ def test_fault_14_a_run_whose_rows_are_there_is_complete_although_batch_says_it_
     code, stdout, stderr = ended(process)
 
     assert code == 0, stderr
-    assert "warning: the executor says that 1 workers failed (worker 0: Host EC2" in stdout
+    assert "warning: the executor says that 1 worker failed (worker 0: Host EC2" in stdout
 
 
 @pytest.mark.testbed

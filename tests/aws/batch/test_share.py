@@ -10,12 +10,17 @@ from typing import Any
 
 import pytest
 
-from backfleet.executor import Submission
+from backfleet.executor import Pace, Submission, Workload
 from backfleet_executors.aws.batch.arrays import ShardArray
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.request import JobShape, submit_request
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
-from backfleet_executors.aws.batch.share import Share, share_identifier
+from backfleet_executors.aws.batch.share import (
+    LONG_PRIORITY,
+    SHORT_PRIORITY,
+    Share,
+    share_identifier,
+)
 from backfleet_executors.aws.batch.time_limit import TimeLimit
 from backfleet_executors.aws.stack.compute import FAIR_SHARE
 from testbed.aws.aws_server.fair_share import JobOrder, SchedulingPolicy, Waiting
@@ -153,6 +158,28 @@ def test_a_queue_without_fair_share_gets_no_share(
     aws_server.lift_roles(queue)
     executor = AwsBatchExecutor(AwsBatchSettings(**settings | {"queue": queue}))
     assert "shareIdentifier" not in submitted_job(executor, aws_server, submission())
+
+
+@pytest.mark.parametrize(
+    ("quota", "priority"), [(None, SHORT_PRIORITY), (3.0, SHORT_PRIORITY), (1.0, LONG_PRIORITY)]
+)
+def test_a_run_is_long_if_its_workers_run_one_after_the_other_and_not_if_the_quota_is_unknown(
+    executor: AwsBatchExecutor,
+    aws_server: AwsServer,
+    gate: Gate,
+    submission: Callable[..., Submission],
+    quota: float | None,
+    priority: int,
+) -> None:
+    if quota is None:
+        gate.refuse("GetServiceQuota", 400, "AccessDeniedException")
+    else:
+        gate.answer("GetServiceQuota", {"Quota": {"Value": quota}})
+    # Three workers of 225 s each; ten minutes decide.
+    pace = Pace(675.0, is_measured=True)
+    executor.count_shards(Workload(3, 300, 300, 1, 2 * 2**30, lambda: pace))
+    job = submitted_job(executor, aws_server, submission(shards=3))
+    assert job["schedulingPriority"] == priority
 
 
 def test_a_share_that_aws_failed_to_create_is_submitted_again(

@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
+from backfleet.errors import ExecutorError
 from backfleet.executor import Submission
 from backfleet_executors.aws import prices
 from backfleet_executors.aws.batch.arrays import ShardArray
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
 from backfleet_executors.aws.batch.price_tags import max_cost_of, price_of, price_tags
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
-from backfleet_executors.aws.batch.spending import Budget, Spending
+from backfleet_executors.aws.batch.spending import SAMPLE_SECONDS, Budget, Spending
 from backfleet_executors.aws.command import aws
+from backfleet_executors.aws.errors import aws_errors
 from backfleet_executors.aws.prices import HourlyPrice, charged_seconds
 from testbed.aws.deployment import AwsServer
 from testbed.aws.gate import Gate
@@ -131,6 +134,58 @@ def test_jobs_that_aws_batch_has_forgotten_have_no_cost() -> None:
     fleet = Fleet(workers=3, slots=3)
     fleet.describe = lambda jobs: {}  # type: ignore[method-assign]
     assert spending(fleet).cost(is_ended=True) is None
+
+
+@pytest.mark.parametrize("status", [429, 500, 403])
+def test_a_busy_aws_leaves_the_amount_that_was_known(status: int) -> None:
+    fleet = Fleet(workers=3, slots=3)
+    meter = spending(fleet)
+    fleet.now += 100
+    first = meter.cost(is_ended=False)
+    asked: list[float] = []
+
+    def refuse(jobs: Sequence[str]) -> Any:
+        asked.append(fleet.now)
+        with aws_errors("asking AWS Batch"):
+            metadata: Any = {"HTTPStatusCode": status}
+            raise ClientError({"Error": {}, "ResponseMetadata": metadata}, "DescribeJobs")
+
+    fleet.describe = refuse  # type: ignore[method-assign]
+    fleet.now += SAMPLE_SECONDS
+    if status == 403:
+        with pytest.raises(ExecutorError):
+            meter.cost(is_ended=False)
+        return
+    for _ in range(20):
+        cost = meter.cost(is_ended=False)
+        assert cost is not None
+        assert first is not None
+        assert cost.highest >= first.highest
+        fleet.now += 1
+    assert len(asked) == 1, "a second later AWS is as busy"
+    # The end is asked for once, by whoever stores the final amount.
+    with pytest.raises(ExecutorError):
+        meter.cost(is_ended=True)
+
+
+def test_jobs_that_aws_batch_does_not_know_yet_are_not_asked_about_at_every_look() -> None:
+    fleet = Fleet(workers=3, slots=3)
+    asked: list[float] = []
+    known = fleet.describe
+
+    def late(jobs: Sequence[str]) -> Any:
+        asked.append(fleet.now)
+        return known(jobs) if fleet.now > 1e9 + 60 else {}
+
+    fleet.describe = late  # type: ignore[method-assign]
+    meter = spending(fleet)
+    costs = []
+    for _ in range(120):
+        costs.append(meter.cost(is_ended=False))
+        fleet.now += 1
+    assert costs[0] is None
+    assert costs[-1] is not None
+    assert len(asked) < 6
 
 
 def test_workers_on_spot_cost_the_price_of_spot() -> None:

@@ -137,6 +137,20 @@ def test_one_failure_does_not_keep_the_rest_from_being_done_and_is_raised() -> N
     assert done["failed"][0].startswith("a: ")
 
 
+def test_a_job_with_unreadable_tags_does_not_keep_the_others_from_being_stopped(
+    submit: Submit, hours_later: Callable[[float], Mapping[str, Any]], aws_server: AwsServer
+) -> None:
+    jobs = [
+        submit(tags={"backfleet:run": "3f2a", "backfleet:price": price, "backfleet:max-cost": cost})
+        for price, cost in (("dear", "1"), ("", "1"), ("1 1 0 USD", "no limit"))
+    ]
+    stuck = submit(queue=aws_server.on_demand_queue)
+    with pytest.raises(RuntimeError) as failure:
+        hours_later(2)
+    assert all(job in str(failure.value) for job in jobs)
+    assert hours_later(200)["stopped"] == [*jobs, stuck]
+
+
 def test_an_array_of_which_a_child_has_started_is_not_stuck(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -327,6 +327,8 @@ def test_layout_gives_the_bars_it_was_written_from(importing: Import, name: str)
     assert importing.rows(outcome, symbol) == EXPECTED
     assert set(outcome.record.lengths.values()) == {"1d"}
     assert importing.agreed == []
+    has_blocks = "layout: one table with columns for each symbol" in outcome.record.facts
+    assert has_blocks or "yfinance download" not in name
 
 
 def test_wide_file_of_closes_needs_consent_and_has_no_volume(importing: Import) -> None:

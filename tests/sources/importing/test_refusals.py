@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 from typing import Any
 
 import pytest
 
 from backfleet.errors import DataError
+from backfleet.sources.importing.choices import ImportChoices
+from backfleet.sources.importing.run import import_files
 from sources.importing.conftest import Files, Import
 from sources.importing.layouts import BARS, DAYS, EXPECTED, table
 
@@ -151,6 +154,25 @@ REFUSED: dict[str, tuple[Files, dict[str, Any], str]] = {
                         LONG.replace("date", "day"))},
         {}, "X has bars of 1d and of 1w. Choose with --bar 1d or --bar 1w",
     ),
+    "a date that does not exist": (
+        {"A.csv": with_date("%Y-%m-%d") + "2021-02-30,20.1,21,20,20.5,3\n"}, {},
+        "row 32: the date is '2021-02-30', a date that does not exist; correct or remove the row",
+    ),
+    "an offset that one row lacks": (
+        {"A.csv": with_date("%Y-%m-%dT09:30:00+01:00") + "2021-07-01T09:30:00,20.1,21,20,20.5,3\n"},
+        {}, "row 32: the date is .*; it lacks the offset from UTC that other rows have",
+    ),
+    "two columns of one name": (
+        {"A.csv": table([[d, *b, 1] for d, b in PAIRS], OHLCV + ",close")}, {},
+        "row 1: 'close' and 'close' can both be the close. Rename or remove one",
+    ),
+    "text in the place of Parquet": (
+        {"A.parquet": "hello"}, {}, "A.parquet: this is no .parquet file, as its name says, and no",
+    ),
+    "rows out of order": (
+        {"A.csv": table([[d, *b] for d, b in [*PAIRS[5:], *PAIRS[:5]]], OHLCV)}, {"yes": False},
+        "not in order, .*Accept it with --yes, or state the option if one is named above",
+    ),
     "nothing to import": ({"notes.md": "no data"}, {}, "it has no files to import"),
 }  # fmt: skip
 
@@ -163,6 +185,14 @@ def test_file_is_refused_with_the_reason_and_nothing_is_written(
     with pytest.raises(DataError, match=f"(?s){message}"):
         importing(files, **choices)
     assert [path.name for path in importing.folder.iterdir()] == ["vendor"]
+
+
+def test_what_is_no_regular_file_is_refused_instead_of_read(importing: Import) -> None:
+    root = importing.write({"A.csv": with_date("%Y-%m-%d")})
+    os.mkfifo(root / "pipe.csv")
+    for place in (root, root / "pipe.csv"):
+        with pytest.raises(DataError, match=r"pipe\.csv: this is no regular file, but a pipe"):
+            import_files(place, importing.target, ImportChoices(), lambda _: True)
 
 
 @pytest.mark.parametrize(

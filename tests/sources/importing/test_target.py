@@ -73,11 +73,18 @@ def test_refused_import_leaves_no_empty_folder(importing: Import, tmp_path: Path
     assert not (tmp_path / "new").exists()
 
 
-def test_file_that_cannot_be_read_is_named_in_place_of_the_target(importing: Import) -> None:
+def test_folder_that_cannot_be_listed_is_named_in_place_of_the_target(
+    importing: Import, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = importing.write({"ABC.csv": PLAIN})
-    (root / "gone.csv").symlink_to("nowhere")
-    with pytest.raises(DataError, match=r"vendor/gone\.csv: cannot be read: No such file"):
-        importing({})
+
+    def denied(folder: str) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    # Permissions do not stop root.
+    monkeypatch.setattr(os, "scandir", denied)
+    with pytest.raises(DataError, match=r"vendor: cannot be read: Permission denied"):
+        import_files(root, importing.target, ImportChoices(), lambda assumptions: True)
 
 
 def test_folder_with_other_files_is_never_replaced(importing: Import) -> None:

@@ -266,21 +266,25 @@ FIRST_DAY_LIMITS = {
 }
 """Per mille above and below the issue price in the first session, if that is not without limits."""
 
-SAME_SESSION = "shares bought today can be sold from the next session on (1) or at once (0)"
+SAME_SESSION = "shares bought today can be sold from the next session on"
+YES_OR_NO = "1: yes; 0: no"
 NEXT_SESSION = Dated(
     SAME_SESSION,
     Step.of(OPENING, 0.0, OFFICIAL, EXCHANGES),
     Step.of("1995-01-01", 1.0, OFFICIAL, f"{EXCHANGES}; the first day has one source"),
+    unit=YES_OR_NO,
 )
 SAME_SESSION_FUNDS = Dated(
     SAME_SESSION,
     *NEXT_SESSION.steps,
     Step.of("2015-01-19", 0.0, OFFICIAL, f"{EXCHANGES}; commodity futures funds follow later"),
+    unit=YES_OR_NO,
 )
 
 
 def _tick_floor(*steps: Step) -> Dated:
-    return Dated("limits are at least one tick away from the reference price", *steps)
+    rule = "limits are at least one tick away from the reference price"
+    return Dated(rule, *steps, unit=YES_OR_NO)
 
 
 TICK_FLOOR = {

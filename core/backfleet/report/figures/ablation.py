@@ -37,8 +37,8 @@ def cost_figure(rules: Sequence[str], costs: Sequence[float], title: str, form: 
         x=list(costs),
         y=[plain(rule) for rule in rules],
         orientation="h",
-        # A positive cost is what the rule takes from the result.
-        marker={"color": [LOSS if cost > 0 else GAIN for cost in costs]},
+        # What the result gains without the rule is what the rule takes from it.
+        marker={"color": [GAIN if cost > 0 else LOSS for cost in costs]},
         hovertemplate=f"%{{y}}: %{{x:{form}}}<extra></extra>",
     )
     return figure

@@ -68,9 +68,9 @@ class LuckCurve:
         density: Floats = _normal(x[:, None] - self.spread * bests, width).mean(axis=1)
         return density
 
-    def density_across(self, x: Floats) -> Floats:
-        """Return the density of the trials' ratios in one sweep, around what they share."""
-        return _normal(x, self.spread)
+    def density_of_one(self, x: Floats) -> Floats:
+        """Return the density of one trial."""
+        return _normal(x, math.hypot(self.spread, self.shared))
 
 
 def _normal(x: Floats, deviation: float) -> Floats:
@@ -124,7 +124,7 @@ def luck_figure(sharpe: Floats, best: float, luck: LuckCurve, noun: str) -> go.F
         hovertemplate="%{y:,} at %{x:.3~g}<extra></extra>",
     )
     # Density times trials times width of a bar is the number of trials that a bar would count.
-    _add_curve(figure, x, luck.density_across(x) * len(sharpe) * width, "one without skill", "dot")
+    _add_curve(figure, x, luck.density_of_one(x) * len(sharpe) * width, "one without skill", "dot")
     # The area of a density says nothing beside counts, so the curve has the height of the bars.
     best_curve = density * (top / float(density.max()))
     _add_curve(figure, x, best_curve, f"best of {luck.trials:,.0f} without skill", "solid")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import zipfile
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from backfleet.sources.importing.parts import (
     naming_damage,
 )
 
-__all__ = ["SUFFIXES", "find_files", "is_data_name", "open_parts", "plain_name"]
+__all__ = ["SUFFIXES", "find_files", "is_data_name", "not_a_file", "open_parts", "plain_name"]
 
 SUFFIXES = (
     "csv", "txt", "tsv", "dat", "zip", "gz", "zst", "json", "jsonl", "feather", "arrow", "ipc",
@@ -41,14 +42,27 @@ def find_files(root: Path) -> list[Path]:
     if root.is_file():
         return [root]
     if not root.is_dir():
-        raise DataError(f"{root}: there is no such file or folder")
-    files = sorted(path for path in root.rglob("*") if path.is_file() and _is_data(path, root))
+        raise not_a_file(root)
+    files = sorted(path for path in root.rglob("*") if _is_data(path, root) and not path.is_dir())
+    for file in files:
+        # To read from a pipe or a device would block or never end.
+        if not file.is_file():
+            raise not_a_file(file)
     if not files:
         raise DataError(
             f"{root}: it has no files to import; their names end in .{', .'.join(SUFFIXES[:12])} "
             "and so on"
         )
     return files
+
+
+def not_a_file(path: Path) -> DataError:
+    """Return the error for a path that is neither a file nor a folder."""
+    if os.path.lexists(path):
+        return DataError(
+            f"{path}: this is no regular file, but a pipe, a device or a broken link; remove it"
+        )
+    return DataError(f"{path}: there is no such file or folder")
 
 
 def _is_data(path: Path, root: Path) -> bool:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from backfleet.bar_length import DAY_NS
 from backfleet.errors import DataError
 from backfleet.job.job_errors import suggestion
+from backfleet.sources.date_format import why_impossible
 from backfleet.sources.importing.dates import (
     DateForm,
     Stamps,
@@ -101,8 +102,16 @@ def _no_form(sample: Frame, column: Any) -> DataError:
     )
     row = int(np.argmin(best.valid)) if best.valid.any() and not best.valid.all() else 0
     shown = values[row] or shown
+    impossible = why_impossible(shown)
+    if impossible:
+        return sample.refusal(
+            row, f"the date is {shown!r}, {impossible}; correct or remove the row"
+        )
     hint = "give --date-format, such as '%Y-%m-%d'"
-    if re.fullmatch(r"\d+(\.0*)?", shown):
+    # Understood alone, but not beside the others.
+    if best.offset is not None and read_dates(pa.array([shown]), DateForm("ymd")).valid[0]:
+        hint = "it lacks the offset from UTC that other rows have"
+    elif re.fullmatch(r"\d+(\.0*)?", shown):
         hint = (
             "it has 8 digits, but is not year, month and day: give --date-format, such as %d%m%Y"
             if re.fullmatch(r"\d{8}", shown)

@@ -18,6 +18,12 @@ DELIMITERS = (";", "\t", ",", "|")
 MAX_LINES = 300
 """Lines that are looked at."""
 
+OTHER_SUFFIXES = (
+    *(".parquet", ".pq", ".feather", ".arrow", ".ipc", ".json", ".jsonl", ".xlsx", ".xls"),
+    *(".duckdb", ".ddb", ".db", ".sqlite", ".sqlite3"),
+)
+"""Ends of the names of files that are no tables of text."""
+
 MAX_PREAMBLE = 20
 MIN_RUN = 5
 """Lines with one count of cells that are taken for the table's."""
@@ -123,6 +129,12 @@ def find_dialect(
         # On a tie the first mark wins: where both fit, the comma is the decimal comma.
         if width > 1 and (best is None or run > best[0]):
             best = (run, width, mark, rows)
+    if best is None and origin.lower().endswith(OTHER_SUFFIXES):
+        kind = origin.rpartition(".")[2]
+        raise DataError(
+            f"{origin}: this is no .{kind} file, as its name says, and no table of text; the first "
+            f"line is {lines[0][:80]!r}"
+        )
     if best is None:
         raise DataError(
             f"{origin}: no delimiter splits the lines into equal rows; the first line is "

@@ -133,8 +133,8 @@ class Import:
         if new and not self._consent(new):
             lines = "\n".join(f"  assumed: {sentence}" for sentence in new)
             raise DataError(
-                f"{self._root}: one reading fits best, but it is not certain:\n{lines}\nState the "
-                "option, or accept it with --yes"
+                f"{self._root}: one reading fits best, but it is not certain:\n{lines}\nAccept "
+                "it with --yes, or state the option if one is named above"
             )
 
     def _groups(self) -> list[_Group]:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from backfleet.bar_length import Stamp
+from backfleet.console import count_of
 from backfleet.errors import DataError
 from backfleet.job.job_errors import suggestion
 from backfleet.sources.importing.adjustment_choice import choose_adjustment
@@ -102,6 +103,9 @@ def recognize(form: Form, choices: ImportChoices, notes: Notes) -> FormReading:
         )
     elif form.preset:
         notes.tell(f"layout: preset {form.preset}")
+    if form.shape is not None:
+        columns_of = "a column of closes" if form.shape.closes_only else "columns"
+        notes.tell(f"layout: one table with {columns_of} for each symbol")
     for sentence in layout.notes:
         notes.tell(sentence)
     columns = _columns(form, choices, notes)
@@ -136,8 +140,8 @@ def _columns(form: Form, choices: ImportChoices, notes: Notes) -> dict[str, int]
     names = form.layout.names or choices.names or form.names
     if choices.names and len(choices.names) != len(form.samples[0].columns):
         raise DataError(
-            f"{form.origin}: --names has {len(choices.names)} names, and the rows have "
-            f"{len(form.samples[0].columns)} values"
+            f"{form.origin}: --names has {count_of(len(choices.names), 'name')}, and the rows have "
+            f"{count_of(len(form.samples[0].columns), 'value')}"
         )
     if not any(names) and not choices.columns:
         return _by_content(form, notes)
@@ -225,10 +229,10 @@ def _two_columns(
     form: Form, names: Sequence[str], role: str, positions: Sequence[int]
 ) -> DataError:
     both = " and ".join(repr(names[i] or "(unnamed)") for i in positions)
-    return DataError(
-        f"{form.origin}: row 1: {both} can both be the {role}. Name one with --column "
-        f"{role}={names[positions[0]]!r}"
-    )
+    # Only a name that no other column has can choose one of them.
+    unique = next((names[i] for i in positions if names[i] and names.count(names[i]) == 1), None)
+    advice = f"Name one with --column {role}={unique!r}" if unique else "Rename or remove one"
+    return DataError(f"{form.origin}: row 1: {both} can both be the {role}. {advice}")
 
 
 def _agreeing_dates(form: Form, names: Sequence[str], positions: Sequence[int]) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from backfleet.errors import CorruptObject, DataError
 from backfleet.sources.importing.choices import ImportChoices
+from backfleet.sources.importing.containers import not_a_file
 from backfleet.sources.importing.preset import FOLDER
 from backfleet.store.records import decode_record, encode_record
 
@@ -94,13 +95,15 @@ class Inputs:
             files = [root]
         elif root.is_dir():
             with _read_errors(root):
-                files = sorted(
+                paths = [
                     Path(folder) / name
                     for folder, _, names in os.walk(root, onerror=_reraise)
                     for name in names
-                )
+                ]
+            # A pipe, a device or a broken link has no content; if it is data, it is refused later.
+            files = sorted(path for path in paths if path.is_file())
         else:
-            raise DataError(f"{root}: there is no such file or folder")
+            raise not_a_file(root)
         # `default=str` is for a preset that is an object already.
         options = json.dumps(asdict(choices), sort_keys=True, default=str)
         if isinstance(choices.preset, str) and choices.preset.endswith(".toml"):

@@ -41,7 +41,7 @@ class BatchAccount:
         return arn.rpartition("/")[2].rpartition(":")[2]
 
     def is_fair_share(self, name: str) -> bool:
-        """Whether a queue has a scheduling policy, so that each job must name a share."""
+        """Return whether a queue has a scheduling policy, so that each job must name a share."""
         # Every array of a submission asks, and there may be many.
         if name not in self._fair_share:
             queue = self.calls.queue(name)
@@ -67,7 +67,7 @@ class BatchAccount:
 
     @property
     def is_public(self) -> bool:
-        """Whether workers get public addresses; True if unknown, since that costs more."""
+        """Whether workers get public addresses; True if unknown."""
         try:
             container = self.definition.get("containerProperties", {})
         except ExecutorError:

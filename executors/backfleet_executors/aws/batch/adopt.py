@@ -23,10 +23,11 @@ SHARDS_TAG = "backfleet:shards"
 def handles_of_run(
     calls: BatchCalls, run: str, queues: Sequence[str], settings: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """A handle for each submission of a run that AWS Batch has jobs of. Raises ExecutorError.
+    """Yield a handle for each submission of a run that AWS Batch has jobs of.
 
-    Where a name occurs twice, because an answer came too late to be waited for, the first job is
-    taken; the other does the same work again, and its commits are equal.
+    If a name occurs twice, because the answer to a submission came too late, the handle has the
+    first job. The other one does the same work again, and its commits are equal. Raises
+    ExecutorError.
     """
     jobs_by_submission: dict[tuple[int, str], dict[str, tuple[str, JobDetailTypeDef]]] = {}
     for queue in queues:
@@ -82,13 +83,14 @@ def _handle(
 
 
 def _url(job: JobDetailTypeDef) -> str:
-    """The submission that a job's command names: the same run may be in several stores."""
-    # The command is `worker URL`, followed by the shard in a plain job.
+    """Return the location of the submission that a job's command names."""
+    # The command is `worker URL`, followed by the shard in a plain job. Not the URL of the store
+    # asked about: the same run may be in several stores.
     return str(job["container"]["command"][1])
 
 
 def _shards(job: JobDetailTypeDef) -> str:
-    """The shards of a job: as it was told, or all from 0, or the one that its command names."""
+    """Return the shards of a job as ranges."""
     container = job.get("container", {})
     environment = {
         variable["name"]: variable["value"] for variable in container.get("environment", ())

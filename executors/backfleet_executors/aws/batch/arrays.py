@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backfleet.sdk import format_ranges, parse_ranges
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch.type_defs import JobSummaryTypeDef
 
 __all__ = ["MAX_ARRAY_SHARDS", "ShardArray", "name_prefix", "parse_name", "split_shards"]
 
@@ -53,7 +56,7 @@ class ShardArray:
 
     @property
     def is_array(self) -> bool:
-        """AWS Batch makes no array of one child."""
+        """Whether it is an array job. AWS Batch takes no array of one child."""
         return self.size > 1
 
     @property
@@ -64,24 +67,34 @@ class ShardArray:
 
     @property
     def name(self) -> str:
-        """By which it is found again: run, submission, first and last shard."""
+        """Name of the job, by which it is found again: run, submission, first and last shard."""
         # The arrays of a submission share no shard, so the first one alone tells their names apart.
         ranges = parse_ranges(self.shards)
         first, last = ranges[0].start, ranges[-1].stop - 1
         return f"{name_prefix(self.run)}{self.number}-{first}-{last}"
 
     def child(self, shard: int) -> str:
-        """The id of the job that runs a shard. Raises ValueError where it runs in another."""
+        """Return the id of the job that runs a shard. Raises ValueError if the array lacks it."""
         # Children count from 0 along the ranges, whatever numbers their shards have.
         index = self.indices.index(shard)
         return f"{self.job}:{index}" if self.is_array else self.job
+
+    def with_shards(
+        self, children: Iterable[JobSummaryTypeDef]
+    ) -> Iterator[tuple[int, JobSummaryTypeDef]]:
+        """Yield the children of the job, each with its shard."""
+        for child in children:
+            index = child.get("arrayProperties", {}).get("index", -1)
+            # The id in a handle may be that of anybody's job, whose array may be larger.
+            if 0 <= index < len(self.indices):
+                yield self.indices[index], child
 
     def to_json(self) -> dict[str, str]:
         return {"job": self.job, "name": self.name, "shards": self.shards, "queue": self.queue}
 
     @classmethod
     def of_handle(cls, handle: Mapping[str, Any]) -> list[ShardArray]:
-        """The arrays that a submission's handle tells of."""
+        """Return the arrays that a submission's handle names."""
         return [
             cls(handle["run"], handle["number"], array["shards"], array["queue"], array["job"])
             for array in handle["arrays"]
@@ -94,13 +107,13 @@ def name_prefix(run: str) -> str:
 
 
 def parse_name(name: str) -> tuple[str, int] | None:
-    """Run and submission of a job's name; None for a job that is not backfleet's."""
+    """Return the run and the submission that a job's name holds; None for other jobs' names."""
     match = _NAME.fullmatch(name)
     return (match["run"], int(match["number"])) if match else None
 
 
 def split_shards(shards: Sequence[int]) -> Iterator[str]:
-    """Ascending shards as ranges, each such that one array job can take them."""
+    """Yield ascending shards as ranges, each text small enough for one array job."""
     part: list[int] = []
     length = 0
     for shard in shards:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+from backfleet.errors import ExecutorError
 from backfleet_executors.aws.clients import Clients
 from backfleet_executors.aws.errors import aws_errors
 
@@ -39,7 +40,7 @@ class BatchCalls:
         self.now = 0.0
 
     def describe(self, jobs: Sequence[str]) -> dict[str, JobDetailTypeDef]:
-        """Jobs by their ids; what AWS Batch does not know is not among them."""
+        """Return the descriptions of jobs by their ids, of those that AWS Batch knows."""
         described: dict[str, JobDetailTypeDef] = {}
         with aws_errors("asking AWS Batch about the run's jobs"):
             for first in range(0, len(jobs), MAX_DESCRIBED_JOBS):
@@ -50,14 +51,14 @@ class BatchCalls:
         return described
 
     def children(self, array: str, status: JobStatusType) -> Iterator[JobSummaryTypeDef]:
-        """The children of an array that are in a status."""
+        """Yield the children of an array that are in a status."""
         with aws_errors("listing the jobs of an array"):
             pages = self.clients.batch.get_paginator("list_jobs")
             for page in pages.paginate(arrayJobId=array, jobStatus=status):
                 yield from page["jobSummaryList"]
 
     def named(self, queue: str, name: str) -> Iterator[JobSummaryTypeDef]:
-        """The jobs of a queue that have this name, or begin with it where it ends with `*`."""
+        """Yield the jobs of a queue with this name or, if it ends with `*`, with this prefix."""
         with aws_errors(f"looking for the jobs {name} in the queue {queue}"):
             pages = self.clients.batch.get_paginator("list_jobs")
             # With a filter ListJobs shows jobs in every status, otherwise only those that run. It
@@ -72,6 +73,18 @@ class BatchCalls:
         with aws_errors(f"stopping the job {job}"):
             self.clients.batch.terminate_job(jobId=job, reason=reason)
 
+    def terminate_all(self, jobs: Iterable[str], reason: str) -> None:
+        """Stop jobs. If some cannot be stopped, raise the first error after the last job."""
+        failures: list[ExecutorError] = []
+        for job in jobs:
+            try:
+                self.terminate(job, reason)
+            # The others must not go on, and cost, because of this one.
+            except ExecutorError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
     def queue(self, name: str) -> JobQueueDetailTypeDef | None:
         with aws_errors(f"looking at the job queue {name}"):
             answer = self.clients.batch.describe_job_queues(jobQueues=[name])
@@ -80,7 +93,7 @@ class BatchCalls:
         return next(iter(answer["jobQueues"]), None)
 
     def fair_share_policy(self, name: str) -> Mapping[str, Any]:
-        """The fair-share policy of a queue; empty without one."""
+        """Return the fair-share policy of a queue; empty without one."""
         queue = self.queue(name)
         arn = queue.get("schedulingPolicyArn") if queue else None
         if not arn:
@@ -90,7 +103,7 @@ class BatchCalls:
         return next((one.get("fairsharePolicy", {}) for one in answer["schedulingPolicies"]), {})
 
     def shares_in_use(self, queue: str) -> Sequence[str]:
-        """The shares whose jobs run on a queue, the largest users first."""
+        """Return the shares whose jobs run on a queue, the largest users first."""
         with aws_errors(f"looking at the job queue {queue}"):
             answer = self.clients.batch.get_job_queue_snapshot(jobQueue=queue)
         use = answer.get("queueUtilization", {}).get("fairshareUtilization", {})
@@ -106,7 +119,7 @@ class BatchCalls:
         return answer["jobId"]
 
     def environments(self, queue: JobQueueDetailTypeDef) -> list[ComputeEnvironmentDetailTypeDef]:
-        """The compute environments of a queue."""
+        """Return the compute environments of a queue."""
         order = queue.get("computeEnvironmentOrder", ())
         names = [item["computeEnvironment"] for item in order]
         with aws_errors("looking at the compute environments of a job queue"):
@@ -114,7 +127,7 @@ class BatchCalls:
         return answer["computeEnvironments"]
 
     def definition(self, name: str) -> JobDefinitionTypeDef | None:
-        """The newest active revision of a job definition, or the one that the name pins."""
+        """Return the newest active revision of a job definition, or the one that the name pins."""
         pinned = ":" in name
         query: Mapping[str, Any] = (
             {"jobDefinitions": [name]}

@@ -13,7 +13,7 @@ from typing import Any
 from backfleet.executor import Submission
 from backfleet_executors.aws.batch.arrays import name_prefix
 
-__all__ = ["compaction_request"]
+__all__ = ["compaction_name", "compaction_request", "run_url"]
 
 MAX_DEPENDENCIES = 20
 """Jobs that a job of AWS Batch may depend on."""
@@ -21,6 +21,18 @@ MAX_DEPENDENCIES = 20
 SIZE = {"VCPU": "1", "MEMORY": "4096"}
 ATTEMPTS = 3
 SECONDS = 6 * 3600
+
+
+def compaction_name(run: str, number: int) -> str:
+    """Return the name of the job that compacts the results of a submission's run."""
+    # Not a name of workers, or a client that looks for lost handles would take it for an array.
+    return f"{name_prefix(run)}{number}-compaction"
+
+
+def run_url(submission_url: str) -> str:
+    """Return the location of a submission's run, which the command of the job names."""
+    # The submission is at `RUN/submissions/N.json`.
+    return submission_url.rpartition("/submissions/")[0]
 
 
 def compaction_request(
@@ -38,11 +50,8 @@ def compaction_request(
     # early.
     if definition is None or not submission.is_large or len(jobs) > MAX_DEPENDENCIES:
         return None
-    # The submission is at `RUN/submissions/N.json`.
-    run = submission.url.rpartition("/submissions/")[0]
     return {
-        # Not a name of workers, or a client that looks for lost handles would take it for an array.
-        "jobName": f"{name_prefix(submission.run_id)}{submission.number}-compaction",
+        "jobName": compaction_name(submission.run_id, submission.number),
         "jobQueue": queue,
         "jobDefinition": definition,
         "dependsOn": [{"jobId": job} for job in jobs],
@@ -53,7 +62,7 @@ def compaction_request(
         "tags": dict(tags),
         "propagateTags": True,
         "containerOverrides": {
-            "command": ["compact", run],
+            "command": ["compact", run_url(submission.url)],
             "resourceRequirements": [
                 {"type": kind, "value": value} for kind, value in SIZE.items()
             ],

@@ -22,6 +22,7 @@ __all__ = [
     "ALLOWED",
     "DENIED",
     "READY",
+    "REFUSED",
     "VERSION",
     "WRITTEN",
     "ZONE",
@@ -29,9 +30,10 @@ __all__ = [
     "decisive_versions",
 ]
 
-ALIVE, ALLOWED, DENIED, WRITTEN, ZONE = "alive", "allowed", "denied", "written", "zone"
-READY, VERSION = "ready", "version"
-"""First words of the lines."""
+ALIVE, READY, VERSION, ZONE = "alive", "ready", "version", "zone"
+ALLOWED, REFUSED = "allowed", "refused"
+WRITTEN, DENIED = "written", "denied"
+"""First words of the lines. ALLOWED and DENIED are as they should be, REFUSED and WRITTEN not."""
 
 METADATA = "ECS_CONTAINER_METADATA_URI_V4"
 MAX_WAIT_SECONDS = 600.0
@@ -71,7 +73,7 @@ def _say(word: str, text: str) -> None:
 
 
 def _zone() -> str:
-    """The availability zone of the task, as ECS tells; `unknown` elsewhere."""
+    """Return the availability zone of the task, as ECS states it; `unknown` elsewhere."""
     place = os.environ.get(METADATA)
     if not place:
         return "unknown"
@@ -85,7 +87,7 @@ def _writes(store: str) -> Iterator[tuple[str, str]]:
 
     # A fresh name, because no check can delete what an earlier one has written.
     run = f"doctor-live/{secrets.token_hex(8)}"
-    yield _write(store, f"{run}/chunks/000000.0", (ALLOWED, "refused"))
+    yield _write(store, f"{run}/chunks/000000.0", (ALLOWED, REFUSED))
     bucket = "/".join(store.split("/")[:3])
     # One key for each kind of object that a worker could forge or spoil.
     for url, key in (

@@ -14,7 +14,7 @@ _NOT_A_KEY = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def delivery_url(place: str, path: str) -> str:
-    """The prefix below `place` that is for this directory of this machine alone.
+    """Return the prefix below `place` that is for this directory of this machine alone.
 
     Two directories of one name must not overwrite each other's files while workers read them.
     """

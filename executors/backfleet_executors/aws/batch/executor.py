@@ -28,9 +28,10 @@ from backfleet_executors.aws.batch.account_setup import BatchAccount
 from backfleet_executors.aws.batch.adopt import handles_of_run
 from backfleet_executors.aws.batch.arrays import ShardArray
 from backfleet_executors.aws.batch.calls import BatchCalls
+from backfleet_executors.aws.batch.compaction import compaction_name, run_url
 from backfleet_executors.aws.batch.delivery import delivery_url
 from backfleet_executors.aws.batch.diagnosis import diagnosed, diagnosis
-from backfleet_executors.aws.batch.handle import BatchHandle, is_job_of
+from backfleet_executors.aws.batch.handle import BatchHandle, is_own_job
 from backfleet_executors.aws.batch.live import live_checks
 from backfleet_executors.aws.batch.logs import read_log
 from backfleet_executors.aws.batch.notices import say
@@ -105,7 +106,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         return self._inventory
 
     def results_store(self, store: str) -> str:
-        """A store on S3 as it is; in place of a directory, the one that `store` names."""
+        """Return a store on S3 as it is and, for a directory, the one in the setting `store`."""
         if store.startswith(S3):
             return store
         place = required(self._settings, "store")
@@ -188,11 +189,14 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
 
     def is_compacting(self, handle: Handle) -> bool:
         """Return whether the job that compacts the results has not ended."""
-        job = BatchHandle.read(handle).compaction
-        if job is None:
+        stored = BatchHandle.read(handle)
+        if stored.compaction is None:
             return False
-        compaction = self._calls_of(handle).describe([job]).get(job)
-        return compaction is not None and not state_of(compaction["status"]).ended
+        job = self._calls_of(handle).describe([stored.compaction]).get(stored.compaction)
+        name = compaction_name(stored.run, stored.number)
+        if job is None or not is_own_job(job, name, run_url(stored.url)):
+            return False
+        return not state_of(job["status"]).ended
 
     def finished_workers(self, handle: Handle) -> int | None:
         """Return how many children AWS Batch counted as succeeded at the last look."""
@@ -213,14 +217,14 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
     # -- workers -----------------------------------------------------------------------------
 
     def submit(self, submission: Submission) -> Handle:
-        """One SubmitJob for up to 10,000 workers; what Spot interrupted before, on demand."""
+        """Send a SubmitJob per 10,000 workers. Shards that Spot interrupted run on demand."""
         planned = self._planned(submission)
         planned.announce()
         # A client on another machine finds and resumes the jobs with these.
         return planned.submit() | {"settings": self._inherited()}
 
     def poll(self, handle: Handle) -> Iterable[ShardStatus]:
-        """The workers of an array are distinguished when they fail or when all have ended."""
+        """Return the states; workers of an array differ only once they fail or all have ended."""
         stored = BatchHandle.read(handle)
         key = (stored.run, stored.number)
         if key not in self._polls:
@@ -236,23 +240,25 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         stored, calls = BatchHandle.read(handle), self._calls_of(handle)
         arrays = stored.shard_arrays()
         jobs = calls.describe([array.job for array in arrays])
-        for array in arrays:
-            job = jobs.get(array.job)
+        own = [
+            array.job
+            for array in arrays
             # For a while AWS Batch does not know a job that was just submitted; it can stop it.
-            if job is None or is_job_of(job, array, stored.url):
-                calls.terminate(array.job, CANCELED)
+            if (job := jobs.get(array.job)) is None or is_own_job(job, array.name, stored.url)
+        ]
+        calls.terminate_all(own, CANCELED)
         if stored.compaction is not None and self.is_compacting(handle):
             calls.terminate(stored.compaction, CANCELED)
 
     def logs(self, handle: Handle, shard: int, *, follow: bool = False) -> Iterator[str]:
-        """From CloudWatch, attempt by attempt."""
+        """Yield the lines from CloudWatch, attempt by attempt."""
         stored, calls = BatchHandle.read(handle), self._calls_of(handle)
         for array in stored.shard_arrays():
             if shard in array.indices:
                 job = calls.describe([array.job]).get(array.job)
                 # A handle of a stranger could name any job of the account, whose log is not for
                 # this user.
-                if job is not None and not is_job_of(job, array, stored.url):
+                if job is not None and not is_own_job(job, array.name, stored.url):
                     raise ExecutorError(
                         f"the job {array.job} is none of this run, so its log is not shown"
                     )
@@ -261,7 +267,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
                 yield from read_log(calls, array.child(shard), group, follow=follow)
 
     def find_orphans(self, run_id: str) -> Iterable[Handle]:
-        """Jobs of this run among those that AWS Batch still knows, by their names."""
+        """Return handles of the jobs of this run that AWS Batch still knows, by their names."""
         queues = [self._settings.queue, self._settings.on_demand_queue]
         queue_names = list(dict.fromkeys(filter(None, queues)))
         return handles_of_run(self._calls, run_id, queue_names, self._inherited())
@@ -269,7 +275,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
     # -- doctor ------------------------------------------------------------------------------
 
     def diagnose(self) -> Iterable[Finding]:
-        """Nothing where it was not set up."""
+        """Return the findings about the account; none if the executor was not set up."""
         if self._settings.queue is None:
             return ()
         return diagnosed("account", lambda: diagnosis(self._settings, self._account))
@@ -299,7 +305,11 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         vcpus = float(handle["limits"].get("vcpus", 0))
 
         def explain(arrays: Sequence[ShardArray]) -> str:
-            reason = why_waiting(calls, arrays, vcpus)
+            try:
+                reason = why_waiting(calls, arrays, vcpus)
+            # The reason is a hint, and its requests need rights that looking at jobs does not.
+            except ExecutorError as error:
+                reason = f"why they wait cannot be looked up: {error}"
             # `explain` is called by `poll` only, which is bound below by then.
             if poll.looks > 1:
                 # A single poll reports it by the state that is returned.
@@ -316,7 +326,7 @@ class AwsBatchExecutor(Executor, Remote, Priced, Recoverable, Diagnosable):
         return BatchSubmission(submission, self._settings, self._account, self._limit)
 
     def _calls_of(self, handle: Mapping[str, Any]) -> BatchCalls:
-        """For the region in which a submission's jobs are."""
+        """Return the calls to the region in which a submission's jobs are."""
         region = handle.get("settings", {}).get("region")
         if region is None or region == self._clients.region:
             return self._calls

@@ -15,7 +15,7 @@ from backfleet_executors.aws.prices import HourlyPrice
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
 
-__all__ = ["BatchHandle", "is_job_of"]
+__all__ = ["BatchHandle", "is_own_job"]
 
 MAX_SHARDS = 1_000_000
 
@@ -92,10 +92,10 @@ class BatchHandle:
         ]
 
 
-def is_job_of(job: JobDetailTypeDef, array: ShardArray, url: str) -> bool:
-    """Whether a job is the one of an array, by its name and by the submission that it was given.
+def is_own_job(job: JobDetailTypeDef, name: str, url: str) -> bool:
+    """Return whether a job has this name, and this location of a submission or run in its command.
 
     The ids in a handle may be those of anybody's jobs.
     """
     command = job.get("container", {}).get("command", [])
-    return job["jobName"] == array.name and url in command
+    return job["jobName"] == name and url in command

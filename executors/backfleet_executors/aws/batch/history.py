@@ -46,22 +46,20 @@ def _interrupted(handle: Mapping[str, Any], calls: BatchCalls) -> Iterable[int]:
         return
     for array in arrays:
         try:
-            jobs = _failed(array, calls)
+            reasons = _failures(array, calls)
         except ExecutorError:
             # It has expired, or belongs to another account: that it was interrupted is a hint.
             continue
-        for index, reason in jobs:
-            if is_interrupted(reason):
-                yield array.indices[index]
+        yield from (shard for shard, reason in reasons if is_interrupted(reason))
 
 
-def _failed(array: ShardArray, calls: BatchCalls) -> list[tuple[int, str]]:
+def _failures(array: ShardArray, calls: BatchCalls) -> list[tuple[int, str]]:
+    """Return the failed shards of a job, each with the reason of AWS Batch."""
     if array.is_array:
-        children = calls.children(array.job, "FAILED")
-        return [
-            (child.get("arrayProperties", {})["index"], child.get("statusReason", ""))
-            for child in children
-        ]
+        # A list, so that the caller's `except` covers the requests.
+        children = array.with_shards(calls.children(array.job, "FAILED"))
+        return [(shard, child.get("statusReason", "")) for shard, child in children]
     job = calls.describe([array.job]).get(array.job)
-    failed = job is not None and job["status"] == "FAILED"
-    return [(0, job.get("statusReason", ""))] if job is not None and failed else []
+    if job is None or job["status"] != "FAILED":
+        return []
+    return [(array.indices[0], job.get("statusReason", ""))]

@@ -54,12 +54,12 @@ def live_checks(settings: AwsBatchSettings, account: BatchAccount) -> Iterator[F
         yield from containers.findings()
     finally:
         # Most have ended by then; stopping those again changes nothing.
-        for trial in trials:
-            account.calls.terminate(trial.array.job, "the check is over")
+        jobs = [trial.array.job for trial in trials]
+        account.calls.terminate_all(jobs, "the check is over")
 
 
 def _conditional_write(url: str) -> Finding:
-    """The second writer of an object must be refused: every commit stands on it."""
+    """Check that the second writer of an object is refused, which every commit relies on."""
     store = open_store(url).at(LIVE)
     key = f"{secrets.token_hex(8)}.json"
     # A generator runs in order: the writer of 1 comes first.
@@ -87,7 +87,7 @@ def _followed(trial: LiveTrial) -> Iterator[Finding]:
 
 
 def _in_time(finding: Finding, trial: LiveTrial) -> Finding:
-    """A warning where a lost job would have been looked for in vain, and submitted again."""
+    """Turn a finding into a warning if a lost job would not be found, and submitted again."""
     looked = sum(LOOKS)
     if finding.status is FindingStatus.FAILURE or trial.seconds() <= looked:
         return finding

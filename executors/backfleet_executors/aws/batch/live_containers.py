@@ -75,7 +75,7 @@ class ContainerChecks:
         lines = self._rights.lines()
         subject = "rights of workers"
         # A write that succeeded and should not, or the one that a worker needs and did not get.
-        wrong = [line for line in lines if line.split(" ")[0] in (check.WRITTEN, "refused")]
+        wrong = [line for line in lines if line.split(" ")[0] in (check.WRITTEN, check.REFUSED)]
         denied = [line for line in lines if line.startswith(f"{check.DENIED} ")]
         # Without a denial the container may not have tried anything, such as that of an old image.
         if wrong or not denied:
@@ -123,7 +123,11 @@ class ContainerChecks:
             yield ended
             return
         # SIGKILL ends the lines, so the last one shows the time that the container was given.
-        alive = [float(line.split(" ")[1]) for line in trial.lines() if line.startswith("alive ")]
+        alive = [
+            float(line.split(" ")[1])
+            for line in trial.lines()
+            if line.startswith(f"{check.ALIVE} ")
+        ]
         longest = max(alive, default=0.0)
         # A container writes every half second, so its last line comes a bit before its end.
         if longest >= GRACE_SECONDS - 1:
@@ -135,7 +139,7 @@ class ContainerChecks:
 
 
 def _versions(lines: Sequence[str]) -> Finding:
-    """Whether this machine, such as the notebook of a stack, can plan runs for the image."""
+    """Check whether this machine, such as a notebook, can plan runs for the image."""
     words = [line.split(" ") for line in lines if line.startswith(f"{check.VERSION} ")]
     image = {name: version for _, name, version in words}
     # The same function writes the lines in the container.

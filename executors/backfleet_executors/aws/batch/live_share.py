@@ -50,7 +50,7 @@ def _policy(trial: LiveTrial) -> Finding:
 
 
 def _refusal(trial: LiveTrial) -> Finding:
-    """A job without a share could not be told from those of others."""
+    """Check that AWS Batch refuses a job without a share, which would count to nobody."""
     subject = "jobs without a share"
     calls = trial.account.calls
     definition = trial.account.definition["jobDefinitionArn"]
@@ -64,7 +64,7 @@ def _refusal(trial: LiveTrial) -> Finding:
 
 
 def _share(trial: LiveTrial) -> Finding:
-    """The share of the running job, in its description and in the snapshot of the queue."""
+    """Check that the running job has its share, also in the snapshot of the queue."""
     subject = "share of a job"
     account = trial.account
     expected = share_identifier(trial.settings.team, account.user)

@@ -72,7 +72,7 @@ class LiveTrial:
         return tags_of_trials(self.settings)
 
     def is_listed(self) -> bool:
-        """Whether its name leads to it already."""
+        """Return whether the list of jobs shows it under its name."""
         jobs = self.account.calls.named(self.array.queue, self.array.name)
         return any(job["jobId"] == self.array.job for job in jobs)
 
@@ -87,7 +87,7 @@ class LiveTrial:
         return job is not None and state_of(job["status"]).ended
 
     def lines(self) -> list[str]:
-        """The log of its first container. Raises ExecutorError."""
+        """Return the log of its first container. Raises ExecutorError."""
         calls, group = self.account.calls, self.settings.log_group
         return list(read_log(calls, self.array.child(0), group, follow=False))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from backfleet.errors import ExecutorError
 from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.states import state_of
-from backfleet_executors.aws.errors import error_code, explained
+from backfleet_executors.aws.errors import aws_errors, error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
@@ -23,7 +23,7 @@ DEFAULT_GROUP = "/aws/batch/job"
 
 
 def read_log(calls: BatchCalls, job_id: str, group: str | None, *, follow: bool) -> Iterator[str]:
-    """The lines of a job, and with `follow` those still to come. Raises ExecutorError."""
+    """Yield the lines of a job, and with `follow` those still to come. Raises ExecutorError."""
     tokens: dict[str, str | None] = {}
     while True:
         job = calls.describe([job_id]).get(job_id)
@@ -43,7 +43,7 @@ def read_log(calls: BatchCalls, job_id: str, group: str | None, *, follow: bool)
 
 
 def _streams(job: JobDetailTypeDef) -> Sequence[str]:
-    """A stream an attempt, the present one last."""
+    """Return the names of the log streams, one per attempt, the current one last."""
     containers: list[Mapping[str, Any]] = [
         *(attempt.get("container", {}) for attempt in job.get("attempts", ())),
         job.get("container", {}),
@@ -61,21 +61,20 @@ def _group(job: JobDetailTypeDef) -> str:
 def _fresh_lines(
     calls: BatchCalls, group: str, stream: str, tokens: dict[str, str | None]
 ) -> Iterator[str]:
-    """Lines of a stream that came since the token that is kept of it."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
+    """Yield the lines of a stream after its token in `tokens`, which is brought up to date."""
     while True:
         token = tokens.get(stream)
         request: dict[str, Any] = {"nextToken": token} if token else {}
         try:
-            answer = calls.clients.logs.get_log_events(
-                logGroupName=group, logStreamName=stream, startFromHead=True, **request
-            )
-        except (ClientError, BotoCoreError) as error:
+            with aws_errors(f"reading the log {stream} of the group {group}"):
+                answer = calls.clients.logs.get_log_events(
+                    logGroupName=group, logStreamName=stream, startFromHead=True, **request
+                )
+        except ExecutorError as error:
             # The stream is created with its first line. `doctor --live` finds a wrong group.
-            if error_code(error) == "ResourceNotFoundException":
+            if error_code(error.__cause__) == "ResourceNotFoundException":
                 return
-            raise explained(error, f"reading the log {stream} of the group {group}") from error
+            raise
         yield from (event["message"] for event in answer["events"])
         tokens[stream] = answer["nextForwardToken"]
         # Only a repeated token marks the end of a stream; a page without lines does not.

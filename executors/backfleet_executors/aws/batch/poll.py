@@ -12,6 +12,7 @@ from backfleet.executor import ShardState, ShardStatus
 from backfleet_executors.aws.batch.arrays import ShardArray
 from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.states import shard_status, state_of
+from backfleet_executors.aws.errors import is_transient
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
@@ -73,14 +74,14 @@ class ArrayView:
 
     @property
     def has_begun(self) -> bool:
-        """Whether any child has ever been more than runnable."""
+        """Whether the container of any child was ever started."""
         # An array itself stays PENDING until its children have ended, so the counts decide.
         started = {"STARTING", "RUNNING", "SUCCEEDED", "FAILED"}
         return self.status in started or any(self.counts.get(name) for name in started)
 
     @property
     def running(self) -> int:
-        """Workers that have a container."""
+        """Number of workers that have a container."""
         if self.ended:
             return 0
         if self.array.is_array:
@@ -89,13 +90,13 @@ class ArrayView:
 
     @property
     def succeeded(self) -> int:
-        """Workers that have succeeded."""
+        """Number of workers that have succeeded."""
         if self.array.is_array:
             return self.counts.get("SUCCEEDED", 0)
         return int(self.status == "SUCCEEDED")
 
     def state(self) -> ShardState:
-        """Of all children that have not failed: they are not told apart."""
+        """Return the one state of all children that have not failed."""
         if self.vanished:
             return ShardState.FAILED
         # One running child is enough: the interface has no state for a mixture, and children that
@@ -108,7 +109,7 @@ class ArrayView:
         return state_of(self.status) if self.status else ShardState.WAITING
 
     def statuses(self, waiting: str) -> list[ShardStatus]:
-        """Of all its shards; `waiting` says why those wait that do."""
+        """Return the status of each shard; `waiting` is the reason of those that wait."""
         state = self.state()
         reason = VANISHED if self.vanished else waiting if state is ShardState.WAITING else ""
         return [
@@ -212,7 +213,7 @@ class SubmissionPoll:
         except ExecutorError as error:
             # The last known states are returned meanwhile: the workers do not depend on this
             # answer.
-            if not _may_pass(error) or now - self._answered > MAX_WAIT_SECONDS:
+            if not is_transient(error) or now - self._answered > MAX_WAIT_SECONDS:
                 raise
             return
         self._answered = now
@@ -220,7 +221,8 @@ class SubmissionPoll:
 
     @property
     def _is_young(self) -> bool:
-        """By AWS's clock: this machine's may be wrong, and another one may have submitted."""
+        """Whether the submission is in its grace, by AWS's clock."""
+        # This machine's clock may be wrong, and another one may have submitted.
         submitted: float = self.handle["submitted"]
         return self._calls.now - submitted < GRACE_SECONDS
 
@@ -243,8 +245,8 @@ class SubmissionPoll:
 
     def _list(self, view: ArrayView, now: float) -> None:
         view.listed = now
-        for child in self._calls.children(view.array.job, "FAILED"):
-            shard = view.array.indices[child.get("arrayProperties", {})["index"]]
+        failed = self._calls.children(view.array.job, "FAILED")
+        for shard, child in view.array.with_shards(failed):
             view.failed[shard] = shard_status(shard, child, self.handle["limits"])
         if view.ended:
             # What a list still lacks will not come: the store says what is done.
@@ -259,18 +261,3 @@ class SubmissionPoll:
         elif self._explained is None or now - self._explained > 5 * LISTING_SECONDS:
             self._explained = now
             self._waiting = self._explain(stuck)
-
-
-def _may_pass(error: ExecutorError) -> bool:
-    """Whether what stopped AWS from answering may be over at the next look."""
-    from botocore.exceptions import ClientError, HTTPClientError
-
-    # `aws_errors` keeps boto3's own error as the cause.
-    cause = error.__cause__
-    if isinstance(cause, HTTPClientError):
-        return True
-    if not isinstance(cause, ClientError):
-        return False
-    status = cause.response["ResponseMetadata"]["HTTPStatusCode"]
-    # Whatever its status: error codes say Throttling or Throttled.
-    return status == 429 or status >= 500 or "hrottl" in str(cause)

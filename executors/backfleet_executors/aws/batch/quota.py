@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from backfleet.errors import ExecutorError
 from backfleet_executors.aws.clients import Clients
+from backfleet_executors.aws.errors import aws_errors
 
 __all__ = ["fargate_quota"]
 
@@ -12,13 +14,12 @@ SPOT, ON_DEMAND = "L-36FBB829", "L-3032A538"
 
 
 def fargate_quota(clients: Clients, *, spot: bool) -> float | None:
-    """vCPU that the account may run at once; None where these credentials may not know."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
+    """Return the vCPU that the account may run at once; None if it cannot be read."""
     code = SPOT if spot else ON_DEMAND
     try:
-        answer = clients.service_quotas.get_service_quota(ServiceCode=SERVICE, QuotaCode=code)
+        with aws_errors("reading the quota of Fargate"):
+            answer = clients.service_quotas.get_service_quota(ServiceCode=SERVICE, QuotaCode=code)
     # Without the permission to read it, a submission is not held up.
-    except (ClientError, BotoCoreError):
+    except ExecutorError:
         return None
     return answer["Quota"].get("Value")

@@ -81,7 +81,7 @@ def submit_request(array: ShardArray, shape: JobShape) -> dict[str, Any]:
 
 
 def over_limits(request: Mapping[str, Any]) -> Iterator[str]:
-    """Sentences on the limits that a request is over; AWS Batch would refuse or lose it."""
+    """Yield one sentence per limit of AWS Batch that a request exceeds."""
     # botocore sends the arguments as the same JSON.
     payload = len(json.dumps(request).encode())
     if payload > MAX_PAYLOAD_BYTES:
@@ -98,7 +98,7 @@ def over_limits(request: Mapping[str, Any]) -> Iterator[str]:
 
 
 def tag_value(text: str) -> str:
-    """A text as the value of a tag: other characters become `_`."""
+    """Return a text as the value of a tag: other characters become `_`."""
     # The name of a job and of a user can be anything; AWS would refuse the whole submission.
     return _TAG_VALUE.sub("_", text)[:MAX_TAG_CHARS]
 

@@ -96,7 +96,7 @@ class AwsBatchSettings(ExecutorSettings):
 
 
 def required(settings: AwsBatchSettings, name: str) -> str:
-    """A setting that this needs. Raises ExecutorError."""
+    """Return a setting that must be set. Raises ExecutorError."""
     value: str | None = getattr(settings, name)
     if not value:
         raise ExecutorError(

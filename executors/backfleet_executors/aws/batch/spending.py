@@ -7,15 +7,18 @@ the workers that run are counted, which costs no request.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backfleet.errors import ExecutorError
 from backfleet.executor import Cost
 from backfleet.sdk import money
 from backfleet_executors.aws.batch.arrays import ShardArray
 from backfleet_executors.aws.batch.calls import BatchCalls
+from backfleet_executors.aws.errors import is_transient
 from backfleet_executors.aws.prices import HOUR, HourlyPrice, charged_seconds
 
 __all__ = ["Spending", "worker_seconds"]
@@ -25,6 +28,9 @@ MAX_SAMPLED_WORKERS = 300
 
 SAMPLE_SECONDS = 600.0
 """Seconds between two samples."""
+
+RETRY_SECONDS = 30.0
+"""Seconds until the next attempt after AWS Batch gave no sample."""
 
 NEAR_LIMIT = 0.75
 SAMPLE_SECONDS_NEAR_LIMIT = 120.0
@@ -83,6 +89,7 @@ class Spending:
         self._clock = clock
         self._ended: dict[str, float] = {}
         self._sample: Sample | None = None
+        self._retry_at = -math.inf
 
     def cost(self, *, is_ended: bool) -> Cost | None:
         """Return the cost so far; None if AWS Batch no longer knows the jobs.
@@ -92,16 +99,33 @@ class Spending:
         """
         sample = self._sample
         # The final sample is taken once: after it nothing can be charged.
-        if sample is None or (not sample.is_final and (is_ended or self._is_due(sample))):
-            sample = self._sample = self._measure(is_ended)
+        is_final = sample is not None and sample.is_final
+        if not is_final and (is_ended or self._clock() >= self._due_at(sample)):
+            # Core asks every second, so an attempt without an answer must count as well.
+            self._retry_at = self._clock() + RETRY_SECONDS
+            sample = self._sample = self._measure_or_keep(is_ended)
         return None if sample is None else self._cost_of(sample)
 
-    def _is_due(self, sample: Sample) -> bool:
+    def _due_at(self, sample: Sample | None) -> float:
+        """Return the time of the next sample."""
+        if sample is None:
+            return self._retry_at
         limit, highest = self._budget.limit, self._cost_of(sample).highest
         # The estimate between two samples drifts, which matters near the limit.
         is_near = limit is not None and highest > NEAR_LIMIT * limit
         every = SAMPLE_SECONDS_NEAR_LIMIT if is_near else SAMPLE_SECONDS
-        return self._clock() - sample.at >= every
+        return max(self._retry_at, sample.at + every)
+
+    def _measure_or_keep(self, is_ended: bool) -> Sample | None:
+        """Return a new sample, or the one before if AWS is only busy."""
+        try:
+            return self._measure(is_ended)
+        except ExecutorError as error:
+            # Workers continue meanwhile, and so must the client that waits for them. At the end
+            # nobody waits any more, and only a true amount is worth storing.
+            if is_ended or not is_transient(error):
+                raise
+            return self._sample
 
     def _measure(self, is_ended: bool) -> Sample | None:
         at = self._clock()

@@ -27,13 +27,13 @@ TIMED_OUT = "Job attempt duration exceeded timeout"
 
 
 def state_of(status: str) -> ShardState:
-    """A status of AWS Batch; one that came up later than this code is UNKNOWN."""
+    """Return the state of a status of AWS Batch; UNKNOWN for one that is newer than this code."""
     # UNKNOWN does not count as ended, so that a client that waits does not give the worker up.
     return _STATES.get(status, ShardState.UNKNOWN)
 
 
 def shard_status(shard: int, job: Mapping[str, Any], limits: Mapping[str, Any]) -> ShardStatus:
-    """A worker as its job tells.
+    """Return the status of a worker as its job states it.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ def shard_status(shard: int, job: Mapping[str, Any], limits: Mapping[str, Any]) 
 
 
 def is_interrupted(reason: str) -> bool:
-    """Whether a status reason says that Spot took the machine away."""
+    """Return whether a status reason says that Spot took the machine away."""
     return any(mark in reason for mark in INTERRUPTED)
 
 
 def _reason(shard: int, job: Mapping[str, Any], limits: Mapping[str, Any]) -> str:
-    """Why a job failed, and what to do about it."""
+    """Return why a job failed, and what to do about it."""
     container = job.get("container") or {}
     reason = (
         "; ".join(filter(None, [job.get("statusReason", ""), container.get("reason", "")]))

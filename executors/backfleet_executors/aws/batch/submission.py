@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from backfleet.errors import BackfleetError, ExecutorError
+from backfleet.errors import ExecutorError
 from backfleet.executor import Submission
 from backfleet_executors.aws.batch.account_setup import BatchAccount
 from backfleet_executors.aws.batch.adopt import SHARDS_TAG
@@ -63,7 +63,7 @@ class BatchSubmission:
 
     @cached_property
     def price(self) -> HourlyPrice | None:
-        """Of one worker for an hour; None if the price of the region is not known."""
+        """Price of one worker for an hour; None if that of the region is not known."""
         region = self.account.calls.clients.region
         price = known_price(region, self.settings.price, self.settings.architecture)
         if price is None:
@@ -125,12 +125,13 @@ class BatchSubmission:
     def _overshoot(self) -> float:
         """Return what all workers that can run at a time cost in an hour, and while they stop."""
         assert self.price is not None
-        quota = self.account.quota
-        at_once = self.submission.shard_count
-        if quota is not None:
-            # Workers beyond the quota wait and cost nothing.
-            at_once = min(at_once, int(quota // self.size.vcpus))
-        return at_once * self.price.on_demand * (1 + STOP_SECONDS / HOUR)
+        return self._workers_at_once() * self.price.on_demand * (1 + STOP_SECONDS / HOUR)
+
+    def _workers_at_once(self) -> int:
+        """Return how many workers the quota lets run at a time; all if it is not known."""
+        quota, count = self.account.quota, self.submission.shard_count
+        # Workers beyond the quota wait and cost nothing.
+        return count if quota is None else max(1, min(count, int(quota // self.size.vcpus)))
 
     def submit(self) -> dict[str, Any]:
         """Start the jobs, all or none, and return how to find them. Raises ExecutorError."""
@@ -171,8 +172,9 @@ class BatchSubmission:
         request = compaction_request(self.submission, definition, queue, jobs, shape.tags)
         if request is None:
             return None
-        share = self._share(queue)
+        # The workers are running: whatever fails from here on must not lose their handle.
         try:
+            share = self._share(queue)
             return self._submitter.submit(request | (share.request if share else {}))
         except ExecutorError as error:
             say(f"the results will be compacted by a client that waits for the run: {error}")
@@ -194,9 +196,8 @@ class BatchSubmission:
                 started.append(replace(array, job=job))
         # Also on Ctrl-C: no handle would name the jobs that were started.
         except BaseException:
-            for array in started:
-                with suppress(BackfleetError):
-                    calls.terminate(array.job, INCOMPLETE)
+            with suppress(ExecutorError):
+                calls.terminate_all([array.job for array in started], INCOMPLETE)
             raise
         return started
 
@@ -209,7 +210,7 @@ class BatchSubmission:
         return replace(shape, tags=tags, share=self._share(array.queue))
 
     def _arrays(self, on_demand: Sequence[int]) -> list[ShardArray]:
-        """The jobs of the Spot queue, and of the on-demand queue those that hold these shards."""
+        """Return the jobs, with these shards on the on-demand queue and all others on Spot."""
         others = set(on_demand)
         spot = [shard for shard in range(self.submission.shard_count) if shard not in others]
         queues = (
@@ -237,16 +238,15 @@ class BatchSubmission:
         )
 
     def _share(self, queue: str) -> Share | None:
-        """The share on a queue; None on one that starts jobs in the order of their submission."""
+        """Return the share on a queue; None on one without a scheduling policy."""
         if not self.account.is_fair_share(queue):
             return None
         return Share.of(self.settings.team, self.account.user, self._expected_seconds())
 
     def _expected_seconds(self) -> float:
-        """The time that the run is expected to take; 0 if nobody knows."""
+        """Return the seconds that the run is expected to take; 0 if nobody knows."""
         # Workers beyond the quota start when others have ended.
-        at_once = (self.account.quota or math.inf) // self.size.vcpus
-        waves = math.ceil(self.submission.shard_count / max(1.0, at_once))
+        waves = math.ceil(self.submission.shard_count / self._workers_at_once())
         return self.limit.expected * waves
 
     def _tags(self) -> dict[str, str]:

@@ -14,6 +14,7 @@ from backfleet_executors.aws.errors import error_code, explained
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
     from mypy_boto3_batch import BatchClient
 
 __all__ = ["JobSubmitter"]
@@ -54,18 +55,19 @@ class JobSubmitter:
     sleep: Callable[[float], None] = time.sleep
 
     def submit(self, request: Mapping[str, Any]) -> str:
-        """The id of the job. Raises ExecutorError."""
+        """Submit a job and return its id. Raises ExecutorError."""
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
         doing = f"submitting the job {request['jobName']}"
-        error: ClientError | BotoCoreError
+        error: ClientError | BotoCoreError | ResponseParserError
         for number in range(MAX_TRIES):
             try:
                 answer = self.client.submit_job(**request)
                 # A young job is then known to be young, whatever this machine's clock says.
                 self.calls.note_time(answer)
                 return answer["jobId"]
-            except (ClientError, BotoCoreError) as raised:
+            except (ClientError, BotoCoreError, ResponseParserError) as raised:
                 # Kept beyond the `except` clause, at whose end Python deletes `raised`.
                 error = raised
             # Before `is_refused`: a 429 is below 500, and means that the request may come again.
@@ -80,7 +82,7 @@ class JobSubmitter:
         raise explained(error, f"{doing}, tried {MAX_TRIES} times") from error
 
     def _look_for(self, request: Mapping[str, Any], error: Exception) -> str | None:
-        """The job, if AWS Batch has accepted it although its answer was lost."""
+        """Return the id of the job if AWS Batch has accepted it; None if it is not there."""
         queue, name = request["jobQueue"], request["jobName"]
         for pause in LOOKS:
             # Before the look, not after it: the job may be listed with a delay.
@@ -102,12 +104,12 @@ class JobSubmitter:
 
 
 def is_throttled(error: Exception) -> bool:
-    """AWS Batch has not looked at the request: there were too many."""
+    """Return whether AWS Batch has not looked at the request, because there were too many."""
     return error_code(error) in THROTTLED
 
 
 def is_refused(error: Exception) -> bool:
-    """AWS Batch has surely not accepted the request, and will not if it is sent again."""
+    """Return whether AWS Batch has surely not accepted the request, and never will."""
     from botocore.exceptions import ClientError
 
     if isinstance(error, ClientError):

@@ -20,7 +20,7 @@ PATIENT = "capacity is short, or the account's quota is used up; it continues wh
 
 
 def why_waiting(calls: BatchCalls, arrays: Sequence[ShardArray], vcpus: float) -> str:
-    """One sentence on why the jobs of these arrays have not started. Raises ExecutorError."""
+    """Return why the jobs of these arrays have not started. Raises ExecutorError."""
     # Reversed, so that the first array of a queue stays. What holds it up holds up the others.
     first_of_queue = {array.queue: array for array in reversed(arrays)}
     reasons = {name: _reason(calls, array, vcpus) for name, array in first_of_queue.items()}

@@ -29,7 +29,12 @@ def handle(event: Any, context: Any) -> dict[str, Any]:
     done: dict[str, Any] = {"stopped": [], "retired": [], "failed": []}
     for job in jobs:
         now = time.time() * 1000
-        reason = why_stop(job, now) or over_limit(batch, job, now)
+        try:
+            reason = why_stop(job, now) or over_limit(batch, job, now)
+        # Whoever may submit may also write tags that are no prices; the other jobs come first.
+        except (ClientError, ValueError, IndexError) as error:
+            done["failed"].append(f"{job['jobId']}: {error}")
+            continue
         if reason:
             attempt(
                 done,
@@ -48,7 +53,7 @@ def handle(event: Any, context: Any) -> dict[str, Any]:
 
 
 def live_jobs(batch: Any, queues: list[str]) -> list[Any]:
-    """All that backfleet has submitted to the queues and that has not ended; arrays as one."""
+    """Return the jobs of backfleet in the queues that have not ended; an array is one job."""
     pages = batch.get_paginator("list_jobs")
     # Names of queues that do not exist are left out of the answer, and ListJobs would refuse them.
     there = batch.describe_job_queues(jobQueues=queues)["jobQueues"]
@@ -68,7 +73,7 @@ def live_jobs(batch: Any, queues: list[str]) -> list[Any]:
 
 
 def why_stop(job: Any, now: float) -> str:
-    """The reason to stop a job, or an empty text. `now` in milliseconds since 1970."""
+    """Return the reason to stop a job, or an empty text. `now` is in milliseconds since 1970."""
     hours = (now - job["createdAt"]) / HOUR_MS
     if hours > float(os.environ["MAX_HOURS"]):
         return f"backfleet clean-up: it has not ended in {hours:.0f} hours"
@@ -78,7 +83,7 @@ def why_stop(job: Any, now: float) -> str:
 
 
 def over_limit(batch: Any, job: Any, now: float) -> str:
-    """The reason to stop a job whose workers have cost more on demand than its tags allow."""
+    """Return the reason to stop a job that has cost more on demand than its tags allow."""
     tags = job["tags"]
     if PRICE_TAG not in tags or LIMIT_TAG not in tags:
         return ""
@@ -100,7 +105,7 @@ def over_limit(batch: Any, job: Any, now: float) -> str:
 
 
 def charged(job: Any, now: float) -> float:
-    """The seconds of all attempts, with 40 s to start a container, and at least a minute each."""
+    """Return the seconds of all attempts, each with 40 s to start and at least a minute long."""
     times = [
         (attempt.get("startedAt"), attempt.get("stoppedAt")) for attempt in job.get("attempts", ())
     ]
@@ -111,7 +116,7 @@ def charged(job: Any, now: float) -> float:
 
 
 def has_begun(job: Any) -> bool:
-    """Whether the job, or any child of an array, has started."""
+    """Return whether the job, or any child of an array, has started."""
     # An array itself stays PENDING until its children have ended.
     children = job.get("arrayProperties", {}).get("statusSummary")
     if children:
@@ -120,7 +125,7 @@ def has_begun(job: Any) -> bool:
 
 
 def old_definitions(batch: Any, in_use: set[str]) -> list[str]:
-    """Revisions of the job definition that are neither among the newest nor in use."""
+    """Return the revisions of the job definition that are neither among the newest nor in use."""
     pages = batch.get_paginator("describe_job_definitions").paginate(
         jobDefinitionName=os.environ["JOB_DEFINITION"], status="ACTIVE"
     )
@@ -134,7 +139,7 @@ def old_definitions(batch: Any, in_use: set[str]) -> list[str]:
 
 
 def attempt(done: dict[str, Any], kind: str, what: str, call: Any, **arguments: str) -> None:
-    """One failure does not keep the rest from being done."""
+    """Call, and note the result in `done`: one failure does not stop the rest."""
     try:
         call(**arguments)
         done[kind].append(what)

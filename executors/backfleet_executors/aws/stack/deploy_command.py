@@ -34,7 +34,9 @@ __all__ = ["deploy_command"]
 @click.option(
     "--keep-image", is_flag=True, help="Keep the current image even if the local code is newer."
 )
-@click.option("--base", metavar="IMAGE", help="What the image begins from. [python:X.Y-slim]")
+@click.option(
+    "--base", metavar="IMAGE", help="Image to begin from, if one is built. [python:X.Y-slim]"
+)
 @click.option(
     "--budget",
     type=click.FloatRange(min=0),

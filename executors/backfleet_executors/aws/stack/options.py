@@ -37,7 +37,7 @@ CHOICES = (
         "--image", help="The workers' image, by digest. By default, one is built and pushed."
     ),
     click.option("--vpc", help="An existing VPC. Without it, one is created."),
-    click.option("--subnets", help="Its subnets, separated by commas."),
+    click.option("--subnets", help="Subnets of the VPC, separated by commas."),
     click.option(
         "--availability-zones",
         "zones",
@@ -48,23 +48,31 @@ CHOICES = (
     click.option(
         "--private/--public",
         default=None,
-        help="Workers without public addresses, which reach AWS by endpoints. [public]",
+        help="Run workers without public addresses; they reach AWS by endpoints. [public]",
     ),
     click.option(
-        "--spot/--no-spot", default=None, help="Fargate Spot first, or all on demand. [spot]"
+        "--spot/--no-spot",
+        default=None,
+        help="Use Fargate Spot first, or only on-demand capacity. [spot]",
     ),
     click.option(
-        "--max-vcpus", type=click.IntRange(min=1), help="vCPU that run at once in a queue. [256]"
+        "--max-vcpus",
+        type=click.IntRange(min=1),
+        help="Maximum number of vCPUs that a queue uses at once. [256]",
     ),
-    click.option("--log-days", type=int, help="Days that logs are kept. [30]"),
+    click.option("--log-days", type=int, help="Number of days for which logs are kept. [30]"),
     click.option(
         "--email", help="E-mail address for notices about finished runs and blocked queues."
     ),
     click.option(
-        "--notebook/--no-notebook", default=None, help="A SageMaker notebook too. [no notebook]"
+        "--notebook/--no-notebook",
+        default=None,
+        help="Also create a SageMaker notebook. [no notebook]",
     ),
     click.option(
-        "--curator/--no-curator", default=None, help="A role that can remove runs. [no curator]"
+        "--curator/--no-curator",
+        default=None,
+        help="Also create a role that can remove runs. [no curator]",
     ),
     click.option("--data-bucket", help="An existing bucket for the data."),
     click.option("--results-bucket", help="An existing bucket for the results."),

@@ -25,7 +25,8 @@ KINDS = ("deployer", "cloudformation", "boundary", "key")
     type=click.Choice(KINDS),
     default=KINDS[0],
     show_default=True,
-    help="Who deploys, the role of CloudFormation, the permissions boundary, or the KMS key.",
+    help="Print the policy of who deploys, of the role of CloudFormation, of the permissions "
+    "boundary, or of the KMS key.",
 )
 @click.option(
     "--permissions-boundary",
@@ -42,8 +43,12 @@ KINDS = ("deployer", "cloudformation", "boundary", "key")
     help="Role by which CloudFormation acts. [the deployer's permissions]",
 )
 @click.option("--kms-key", metavar="ARN", multiple=True, help="Key of the stack or of a bucket.")
-@click.option("--bucket", metavar="NAME", multiple=True, help="Existing bucket that it uses.")
-@click.option("--repository", metavar="NAME", default="", help="Existing repository that it uses.")
+@click.option(
+    "--bucket", metavar="NAME", multiple=True, help="Existing bucket that the stack uses."
+)
+@click.option(
+    "--repository", metavar="NAME", default="", help="Existing repository that the stack uses."
+)
 def policy_command(name: str, region: str | None, kind: str, **given: Any) -> None:
     """Print an IAM policy for an administrator to create."""
     from backfleet_executors.aws.stack.deployer import StackLocation
