@@ -29,7 +29,8 @@ def test_a_suggestion_lists_few_names(names: list[str], hint: str) -> None:
         ({"strategi": "x"}, "strategi: unknown key; did you mean 'strategy'?"),
         (
             {"resources": {"cpus": 64}},
-            'resources: memory is shared by .* memory = "8192 MiB", or few',
+            "resources: memory is shared by cpus = 64 child processes, and each needs 128 MiB; "
+            'use at least memory = "8192 MiB", or fewer cpus',
         ),
         ({"broker": {"csh": 5}}, "broker.csh: unknown key; did you mean 'cash'?"),
         (in_data(sorce="x"), "data.sorce: unknown key; did you mean 'source'?"),
