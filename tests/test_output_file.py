@@ -38,6 +38,11 @@ def test_a_failure_keeps_the_existing_file_and_leaves_nothing_else(tmp_path: Pat
     assert names(tmp_path) == ["rows.csv"]
 
 
+def test_a_missing_folder_is_reported_by_the_name_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"nodir/rows\.csv'$"):
+        write(tmp_path / "nodir/rows.csv")
+
+
 def test_a_full_disk_keeps_the_existing_file(small_disk: Path) -> None:
     path = small_disk / "rows.csv"
     path.write_text("precious")

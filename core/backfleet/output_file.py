@@ -35,7 +35,11 @@ def open_output(path: Path) -> Iterator[BinaryIO]:
     mode = _writable_mode(target)
     # The name is short: the target's own name may have as many bytes as a name can have.
     hidden = target.parent / f".{os.urandom(8).hex()}.tmp"
-    descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        # The user knows nothing of the hidden name.
+        raise OSError(error.errno, error.strerror, str(path)) from None
     try:
         with os.fdopen(descriptor, "wb") as file:
             if mode is not None:

@@ -28,6 +28,7 @@ BAD: list[tuple[str, int, tuple[str, ...]]] = [
     ("run .", 2, ("job file .", "directory")),
     ("run broken.toml", 2, ("broken.toml is not TOML", "end of document")),
     ("run latin.toml", 2, ("latin.toml is not UTF-8",)),
+    ("run sma.toml --set params.perod=5", 2, ("backfleet: params.perod: ", "'period'")),
     ("run sma.toml --set broker.csh=1", 2, ("broker.csh", "unknown key", "'cash'")),
     ("run sma.toml --set broker=1", 2, ("broker = 1", "table")),
     ("run sma.toml --set broker.cash=-5", 2, ("broker.cash = -5",)),

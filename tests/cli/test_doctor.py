@@ -154,7 +154,9 @@ def test_settings_that_are_no_settings_are_a_failure(doctor: Call, tmp_path: Pat
     assert (status, done.returncode) == ("failure", 1)
     assert "did you mean 'workers'?" in text
     (tmp_path / "backfleet.toml").write_text("[executors")
-    assert words_of(doctor())["docker: set-up"][0] == "failure"
+    findings = words_of(doctor())
+    assert findings["settings"][0] == "failure"
+    assert not any(subject.endswith("set-up") for subject in findings)
 
 
 def test_an_unknown_executor_is_a_bad_request(doctor: Call) -> None:

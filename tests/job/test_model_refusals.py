@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from backfleet.errors import JobError
-from backfleet.job import Broker, Job
+from backfleet.job import Broker, Job, Overrides
 from backfleet.job.job_errors import suggestion
 from job.job_files import DATA, in_data, load, refused
 
@@ -27,6 +27,11 @@ def test_a_suggestion_lists_few_names(names: list[str], hint: str) -> None:
     ("values", "line"),
     [
         ({"strategi": "x"}, "strategi: unknown key; did you mean 'strategy'?"),
+        (
+            {"resources": {"cpus": 64}},
+            "resources: memory is shared by cpus = 64 child processes, and each needs 128 MiB; "
+            'use at least memory = "8192 MiB", or fewer cpus',
+        ),
         ({"broker": {"csh": 5}}, "broker.csh: unknown key; did you mean 'cash'?"),
         (in_data(sorce="x"), "data.sorce: unknown key; did you mean 'source'?"),
         ({"executor": "local"}, "executor: unknown key"),
@@ -268,6 +273,47 @@ def test_a_section_made_alone_raises_a_job_error_too() -> None:
 def test_a_file_that_is_no_toml_is_refused_with_the_line(tmp_path: Path) -> None:
     with pytest.raises(JobError, match=r"job\.toml is not TOML: .*line 2"):
         load(tmp_path, 'strategy = "x"\nseed = = 5\n')
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("fast = 5\nfast = 6\n", r"Cannot overwrite a value \(at line 2, column 9\): fast = 6$"),
+        ("fast = \u201c5\u201d\n", "'\u201c' is the character LEFT DOUBLE QUOTATION MARK"),
+        ('fast = "5\u201d\n', "'\u201d' is the character RIGHT DOUBLE QUOTATION MARK"),
+        ("fast\u00a0= 5\n", "is the character NO-BREAK SPACE"),
+        ("fast = 1\uff15\n", "is the character FULLWIDTH DIGIT FIVE"),
+    ],
+)
+def test_a_file_that_is_no_toml_is_refused_with_its_faulty_text(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    with pytest.raises(JobError, match=words):
+        load(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('stratgy = "x"\n', r"job\.toml, line 1: stratgy: unknown key"),
+        ('[data]\n# path\nsymbols = ["A", 5]\n', r"job\.toml, line 3: data\.symbols"),
+        ('[data]\nsource = "csv"\n\n[broker.commission]\nx = 1\n', r"line 5: broker\.comm.*\.x:"),
+        ('data = { "s\u043erce" = 1 }\n', "line 1: .*'\u043e', the character CYRILLIC SMALL"),
+    ],
+)
+def test_an_error_about_a_key_names_the_file_and_the_line(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    with pytest.raises(JobError, match=words):
+        load(tmp_path, text)
+
+
+def test_an_error_about_a_key_of_the_command_line_names_no_file(tmp_path: Path) -> None:
+    (tmp_path / "job.toml").write_text(
+        'strategy = "x"\n[data]\nsource = "csv"\npath = "d"\n[broker]\n'
+    )
+    with pytest.raises(JobError, match=r"\Abroker\.cash = -1: must"):
+        Job.load(tmp_path / "job.toml", Overrides(sets=["broker.cash=-1"]))
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:

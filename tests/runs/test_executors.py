@@ -46,7 +46,7 @@ def test_there_is_a_worker_per_core_unless_a_number_is_set_or_there_are_fewer_ta
 
 
 def test_settings_of_other_executors_are_none_of_its_business(tmp_path: Path) -> None:
-    (tmp_path / "backfleet.toml").write_text("[executors.other]\nworkers = 2\nx = 1\n")
+    (tmp_path / "backfleet.toml").write_text("[executors.docker]\nworkers = 2\nx = 1\n")
     assert workers() is None
 
 
@@ -55,7 +55,12 @@ def test_settings_of_other_executors_are_none_of_its_business(tmp_path: Path) ->
     [
         ("[executors.local\n", "backfleet.toml"),
         ("[executors]\nlocal = 3\n", r"\[executors.local\] must be a table"),
-        ("executors = 3\n", r"\[executors.local\] must be a table"),
+        ("executors = 3\n", r"\[executors\] must be a table"),
+        ("[executors.locl]\nworkers = 7\n", "no executor is named 'locl'; did you mean 'local'"),
+        ("[executors.slurm]\n", "no executor is named 'slurm'.* install that package with pip"),
+        ("[executor.local]\nworkers = 7\n", r"executor: unknown key; .*\[executors.NAME\]"),
+        ("[local]\nworkers = 7\n", r"local: unknown key; did you mean \[executors.local\]"),
+        ("executor = 'foo'\n", "executor: unknown key; .*--executor NAME"),
         ("[executors.local]\nworkers = 'x'\n", "workers = 'x'"),
         ("[executors.local]\nwerkers = 1\n", "werkers: unknown setting; did you mean 'workers'"),
     ],
@@ -63,6 +68,14 @@ def test_settings_of_other_executors_are_none_of_its_business(tmp_path: Path) ->
 def test_a_bad_settings_file_is_refused(tmp_path: Path, content: str, words: str) -> None:
     (tmp_path / "backfleet.toml").write_text(content)
     with pytest.raises(ExecutorError, match=words):
+        workers()
+
+
+def test_variables_of_unknown_settings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACKFLEET_DOCKER_FOO", "1")
+    assert workers() is None
+    monkeypatch.setenv("BACKFLEET_LOCAL_WORKRES", "1")
+    with pytest.raises(ExecutorError, match=r"BACKFLEET_LOCAL_WORKRES: .*did you mean 'workers'"):
         workers()
 
 

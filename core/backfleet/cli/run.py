@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +20,8 @@ from backfleet.cli.options import (
 )
 from backfleet.cli.run_job import LaunchOptions, run_job
 from backfleet.current_directory import search_current_directory
+from backfleet.job.key_lines import errors_name_file
+from backfleet.job.overrides import Overrides
 from backfleet.job.toml import toml_value
 from backfleet.strategy_reference import is_module_reference
 
@@ -80,22 +83,23 @@ def run(
         # Quoted, because a folder may be called 5.
         sets = (*sets, f"results.store={toml_value(store)}")
     # Loaded later, while the executor starts its workers.
-    load = partial(_load, job_file, params, symbols, sets)
-    if dry_run:
-        from backfleet.cli.dry_run import show_plan
-        from backfleet.plan.plan import plan_job
+    overrides = Overrides(params, symbols, sets)
+    load = partial(_load, job_file, overrides)
+    # Job.load names the file itself; a plan has further rules for the keys.
+    with errors_name_file(Path(job_file), overrides.keys):
+        if dry_run:
+            from backfleet.cli.dry_run import show_plan
+            from backfleet.plan.plan import plan_job
 
-        show_plan(plan_job(load()), launch)
-    else:
-        run_job(load, launch)
+            show_plan(plan_job(load()), launch)
+        else:
+            run_job(load, launch)
 
 
-def _load(
-    job_file: str, params: tuple[str, ...], symbols: str | None, sets: tuple[str, ...]
-) -> Job:
-    from backfleet.job import Job, Overrides
+def _load(job_file: str, overrides: Overrides) -> Job:
+    from backfleet.job import Job
 
-    job = Job.load(job_file, Overrides(params, symbols, sets))
+    job = Job.load(job_file, overrides)
     # Only a job that names a module may import from the current directory.
     if is_module_reference(job.strategy):
         search_current_directory()

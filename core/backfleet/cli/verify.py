@@ -68,9 +68,10 @@ def verify(
     # Errors are left out: the row of an error has no numbers to compare.
     tasks = sample_tasks(opened, sample)
     if not tasks:
+        command = "resume" if opened.counts().missing else "status"
         raise UserError(
-            f"run {opened.id} has no task that ended without error, so there is nothing to verify; "
-            f"see `backfleet status {run}`"
+            f"run {opened.id} has no task that ended without error, so there is nothing to verify. "
+            f"Run `backfleet {command} {run}`"
         )
     # With the run's own code nothing may come from the current directory.
     if code == "here":

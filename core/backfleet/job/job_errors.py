@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -78,10 +79,18 @@ def suggestion(name: str, names: Iterable[str]) -> str:
     known = sorted(names)
     close = closest(name, known)
     if close:
-        return f"; did you mean {close!r}?"
+        return f"; did you mean {close!r}?{_look_alike(name)}"
     if known and len(known) <= 12:
         return f"; there {'is' if len(known) == 1 else 'are'} {', '.join(known)}"
     return ""
+
+
+def _look_alike(name: str) -> str:
+    """Name a letter that is none of ASCII; it may look like one."""
+    odd = next((char for char in name if not char.isascii()), None)
+    if odd is None:
+        return ""
+    return f" {name!r} is written with {odd!r}, the character {unicodedata.name(odd, 'unnamed')}"
 
 
 def closest(name: str, names: Iterable[str]) -> str | None:

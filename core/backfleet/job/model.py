@@ -24,6 +24,7 @@ from backfleet.job.broker import Broker
 from backfleet.job.class_table import Analyzers, ClassTable, Signals
 from backfleet.job.feeds import symbols_of_feeds
 from backfleet.job.fields import Day, Number, Text, Whole
+from backfleet.job.key_lines import errors_name_file
 from backfleet.job.overrides import Overrides
 from backfleet.job.paths import absolute_path, absolute_preset, absolute_strategy, anchor
 from backfleet.job.point_filter import MAX_SAMPLE
@@ -335,7 +336,7 @@ class Resources(Section):
     cpus
         Child processes per worker.
     memory
-        Of a worker; from Python in bytes.
+        Of a worker, at least 128 MiB per child process; from Python in bytes.
     task_timeout
         Time limit per task; a task that exceeds it fails; from Python in seconds.
     """
@@ -343,6 +344,11 @@ class Resources(Section):
     cpus: Annotated[Whole, Field(ge=1)] = 1
     memory: Annotated[MemorySize, AfterValidator(rules.enough_memory)] = 2 * 2**30
     task_timeout: Duration = 300.0
+
+    @model_validator(mode="after")
+    def _children_can_start(self) -> Self:
+        rules.enough_for_children(self.memory, self.cpus)
+        return self
 
 
 class Job(Section):
@@ -439,11 +445,12 @@ class Job(Section):
     @classmethod
     def load(cls, path: str | Path, overrides: Overrides | None = None) -> Job:
         """Read a job file, with what the command line changes in it. Raises JobError."""
-        file = Path(path)
+        file, overrides = Path(path), overrides or Overrides()
         raw = _read_toml(file)
-        # Before the overrides: paths of the command line start at the current directory.
-        anchor(raw, file.absolute().parent)
-        return cls(**overrides.apply(raw) if overrides else raw)
+        with errors_name_file(file, overrides.keys):
+            # Before the overrides: paths of the command line start at the current directory.
+            anchor(raw, file.absolute().parent)
+            return cls(**overrides.apply(raw))
 
 
 def _flat(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

@@ -35,6 +35,13 @@ class Overrides:
     symbols: str | None = None
     sets: Sequence[str] = ()
 
+    @property
+    def keys(self) -> Sequence[str]:
+        """The keys of the job that these changes set, such as `params.period`."""
+        sets = [text.partition("=")[0].strip() for text in self.sets]
+        params = [f"params.{text.partition('=')[0].strip()}" for text in self.params]
+        return [*sets, *params, *(["data.symbols"] if self.symbols is not None else [])]
+
     def apply(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """The content of a job file with these changes; `raw` is left alone.
 

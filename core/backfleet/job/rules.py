@@ -22,6 +22,7 @@ __all__ = [
     "MAX_PRIOR_TRIALS",
     "day",
     "distinct",
+    "enough_for_children",
     "enough_memory",
     "extra_columns",
     "family",
@@ -48,6 +49,8 @@ DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 MAIN = "__main__"
 WRITE_TO_FILE = "workers import a strategy, so write it to a file and name it 'my_file.py:Class'"
 MIN_MEMORY_BYTES = 256 * 2**20
+# With less, a child process cannot import backtrader, numpy and pandas.
+MIN_CHILD_BYTES = 128 * 2**20
 MAX_FAMILY_CHARS = 1000
 LINES = ("datetime", "open", "high", "low", "close", "volume")
 MAX_NOTE_CHARS = 1000
@@ -268,6 +271,15 @@ def enough_memory(size: int) -> int:
     if size < MIN_MEMORY_BYTES:
         raise ValueError("is too little for Python with its libraries; use at least 256 MiB")
     return size
+
+
+def enough_for_children(memory: int, cpus: int) -> None:
+    """Raise ValueError if the child processes of a worker cannot start in their parts of memory."""
+    if memory // cpus < MIN_CHILD_BYTES:
+        raise ValueError(
+            f"memory is shared by cpus = {cpus:,} child processes, and each needs 128 MiB; use at "
+            f'least memory = "{cpus * MIN_CHILD_BYTES // 2**20} MiB", or fewer cpus'
+        )
 
 
 def plain_specs(params: object) -> object:

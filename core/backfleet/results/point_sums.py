@@ -19,7 +19,7 @@ from backfleet.metrics.segments import segments_of
 from backfleet.metrics.sums import ReturnSums, SegmentSums, stack_sums, sum_returns
 from backfleet.plan.chunk_size import SUM_BYTES, SUMMED_POINTS
 from backfleet.plan.manifest import Manifest
-from backfleet.results.chunk_index import ChunkIndex
+from backfleet.results.chunk_index import ChunkIndex, Counts
 from backfleet.results.date_sums import PointSeries, read_point_series
 from backfleet.results.sums import SymbolSums, read_sums
 from backfleet.store import Store
@@ -116,9 +116,17 @@ def read_point_sums(
     if sums is None:
         return NoPointSums(
             "each point has a task that failed, lost its account or has no result yet",
-            f"Resume the run, or see the errors of its tasks: backfleet status {store.url}",
+            _remedy(store, chunk_index.counts()),
         )
     return sums
+
+
+def _remedy(store: Store, counts: Counts) -> str:
+    if counts.missing:
+        return f"Resume the run: backfleet resume {store.url}"
+    if counts.error:
+        return f"See the errors of its tasks: backfleet status {store.url}"
+    return f"See its tasks: backfleet results {store.url}"
 
 
 def read_point_returns(

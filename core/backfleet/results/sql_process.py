@@ -159,7 +159,7 @@ class _Query:
         if code != FAILED or _NO_MEMORY.search(f"{failure.kind}: {failure.message}"):
             raise SqlError(
                 f"the query needs more than {self.limits.memory / 2**20:,.0f} MiB of memory; ask "
-                "for less, or raise the memory limit"
+                "for less, or raise the memory limit (--memory)"
             )
         raise SqlError(failure.message)
 
@@ -197,7 +197,7 @@ def _read_batches(stream: IO[bytes], max_bytes: int) -> pa.Table:
             if size > max_bytes:
                 raise SqlError(
                     f"the result has more than {max_bytes / 2**20:,.0f} MiB; ask for fewer rows "
-                    "or columns, or raise the memory limit"
+                    "or columns, or raise the memory limit (--memory)"
                 )
             batches.append(batch)
         return pa.Table.from_batches(batches, reader.schema)

@@ -19,7 +19,7 @@ from backfleet.extras import EXTRAS, missing_extra
 from backfleet.operating_system import data_bytes
 from backfleet.plugins import list_plugins
 from backfleet.processor import BASELINES
-from backfleet.runs.executors import is_configured, open_executor
+from backfleet.runs.executors import is_configured, open_executor, read_settings_file
 from backfleet.store import open_store
 from backfleet.worker.environment import platform_facts
 
@@ -183,22 +183,20 @@ def check_executors(names: Sequence[str] = (), *, live: bool = False) -> Iterato
 
     What is wrong with one that is neither named nor configured is only a warning.
     """
+    try:
+        read_settings_file()
+    except ExecutorError as error:
+        # No executor can be opened then, and none is the cause.
+        yield Finding("settings", FindingStatus.FAILURE, str(error))
+        return
     for name in names or sorted({plugin.name for plugin in list_plugins("executor")}):
         # Nobody who has no AWS account should read that a check has failed.
-        required = name in names or _is_set_up(name)
+        required = name in names or is_configured(name)
         for finding in _findings_of(name, live):
             status = finding.status
             if status is FindingStatus.FAILURE and not required:
                 status = FindingStatus.WARNING
             yield replace(finding, subject=f"{name}: {finding.subject}", status=status)
-
-
-def _is_set_up(name: str) -> bool:
-    try:
-        return is_configured(name)
-    except ExecutorError:
-        # Settings that cannot be read are to be a failure.
-        return True
 
 
 def _findings_of(name: str, live: bool) -> Iterator[Finding]:

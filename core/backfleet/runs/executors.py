@@ -11,14 +11,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from backfleet.errors import ExecutorError
+from backfleet.errors import ExecutorError, UnknownPlugin
 from backfleet.executor import SETTINGS_FILE, Executor, ExecutorSettings, Prewarmed
-from backfleet.job.job_errors import plain_reason
+from backfleet.job.job_errors import plain_reason, suggestion
 from backfleet.job.text_file import read_text_file
 from backfleet.job.toml import parse_toml
-from backfleet.plugins import load_plugin
+from backfleet.plugins import list_plugins, load_plugin, unknown_plugin
 
-__all__ = ["is_configured", "open_executor", "prewarmed_executor"]
+__all__ = ["is_configured", "open_executor", "prewarmed_executor", "read_settings_file"]
 
 
 def open_executor(name: str, options: Sequence[str] = ()) -> Executor:
@@ -33,7 +33,8 @@ def open_executor(name: str, options: Sequence[str] = ()) -> Executor:
     fields = cls.Settings.model_fields
     # All values of the environment and of options are texts; pydantic converts them to the types of
     # the fields.
-    values = _from_file(name) | _from_environment(name, fields) | _from_options(options)
+    file_values = read_settings_file().get(name, {})
+    values = file_values | _from_environment(name, fields) | _from_options(options)
     return cls(_validated(name, cls.Settings, values))
 
 
@@ -55,7 +56,7 @@ def is_configured(name: str) -> bool:
 
     Raises ExecutorError where backfleet.toml cannot be read.
     """
-    return bool(_from_file(name)) or any(key.startswith(_prefix(name)) for key in os.environ)
+    return bool(read_settings_file().get(name)) or bool(_variables(name))
 
 
 def _validated(
@@ -80,29 +81,68 @@ def _problem(error: Mapping[str, Any], known: Sequence[str]) -> str:
     return f"{key}: unknown setting; {hint}"
 
 
-def _from_file(name: str) -> dict[str, Any]:
+def read_settings_file() -> Mapping[str, dict[str, Any]]:
+    """Return the settings of every executor in backfleet.toml; none without such a file.
+
+    Raises ExecutorError for a file that cannot be read, and for any key that no executor reads,
+    because a misspelled one may hold a limit on costs.
+    """
     file = Path(SETTINGS_FILE)
     if not file.is_file():
         return {}
     try:
-        content = parse_toml(read_text_file(file))
+        return _executor_tables(parse_toml(read_text_file(file)))
     except OSError as error:
         raise ExecutorError(f"{file.resolve()}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, UnknownPlugin) as error:
         raise ExecutorError(f"{file.resolve()}: {error}") from error
-    table = content.get("executors", {})
-    settings = table.get(name, {}) if isinstance(table, dict) else None
-    if not isinstance(settings, dict):
-        raise ExecutorError(f"{file.resolve()}: [executors.{name}] must be a table")
-    return settings
+
+
+def _executor_tables(content: Mapping[str, Any]) -> Mapping[str, dict[str, Any]]:
+    executors = list_plugins("executor")
+    names = {executor.name for executor in executors}
+    for key in content:
+        if key != "executors":
+            table = f"executors.{key if key in names else 'NAME'}"
+            raise ValueError(
+                f"{key}: unknown key; did you mean [{table}]? The file has only settings of "
+                "executors. The option --executor NAME chooses the executor"
+            )
+    tables: dict[str, dict[str, Any]] = content.get("executors", {})
+    if not isinstance(tables, dict):
+        raise ValueError("[executors] must be a table")
+    for name, settings in tables.items():
+        if name not in names:
+            raise unknown_plugin("executor", name, executors)
+        if not isinstance(settings, dict):
+            raise ValueError(f"[executors.{name}] must be a table")
+    return tables
 
 
 def _from_environment(name: str, fields: Mapping[str, Any]) -> dict[str, str]:
+    variables = _variables(name)
+    for field in variables:
+        if field not in fields:
+            raise ExecutorError(
+                f"{_prefix(name)}{field.upper()}: executor {name!r} has no setting {field!r}"
+                f"{suggestion(field, fields)}"
+            )
+    return variables
+
+
+def _variables(name: str) -> dict[str, str]:
+    """Return the values of an executor's environment variables, by the names of the fields."""
     prefix = _prefix(name)
+    # Those of an executor "aws-batch" are none of "aws", although they begin alike.
+    longer = tuple(
+        other
+        for executor in list_plugins("executor")
+        if (other := _prefix(executor.name)).startswith(prefix) and other != prefix
+    )
     return {
-        field: os.environ[prefix + field.upper()]
-        for field in fields
-        if prefix + field.upper() in os.environ
+        key.removeprefix(prefix).lower(): value
+        for key, value in os.environ.items()
+        if key.startswith(prefix) and not key.startswith(longer)
     }
 
 

@@ -70,7 +70,7 @@ def test_a_bucket_that_is_not_there(refused: Submit, aws_server: AwsServer) -> N
 
 
 def test_a_size_that_fargate_lacks(refused: Submit) -> None:
-    error = refused("resources.cpus=64")
+    error = refused("resources.cpus=64", "resources.memory=16 GiB")
 
     assert "the largest size of Fargate is 32 vCPU" in str(error)
     assert "lower resources.cpus" in str(error)

@@ -9,6 +9,8 @@ import pytest
 
 from backfleet.errors import DataError
 from backfleet.sources.importing import pieces
+from backfleet.sources.importing.choices import ImportChoices
+from backfleet.sources.importing.run import import_files
 from sources.importing.conftest import Import
 from sources.importing.layouts import BARS, DAYS, EXPECTED, table
 
@@ -62,6 +64,27 @@ def test_refused_import_leaves_an_earlier_one_as_it_was(importing: Import) -> No
         importing({"XYZ.csv": PLAIN + "2021-07-01,1,2,x,1,5\n"})
     assert written(importing.target) == before
     assert sorted(path.name for path in importing.folder.iterdir()) == ["out", "vendor"]
+
+
+def test_refused_import_leaves_no_empty_folder(importing: Import, tmp_path: Path) -> None:
+    root = importing.write({"ABC.csv": PLAIN + "2021-07-01,1,2,x,1,5\n"})
+    with pytest.raises(DataError, match="not a number"):
+        import_files(root, tmp_path / "new/deep/out", ImportChoices(), lambda assumptions: True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_folder_that_cannot_be_listed_is_named_in_place_of_the_target(
+    importing: Import, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = importing.write({"ABC.csv": PLAIN})
+
+    def denied(folder: str) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    # Permissions do not stop root.
+    monkeypatch.setattr(os, "scandir", denied)
+    with pytest.raises(DataError, match=r"vendor: cannot be read: Permission denied"):
+        import_files(root, importing.target, ImportChoices(), lambda assumptions: True)
 
 
 def test_folder_with_other_files_is_never_replaced(importing: Import) -> None:

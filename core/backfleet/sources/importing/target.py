@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -94,7 +94,12 @@ class Inputs:
         if root.is_file():
             files = [root]
         elif root.is_dir():
-            paths = (Path(folder) / name for folder, _, names in os.walk(root) for name in names)
+            with _read_errors(root):
+                paths = [
+                    Path(folder) / name
+                    for folder, _, names in os.walk(root, onerror=_reraise)
+                    for name in names
+                ]
             # A pipe, a device or a broken link has no content; if it is data, it is refused later.
             files = sorted(path for path in paths if path.is_file())
         else:
@@ -111,7 +116,8 @@ class Inputs:
         """Return a hash that changes if a file may have changed."""
         sha = self._begun()
         for name, file in self.files.items():
-            status = file.stat()
+            with _read_errors(file):
+                status = file.stat()
             times = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
             sha.update(f"{name}\0{times}\0".encode())
         return sha.hexdigest()
@@ -120,7 +126,7 @@ class Inputs:
         """Return a hash of the files' contents."""
         sha = self._begun()
         for name, file in self.files.items():
-            with file.open("rb") as stream:
+            with _read_errors(file), file.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
             sha.update(f"{name}\0{digest}\0".encode())
         return sha.hexdigest()
@@ -132,6 +138,20 @@ class Inputs:
         for path in sorted([*Path(__file__).parent.glob("*.py"), *FOLDER.glob("*.toml")]):
             sha.update(path.read_bytes())
         return sha
+
+
+@contextmanager
+def _read_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        place = error.filename or path
+        raise DataError(f"{place}: cannot be read: {error.strerror}") from None
+
+
+def _reraise(error: OSError) -> None:
+    # By default os.walk leaves out a folder that it cannot list.
+    raise error
 
 
 def known_import(folder: Path, inputs: Inputs) -> ImportRecord | None:
@@ -186,6 +206,7 @@ def open_target(target: Path) -> Iterator[Path]:
     _check_replaceable(target)
     # Beside the target, so that renaming it does not copy between file systems.
     beside = target.parent / f".{target.name}-{os.urandom(6).hex()}"
+    new_parents = [folder for folder in target.parents if not folder.exists()]
     try:
         beside.mkdir(parents=True)
     except OSError as error:
@@ -197,6 +218,10 @@ def open_target(target: Path) -> Iterator[Path]:
         raise DataError(f"{target}: cannot be written: {error.strerror}") from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+        # After a failure these are empty; otherwise the target is in them, and they stay.
+        for folder in new_parents:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def _check_replaceable(target: Path) -> None:
