@@ -92,7 +92,7 @@ def test_the_end_of_a_run_and_the_dry_run_tell_of_the_folds(
     text = ask(f"run sma.toml {keys} {store}").out
     assert "folds:   3 folds (rolling, train 1 year, test 6 months), chosen by sharpe." in text
     assert "folds:   The stitched account of the tests, 2020-01-02 to" in text
-    refused = ask(f"run sma.toml {keys} {store} --set validation.train='9 years'")
+    refused = ask(f"run sma.toml {keys.replace('1 year', '9 years')} {store}")
     assert refused.code == 2
     assert "no window fits into" in refused.err
 

@@ -71,9 +71,9 @@ def test_a_set_value_is_toml_or_text(text: str, table: dict[str, Any]) -> None:
     assert Overrides(sets=[text]).apply({}) == table
 
 
-def test_the_later_of_two_holds_and_the_file_is_left_alone() -> None:
+def test_p_holds_before_set_and_the_file_is_left_alone() -> None:
     raw = {"params": {"period": 1}}
-    changed = Overrides(params=["period=2", "period=3"], sets=["params.period=4"]).apply(raw)
+    changed = Overrides(params=["period=3"], sets=["params.period=4"]).apply(raw)
     assert changed == {"params": {"period": 3}}
     assert raw == {"params": {"period": 1}}
 
@@ -85,6 +85,11 @@ def test_the_later_of_two_holds_and_the_file_is_left_alone() -> None:
             Overrides(params=["period"]),
             "-p period: must be a key and a value, such as -p period=15",
         ),
+        (
+            Overrides(params=["period=5", "fast=1", " period = 6"]),
+            "-p  period = 6: 'period' is set twice; for several values, write them as 5,10,15",
+        ),
+        (Overrides(sets=["broker.cash=1", "broker.cash=2"]), "'broker.cash' is set twice"),
         (Overrides(params=["=5"]), "-p =5: must be a key and a value"),
         (Overrides(params=["period="]), "-p period=: has no value"),
         (Overrides(params=["period=5,,6"]), "-p period=5,,6: has an empty value"),

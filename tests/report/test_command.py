@@ -45,6 +45,9 @@ def test_a_task_and_a_comparison_have_their_reports(
         call(sweep.url, "--compare", sweep.url, "-o", "two.html").output == f"{tmp_path}/two.html\n"
     )
     assert "Run comparison" in (tmp_path / "two.html").read_text()
+    # It does not replace the report of the run.
+    both = call(sweep.url, "--compare", sweep.url).output
+    assert both == f"{tmp_path / sweep.id}-{sweep.id}.html\n"
     assert {file.suffix for file in tmp_path.iterdir()} == {".html"}
 
 
@@ -66,7 +69,10 @@ def test_pages_with_linked_assets_share_the_library_and_are_small(
         (("-o", "-", "--assets", "linked"), "--assets linked needs a file as --output"),
         (("-o", "absent/page.html", "--assets", "linked"), "absent/backfleet-assets cannot be"),
         (("9",), "tasks 0 to 7, no task 9"),
-        (("1", "--metric", "sharpe"), "a TASK cannot be combined with --compare or --metric"),
+        (
+            ("1", "--metric", "sharpe"),
+            "a TASK cannot be combined with --compare, --metric or --min-trades",
+        ),
         (("--metric", "sharp"), "did you mean 'sharpe'?"),
         (("--benchmark", "600560"), "--benchmark requires a TASK"),
         (("1", "--benchmark", "6005*"), "must be one symbol's name"),

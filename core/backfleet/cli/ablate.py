@@ -20,7 +20,6 @@ from backfleet.cli.options import (
     store_option,
     yes_option,
 )
-from backfleet.cli.run_summary import short_name
 from backfleet.cli.table import print_columns
 from backfleet.extras import require_extra
 from backfleet.results.rule_costs import RuleCosts
@@ -108,8 +107,7 @@ def ablate(
         # Finished tasks are stored by then, so the same command continues where it stopped.
         forget_interrupt()
         click.echo(
-            "\nstopped; finished tasks are kept. Continue with: "
-            f"backfleet ablate {short_name(opened)}",
+            "\nstopped; finished tasks are kept. The same command continues where it stopped",
             err=True,
         )
         sys.exit(1)

@@ -47,10 +47,8 @@ def _symbol_name(_: click.Context, __: click.Parameter, name: str | None) -> str
 @click.option(
     "--min-trades",
     type=COUNT,
-    default=MIN_TRADES,
-    show_default=True,
     metavar="N",
-    help="Trades that a leader needs per task.",
+    help=f"Trades that a leader needs per task. Default: {MIN_TRADES}.",
 )
 @click.option(
     "-o",
@@ -75,7 +73,7 @@ def report(
     other: str | None,
     benchmark: str | None,
     metric: str | None,
-    min_trades: int,
+    min_trades: int | None,
     output: str | None,
     assets: str,
 ) -> None:
@@ -84,22 +82,26 @@ def report(
     The page of a RUN shows its verdicts, leaders, parameters and symbols. With a TASK, it shows the
     account, the trades and the orders of this task.
     """
-    if task is not None and (other or metric):
-        raise click.UsageError("a TASK cannot be combined with --compare or --metric")
+    if task is not None and (other or metric or min_trades is not None):
+        raise click.UsageError("a TASK cannot be combined with --compare, --metric or --min-trades")
+    if other and min_trades is not None:
+        raise click.UsageError("--compare cannot be combined with --min-trades")
     if task is None and benchmark is not None:
         raise click.UsageError("--benchmark requires a TASK")
     # After the usage errors, which must not depend on what is installed, and before the run is
     # read.
     require_extra("report")
     opened = open_run(run, store)
-    name = opened.id if task is None else f"{opened.id}-{task}"
-    path = output or f"{name}.html"
+    compared = open_run(other, store) if other else None
+    # A page of a comparison must not replace that of the run.
+    part = compared.id if compared else task
+    path = output or f"{opened.id}{'' if part is None else f'-{part}'}.html"
     is_linked = assets == "linked"
     # A stream has no folder beside it.
     if is_linked and (path == "-" or is_stream(Path(path))):
         raise click.UsageError("--assets linked needs a file as --output, to put the assets beside")
     if task is None:
-        page = _run_page(opened, open_run(other, store) if other else None, metric, min_trades)
+        page = _run_page(opened, compared, metric, MIN_TRADES if min_trades is None else min_trades)
     else:
         page = _task_page(opened, task, benchmark)
     _write(page, path, is_linked=is_linked)

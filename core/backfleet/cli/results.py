@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["results"]
 
 TABLE = "table"
+TEXT_ENDINGS = ("", "txt", "md", "log")
 DEFAULT_LEADERS = 10
 """Rows of a leaderboard in a table unless --limit says otherwise."""
 
@@ -68,10 +69,19 @@ class Output:
 
     @classmethod
     def of(cls, columns: str | None, limit: int | None, form: str | None, path: str | None) -> Self:
-        # An unknown ending, such as .txt, gets a table.
         ending = Path(path or "").suffix.removeprefix(".").lower()
-        names = [name.strip() for name in columns.split(",")] if columns else []
-        return cls(names, limit, form or (ending if ending in FORMATS else TABLE), path)
+        names = [] if columns is None else [name.strip() for name in columns.split(",")]
+        for place, name in enumerate(names):
+            if not name or name in names[:place]:
+                fault = "is named twice" if name else "is empty"
+                raise click.UsageError(f"--columns {columns!r}: the column {name!r} {fault}")
+        chosen = form or (ending if ending in FORMATS else TABLE)
+        if form is None and ending not in (*FORMATS, *TEXT_ENDINGS):
+            raise click.UsageError(
+                f"-o {path}: no format has the ending .{ending}. Endings are {', '.join(FORMATS)}, "
+                "and txt for a table; --format writes a format into a file of any name"
+            )
+        return cls(names, limit, chosen, path)
 
 
 @click.command()
@@ -151,6 +161,8 @@ def results(
         raise click.UsageError("--ascending requires --sort")
     if min_trades is not None and by is None:
         raise click.UsageError("--min-trades requires --by")
+    if as_json and form not in (None, "json"):
+        raise click.UsageError("--json and --format exclude each other")
     limits = SqlLimits.of(memory, timeout)
     to = Output.of(columns, limit, form or ("json" if as_json else None), output)
     # SQL has words of its own for what these options do.
@@ -235,7 +247,8 @@ def _write_leaders(
     # The board is limited already, and its rule says how many there are.
     _write_some(board.rows, replace(to, limit=None))
     if board.total:
-        click.echo(board.describe(), err=True)
+        only = f" Only the tasks for which {where} count." if where else ""
+        click.echo(f"{board.describe()}{only}", err=True)
 
 
 def _query(run: str | None, store: str, sql: str, limits: SqlLimits) -> pa.Table:

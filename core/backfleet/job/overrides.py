@@ -17,7 +17,7 @@ __all__ = ["Overrides"]
 
 @dataclass(frozen=True)
 class Overrides:
-    """Changes to a job file. Of two that set the same, the later one holds.
+    """Changes to a job file: each key once per option.
 
     Attributes
     ----------
@@ -49,6 +49,8 @@ class Overrides:
         they take such values, is for the validation to say.
         """
         changed = copy.deepcopy(dict(raw))
+        _refuse_repeated(self.sets, "--set", "give it once")
+        _refuse_repeated(self.params, "-p", "for several values, write them as 5,10,15")
         # The order decides what holds if two options set one key: -p and --symbols override --set.
         for text in self.sets:
             key, value = _split(text, "--set", "broker.cash=50000")
@@ -68,6 +70,14 @@ def _split(text: str, option: str, example: str) -> tuple[str, str]:
     if not equals or not all(part.strip() for part in key.split(".")):
         raise JobError(f"{option} {text}: must be a key and a value, such as {option} {example}")
     return key, value
+
+
+def _refuse_repeated(texts: Sequence[str], option: str, remedy: str) -> None:
+    """Raise JobError for a key that is set twice: only one of the values could hold."""
+    keys = [text.partition("=")[0].strip() for text in texts]
+    for place, key in enumerate(keys):
+        if key in keys[:place]:
+            raise JobError(f"{option} {texts[place]}: {key!r} is set twice; {remedy}")
 
 
 def _put(raw: dict[str, Any], path: Sequence[str], value: object, option: str) -> None:
