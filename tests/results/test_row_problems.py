@@ -59,12 +59,17 @@ def test_orders_rejected_for_lack_of_cash_are_said_to_be() -> None:
 
 def test_orders_rejected_for_other_reasons_than_cash_are_told_apart() -> None:
     lines = words(row("suspicious", rejected=2, completed=1))
-    assert lines[0].endswith(
-        "half of the orders rejected: 2 of 3 orders, for other reasons than cash."
-    )
+    reasons = "for the reasons in the orders' column 'reason'."
+    assert lines[0].endswith(f"half of the orders rejected: 2 of 3 orders, {reasons}")
     assert len(lines) == 1
     lines = words(row("suspicious", rejected=2000, margin=1500, completed=1))
-    assert "rejected: 2,000 of 2,001 orders, 1,500 of them due to insufficient cash." in lines[0]
+    assert lines[0].endswith(
+        f"2,000 of 2,001 orders, 1,500 of them due to insufficient cash, the others {reasons}"
+    )
+    assert "sized at a close" in lines[1]
+    # Room in the sizing would help three of them only.
+    (line,) = words(row("suspicious", rejected=578, margin=3, completed=100))
+    assert "3 of them due to insufficient cash" in line
 
 
 def test_orders_that_just_were_not_filled_are_told_apart() -> None:

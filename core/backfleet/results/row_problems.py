@@ -17,10 +17,10 @@ from backfleet.errors import cut_text
 __all__ = ["COLUMNS", "describe_problems"]
 
 NO_ROOM = (
-    "Insufficient cash rejects purchases: they are sized at a close and paid at the next open, and "
-    "one for all the cash cannot pay a higher open, or with sizing = 'all-in' the fee. To leave "
-    "room, give the strategy sizing = 'percent-of-cash' and amount = 0.95, as docs/fills.md "
-    "shows."
+    "note: insufficient cash rejects purchases: they are sized at a close and paid at the next "
+    "open, and one for all the cash cannot pay a higher open, or with sizing = 'all-in' the fee. "
+    "To leave room, give the strategy sizing = 'percent-of-cash' and amount = 0.95, as "
+    "docs/fills.md shows."
 )
 MAX_KINDS = 3
 ROWS_AT_A_TIME = 10_000
@@ -59,10 +59,11 @@ class _Tally:
     def _why(self) -> str:
         if self.margin == self.rejected:
             return "due to insufficient cash"
+        if not self.margin:
+            return "for the reasons in the orders' column 'reason'"
         return (
-            f"{self.margin:,} of them due to insufficient cash"
-            if self.margin
-            else "for other reasons than cash"
+            f"{self.margin:,} of them due to insufficient cash, the others for the reasons in the "
+            "orders' column 'reason'"
         )
 
 
@@ -90,7 +91,10 @@ def describe_problems(rows: pa.Table) -> list[str]:
         lines.append(
             f"note: {count_of(fine.tasks, 'ok task')} had some orders rejected: {fine.rejections}."
         )
-    if unfilled.margin or refused.margin or fine.margin:
+    tallies = (unfilled, refused, fine)
+    rejected, margin = sum(it.rejected for it in tallies), sum(it.margin for it in tallies)
+    # Where a market's rules reject most orders, room in the sizing would not help.
+    if margin > rejected / 2:
         lines.append(NO_ROOM)
     return lines + _fallbacks(rows) + _failures(rows)
 

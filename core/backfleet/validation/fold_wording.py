@@ -67,8 +67,8 @@ def summarize_folds(folds: Folds) -> list[str]:
 def _scores(folds: Folds) -> Iterator[str]:
     if folds.train_score is not None and folds.test_score is not None:
         yield (
-            f"Mean {folds.rule.select} of the chosen points: {folds.train_score:z.2f} in training, "
-            f"{folds.test_score:z.2f} in the tests."
+            f"Mean {folds.rule.select} of the chosen points over the folds: "
+            f"{folds.train_score:z.2f} in training, {folds.test_score:z.2f} in the tests."
         )
 
 
