@@ -71,5 +71,5 @@ def test_a_run_that_was_never_submitted_here_asks_for_its_facts(data: Path, tmp_
     with pytest.raises(UserError, match=r"has facts.*Pass --data facts=DIR, too"):
         data_paths(run, [str(data)])
     assert data_paths(run, [str(data), "facts=there"]).facts == os.path.abspath("there")
-    with pytest.raises(UserError, match="--data facs=there: .* did you mean 'facts'"):
+    with pytest.raises(UserError, match=r"--data facs=there: .* did you mean 'facts'"):
         data_paths(run, [str(data), "facs=there"])
