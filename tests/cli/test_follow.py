@@ -97,6 +97,17 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(
     assert f"{done} were done before" in resumed.stdout
 
 
+def test_run_that_is_deleted_meanwhile_ends_with_advice(
+    workshop: Workshop, started: subprocess.Popen[str], gate: Path
+) -> None:
+    shutil.rmtree(chunks_of(workshop)[0].parent.parent)
+    gate.touch()
+    _, err = started.communicate(timeout=SECONDS)
+    assert started.returncode != 0
+    assert "deleted while it was followed" in err
+    assert "run the job again" in err
+
+
 def test_what_tasks_print_is_shown_as_it_comes_until_the_run_has_ended(
     workshop: Workshop, started: subprocess.Popen[str], gate: Path
 ) -> None:

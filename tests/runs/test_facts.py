@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -69,4 +70,6 @@ def test_a_run_that_was_never_submitted_here_asks_for_its_facts(data: Path, tmp_
     run = open_run(run.id, str(tmp_path / "runs"))
     with pytest.raises(UserError, match=r"has facts.*Pass --data facts=DIR, too"):
         data_paths(run, [str(data)])
-    assert data_paths(run, [str(data), "facts=there"]).facts == "there"
+    assert data_paths(run, [str(data), "facts=there"]).facts == os.path.abspath("there")
+    with pytest.raises(UserError, match=r"--data facs=there: .* did you mean 'facts'"):
+        data_paths(run, [str(data), "facs=there"])

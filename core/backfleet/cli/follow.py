@@ -10,6 +10,8 @@ import click
 from backfleet.cli.options import echo_json
 from backfleet.cli.run_summary import exit_with_status, print_summary, short_name
 from backfleet.cli.verdict import summary_json
+from backfleet.errors import ObjectMissing, StoreError
+from backfleet.plan.manifest_store import MANIFEST
 from backfleet.runs.control import RunControl
 
 __all__ = ["follow", "forget_interrupt", "show_detached"]
@@ -29,11 +31,22 @@ def follow(control: RunControl, *, as_json: bool) -> NoReturn:
         if as_json:
             echo_json(summary_json(control.run, control.summary()))
         sys.exit(1)
+    except ObjectMissing as error:
+        raise _deleted(control) from error
+    if summary.missing and not control.run.store.exists(MANIFEST):
+        raise _deleted(control)
     if as_json:
         echo_json(summary_json(control.run, summary))
     else:
         print_summary(control, summary)
     exit_with_status(control, summary)
+
+
+def _deleted(control: RunControl) -> StoreError:
+    return StoreError(
+        f"{control.run.url}: a part of the run was deleted while it was followed. Put it back, or "
+        "delete what is left and run the job again"
+    )
 
 
 def forget_interrupt() -> None:

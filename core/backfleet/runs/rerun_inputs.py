@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from backfleet.errors import UserError
+from backfleet.job.job_errors import suggestion
 from backfleet.job.model import Resources
+from backfleet.job.paths import absolute_path
 from backfleet.runs.run import Run
 from backfleet.strategy_reference import StrategyReference
 from backfleet.submission import Submission
@@ -76,8 +79,17 @@ def data_paths(run: Run, given: Sequence[str]) -> DataPaths:
     feeds = data.auxiliary
     names = {*feeds, FACTS} if data.facts else {*feeds}
     # A path may contain "=", so only known names before it count.
-    named = dict(part.split("=", 1) for part in given if part.partition("=")[0] in names)
-    plain = [part for part in given if part.partition("=")[0] not in names]
+    parts = [part.partition("=") for part in given]
+    # Tasks run again in an empty folder, where a relative path would lead nowhere.
+    named = {name: absolute_path(path) for name, _, path in parts if name in names}
+    plain = [absolute_path("".join(part)) for part in parts if part[0] not in names]
+    for name, equals, path in parts:
+        is_name = name not in names and equals and "/" not in name
+        if is_name and not os.path.exists(f"{name}={path}"):
+            raise UserError(
+                f"--data {name}={path}: the run has no auxiliary feed {name!r}"
+                f"{suggestion(name, names)}, and there is no directory of this name"
+            )
     if len(plain) > 1:
         raise UserError(
             f"--data {plain[1]}: the run has one data directory beside its auxiliary feeds "
