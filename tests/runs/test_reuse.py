@@ -356,7 +356,7 @@ detail = "summary"
 """
     )
     text = backfleet("run", file, "--dry-run").stdout
-    assert "6 tasks: 4 known from earlier runs, 2 to compute" in text
+    assert "0 tasks; 4 known from earlier runs, 2 to compute" in text
     facts = json.loads(backfleet("run", file, "--dry-run", "--json", "--no-reuse").stdout)
     assert (facts["known"], facts["to_compute"]) == (0, 6)
     done = backfleet("run", file)
