@@ -38,3 +38,17 @@ def test_the_reference_job_gives_the_golden_numbers(
     }
     assert values == GOLDEN
     assert (summary["tasks"], summary["ok"], summary["suspicious"]) == (3, 1, 2)
+
+
+@pytest.mark.parametrize("option", ["--dry-run", "--no-reuse"])
+def test_what_a_strategy_prints_at_its_import_does_not_mix_with_json(
+    backfleet: Cli, sample_job: Path, option: str
+) -> None:
+    # The option makes files of different content: one that is known is not imported again.
+    text = f'import backtrader as bt\nprint("by {option}")\nclass Idle(bt.Strategy):\n    pass\n'
+    sample_job.with_name("prints.py").write_text(text)
+    keys = ("--set", "strategy=prints.py:Idle", "--set", "params={}")
+    done = backfleet("run", sample_job, *keys, option, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["tasks"] == 3
+    assert f"by {option}" in done.stderr

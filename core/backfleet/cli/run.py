@@ -18,7 +18,7 @@ from backfleet.cli.options import (
     tag_option,
     yes_option,
 )
-from backfleet.cli.run_job import LaunchOptions, run_job
+from backfleet.cli.run_job import LaunchOptions, plan_of, run_job
 from backfleet.current_directory import search_current_directory
 from backfleet.job.key_lines import errors_name_file
 from backfleet.job.overrides import Overrides
@@ -89,9 +89,8 @@ def run(
     with errors_name_file(Path(job_file), overrides.keys):
         if dry_run:
             from backfleet.cli.dry_run import show_plan
-            from backfleet.plan.plan import plan_job
 
-            show_plan(plan_job(load()), launch)
+            show_plan(plan_of(load), launch)
         else:
             run_job(load, launch)
 
