@@ -310,10 +310,12 @@ def test_an_error_about_a_key_names_the_file_and_the_line(
 
 def test_an_error_about_a_key_of_the_command_line_names_no_file(tmp_path: Path) -> None:
     (tmp_path / "job.toml").write_text(
-        'strategy = "x"\n[data]\nsource = "csv"\npath = "d"\n[broker]\n'
+        'strategy = "x"\n[data]\nsource = "csv"\npath = "d"\nsymbols = ["A"]\n[broker]\n'
     )
     with pytest.raises(JobError, match=r"\Abroker\.cash = -1: must"):
         Job.load(tmp_path / "job.toml", Overrides(sets=["broker.cash=-1"]))
+    with pytest.raises(JobError, match=r"\Adata\.symbols\[1\] = "):
+        Job.load(tmp_path / "job.toml", Overrides(symbols="A,b/c"))
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:

@@ -152,7 +152,8 @@ def results(
     task.
 
     --by shows the leaders, as 'run' does. They are ranked by --sort among those with enough trades,
-    and identical outcomes are shown once. Points and symbols have the means of their tasks.
+    and identical outcomes are shown once. Points and symbols have the means of their tasks, and the
+    totals of trades and orders.
 
     --sql is one SELECT over the tables results, runs, equity, orders, fills, trades and analyzers;
     without a RUN it is over all runs of the store, and every table has a column run_id.

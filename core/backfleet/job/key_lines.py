@@ -37,8 +37,10 @@ def _located(problem: str, file: Path, lines: Mapping[str, int], changed: Sequen
     match = PROBLEM_KEY.match(problem)
     key = match[1] if match else ""
     # `brokr` is at fault for `--set brokr.cash=1`, unless the file has it, too.
+    # `-p fast=5,x` sets `params.fast`, and `params.fast[1]` is at fault.
+    whole = key.partition("[")[0]
     is_changed = any(
-        f"{key}.".startswith(f"{path}.") or (key not in lines and path.startswith(f"{key}."))
+        f"{whole}.".startswith(f"{path}.") or (key not in lines and path.startswith(f"{key}."))
         for path in changed
     )
     if not key or is_changed:

@@ -19,8 +19,8 @@ __all__ = ["COLUMNS", "describe_problems"]
 NO_ROOM = (
     "note: insufficient cash rejects purchases: they are sized at a close and paid at the next "
     "open, and one for all the cash cannot pay a higher open, or with sizing = 'all-in' the fee. "
-    "To leave room, give the strategy sizing = 'percent-of-cash' and amount = 0.95, as "
-    "docs/fills.md shows."
+    "To leave room, derive a strategy of your own with sizing = 'percent-of-cash' and amount = "
+    "0.95, as docs/fills.md shows."
 )
 MAX_KINDS = 3
 ROWS_AT_A_TIME = 10_000
