@@ -122,7 +122,7 @@ def test_the_end_says_in_words_what_is_suspicious(ask: Ask, finished: str) -> No
         "note: 1 ok task had some orders rejected: 16 of 92 orders, due to insufficient cash."
         in text
     )
-    assert "To leave room, give the strategy" in text
+    assert "To leave room, derive a strategy" in text
     assert f"results: backfleet results runs/{finished}\n" in text
     assert "\nsetup:   commission 0.0200%; cash 100,000\n" in text
     assert "All 3 tasks by sharpe. 1 of them has at least 10 trades; the others come last." in text
