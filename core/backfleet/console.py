@@ -15,6 +15,7 @@ __all__ = [
     "column_width",
     "count_of",
     "echo_json",
+    "first_names",
     "print_columns",
     "split_names",
 ]
@@ -41,6 +42,12 @@ def echo_json(value: object) -> None:
 def count_of(number: int, noun: str) -> str:
     """Return a number with its noun, such as "1 task" or "1,000 tasks"; the noun is singular."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def first_names(names: Sequence[str], max_names: int) -> str:
+    """Return the first names, and the number of the others: "A, B and 7 more"."""
+    rest = len(names) - max_names
+    return ", ".join(names[:max_names]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def split_names(text: str | None, option: str = "--symbols") -> Sequence[str] | None:

@@ -16,6 +16,7 @@ from backfleet.check.result import CheckResult, Status
 from backfleet.check.suite import check_strategy
 from backfleet.cli.options import as_json, echo_json, job_overrides
 from backfleet.cli.symbol_selection import source_for
+from backfleet.console import first_names
 from backfleet.current_directory import search_current_directory
 from backfleet.job import Overrides
 from backfleet.plan.plan import plan_job
@@ -131,9 +132,7 @@ def _line(result: CheckResult) -> str:
 
 def _bars(subjects: Sequence[CheckCase]) -> str:
     symbols = [bars.symbol for subject in subjects for bars in subject.bars]
-    names = ", ".join(symbols[:MAX_NAMES])
-    if symbols[MAX_NAMES:]:
-        names += f" and {len(symbols) - MAX_NAMES:,} more"
+    names = first_names(symbols, MAX_NAMES)
     # A case with several symbols is a portfolio.
     if len(symbols) > len(subjects):
         names += " as one portfolio"

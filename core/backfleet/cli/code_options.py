@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from backfleet.code.source_diff import printable_lines
+from backfleet.console import first_names
 from backfleet.errors import PluginError, Untrusted
 from backfleet.plan.code_differences import CodeDifference
 from backfleet.runs.run import Run
@@ -81,8 +82,7 @@ def echo_differences(run: Run, differences: Iterable[CodeDifference], code: str)
     if code == "kept" and undeclared:
         click.echo(
             "note: tasks of the run read files that are not kept with its code, because the job "
-            f"does not declare them: {', '.join(undeclared[:MAX_FILES])}"
-            + (f" and {len(undeclared) - MAX_FILES:,} more" if undeclared[MAX_FILES:] else ""),
+            f"does not declare them: {first_names(undeclared, MAX_FILES)}",
             err=True,
         )
     if code == "here":

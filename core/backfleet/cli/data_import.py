@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from backfleet.cli.options import with_options
-from backfleet.console import as_json, count_of, echo_json
+from backfleet.console import as_json, count_of, echo_json, first_names
 from backfleet.job.toml import toml_value
 
 if TYPE_CHECKING:
@@ -272,23 +272,18 @@ def _show(outcome: ImportOutcome, target: str) -> None:
     if len(record.doubts) > MAX_SHOWN_DOUBTS:
         click.echo(f"doubt: {len(record.doubts) - MAX_SHOWN_DOUBTS:,} more symbols; see data check")
     if outcome.removed:
+        lost = first_names(outcome.removed, MAX_SHOWN_SYMBOLS)
         click.echo(
-            f"replaced: {target} no longer has {_names(outcome.removed)}, which an earlier "
-            "import wrote; import files together to have them in one folder"
+            f"replaced: {target} no longer has {lost}, which an earlier import wrote; "
+            "import files together to have them in one folder"
         )
     lengths = ", ".join(sorted(set(record.lengths.values())))
     left_out = f"; {len(record.refused):,} left out" if record.refused else ""
-    symbols = f"{count_of(len(record.symbols), 'symbol')} ({_names(sorted(record.symbols))})"
+    names = first_names(sorted(record.symbols), MAX_SHOWN_SYMBOLS)
+    symbols = f"{count_of(len(record.symbols), 'symbol')} ({names})"
     bars = f"{count_of(record.bars, 'bar')} of {lengths}"
     click.echo(f"{symbols}, {bars} in {target}{left_out}")
     click.echo("\nin the job file:\n" + _job_lines(target, record))
-
-
-def _names(symbols: Sequence[str]) -> str:
-    """Return the first symbols by name, and the number of the others."""
-    more = len(symbols) - MAX_SHOWN_SYMBOLS
-    names = ", ".join(symbols[:MAX_SHOWN_SYMBOLS])
-    return f"{names} and {more:,} more" if more > 0 else names
 
 
 def _job_lines(target: str, record: ImportRecord) -> str:

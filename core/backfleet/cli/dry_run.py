@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backfleet.cli.options import echo_json
-from backfleet.console import count_of
+from backfleet.console import count_of, first_names
 from backfleet.executor import Remote
 from backfleet.plan.find_known_rows import find_known_rows
 from backfleet.plan.known_rows import KnownRows
@@ -46,8 +46,6 @@ def show_plan(plan: Plan, launch: LaunchOptions) -> None:
 def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
     data = facts["data"]
     names = [symbol.name for symbol in plan.manifest.symbols]
-    listed = ", ".join(names[:MAX_NAMED_SYMBOLS])
-    more = f" and {len(names) - MAX_NAMED_SYMBOLS:,} more" if len(names) > MAX_NAMED_SYMBOLS else ""
     size = facts["chunk_size"]
     finished = "its task is" if size == 1 else f"its tasks, up to {size:,}, are"
     known = f"{facts['known']:,} known from earlier runs, " if facts["known"] else ""
@@ -57,7 +55,7 @@ def _words(plan: Plan, facts: dict[str, Any]) -> dict[str, str]:
         "strategy": plan.job.strategy,
         "tasks": f"{facts['tasks']:,} = {grid}",
         "chunks": f"{facts['chunks']:,}, each stored when {finished} done",
-        "symbols": listed + more,
+        "symbols": first_names(names, MAX_NAMED_SYMBOLS),
         "data": f"{count_of(data['bars'], 'bar')}, {data['first']} to {data['last']}",
         "setup": setup_words(plan.manifest),
         # The JSON of all commands calls the location of the run `store`; people would take it for

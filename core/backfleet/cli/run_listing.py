@@ -21,7 +21,7 @@ from backfleet.cli.options import (
     whole_store_option,
 )
 from backfleet.cli.table import print_fitting
-from backfleet.console import count_of
+from backfleet.console import count_of, first_names
 from backfleet.errors import UserError, cut_text
 from backfleet.results.sql_limits import SqlLimits
 from backfleet.results.tables import runs_table
@@ -189,8 +189,7 @@ def _no_run(store: str, name: str) -> str:
     names = sorted({run.manifest.name for run in readable_runs(store, lambda error: None)})
     if name in names:
         return f"no run in {store} with the job name {name!r} fits --tag and --where"
-    more = f" and {len(names) - MAX_NAMES:,} more" if len(names) > MAX_NAMES else ""
-    listed = f"its runs have the names {', '.join(map(repr, names[:MAX_NAMES]))}{more}"
+    listed = f"its runs have the names {first_names([*map(repr, names)], MAX_NAMES)}"
     return f"no run in {store} has the job name {name!r}: {listed if names else 'it has no runs'}"
 
 

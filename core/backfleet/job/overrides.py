@@ -38,9 +38,8 @@ class Overrides:
     @property
     def keys(self) -> Sequence[str]:
         """The keys of the job that these changes set, such as `params.period`."""
-        sets = [text.partition("=")[0].strip() for text in self.sets]
-        params = [f"params.{text.partition('=')[0].strip()}" for text in self.params]
-        return [*sets, *params, *(["data.symbols"] if self.symbols is not None else [])]
+        params = [f"params.{name}" for name in _keys(self.params)]
+        return [*_keys(self.sets), *params, *(["data.symbols"] if self.symbols is not None else [])]
 
     def apply(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """The content of a job file with these changes; `raw` is left alone.
@@ -72,9 +71,13 @@ def _split(text: str, option: str, example: str) -> tuple[str, str]:
     return key, value
 
 
+def _keys(texts: Sequence[str]) -> list[str]:
+    return [text.partition("=")[0].strip() for text in texts]
+
+
 def _refuse_repeated(texts: Sequence[str], option: str, remedy: str) -> None:
     """Raise JobError for a key that is set twice: only one of the values could hold."""
-    keys = [text.partition("=")[0].strip() for text in texts]
+    keys = _keys(texts)
     for place, key in enumerate(keys):
         if key in keys[:place]:
             raise JobError(f"{option} {texts[place]}: {key!r} is set twice; {remedy}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from backfleet.console import first_names
 from backfleet.html import bar, facts_table, heading, rows_table
 from backfleet.plan.manifest import Manifest
 from backfleet.results.chunk_index import Counts
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_TASKS", "run_html"]
 
 MAX_LEADERS = 5
+MAX_SYMBOLS = 5
 MAX_TASKS = 100_000
 """No leaders are shown of a larger run: all its rows would have to be read."""
 
@@ -39,10 +41,9 @@ def run_html(manifest: Manifest, url: str, counts: Counts, rows: pa.Table | None
 
 def _facts(manifest: Manifest, url: str) -> Mapping[str, Any]:
     symbols = [symbol.name for symbol in manifest.symbols]
-    shown = ", ".join(symbols[:5]) + (f" and {len(symbols) - 5:,} more" if symbols[5:] else "")
     return {
         "strategy": manifest.identity.strategy.target,
-        "symbols": shown,
+        "symbols": first_names(symbols, MAX_SYMBOLS),
         "points": f"{len(manifest.points):,}",
         "planned": manifest.created,
         "store": url,

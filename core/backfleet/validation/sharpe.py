@@ -61,6 +61,9 @@ class _Variance:
     linear: float
     square: float
 
+    def over(self, count: int) -> _Variance:
+        return _Variance(self.constant / count, self.linear / count, self.square / count)
+
     def at(self, sharpe: float) -> float | Missing:
         variance = self.constant + self.linear * sharpe + self.square * sharpe**2
         # A negative one is possible: the formulas are expansions, and break down for a large skew.
@@ -69,7 +72,7 @@ class _Variance:
 
 def standard_error(moments: Moments) -> float | Missing:
     """Return the standard error of the Sharpe ratio (Mertens 2002)."""
-    return _root(_independent(moments).at(moments.sharpe))
+    return _root(_mertens(moments.skew, moments.kurtosis).over(moments.n - 1).at(moments.sharpe))
 
 
 def sharpe_variance(moments: Moments) -> float | Missing:
@@ -95,7 +98,7 @@ def probabilistic_sharpe(
     autocorrelated
         Use `sharpe_variance` as the error, for `moments.is_autocorrelated`.
     """
-    variance = _autocorrelated(moments) if autocorrelated else _independent(moments)
+    variance = _variance(moments, autocorrelated)
     if not isinstance(variance, _Variance):
         return variance
     error = _root(variance.at(moments.sharpe))
@@ -120,7 +123,7 @@ def deflated_sharpe(
     autocorrelated
         As for `probabilistic_sharpe`.
     """
-    variance = _autocorrelated(moments) if autocorrelated else _independent(moments)
+    variance = _variance(moments, autocorrelated)
     error = _root(variance.at(0.0)) if isinstance(variance, _Variance) else variance
     if not isinstance(error, float):
         return error
@@ -144,7 +147,7 @@ def needed_sharpe(moments: Moments, benchmark: float, *, autocorrelated: bool = 
     moments, benchmark, autocorrelated
         As for `probabilistic_sharpe`.
     """
-    variance = _autocorrelated(moments) if autocorrelated else _independent(moments)
+    variance = _variance(moments, autocorrelated)
     if not isinstance(variance, _Variance):
         return math.inf
     # PSR is BAR where the ratio is z errors above the benchmark. Both sides squared, this is a
@@ -165,9 +168,9 @@ def minimum_sessions(
 
     It is not rounded, and infinite if the Sharpe ratio is not above the benchmark.
     """
-    scale = _scale(sharpe, skew, kurtosis)
-    if not scale > 0:
-        return NO_ERROR
+    scale = _mertens(skew, kurtosis).at(sharpe)
+    if not isinstance(scale, float):
+        return scale
     # More data would only show more clearly that the ratio is not above the benchmark.
     if sharpe <= benchmark:
         return math.inf
@@ -189,31 +192,31 @@ def annualize(number: float, periods: float) -> float:
     return number * math.sqrt(periods)
 
 
-def _independent(moments: Moments) -> _Variance:
-    """Return the variance for returns that do not depend on those before (Mertens 2002)."""
-    n = moments.n - 1
-    return _Variance(1 / n, -moments.skew / n, (moments.kurtosis - 1) / 4 / n)
+def _variance(moments: Moments, autocorrelated: bool) -> _Variance | Missing:
+    if autocorrelated:
+        return _autocorrelated(moments)
+    return _mertens(moments.skew, moments.kurtosis).over(moments.n - 1)
+
+
+def _mertens(skew: float, kurtosis: float) -> _Variance:
+    """Return the variance times n - 1, for returns that do not depend on those before."""
+    # With normal returns, a skew of 0 and a kurtosis of 3, this is 1 + sharpe ** 2 / 2 (Lo 2002).
+    return _Variance(1.0, -skew, (kurtosis - 1) / 4)
 
 
 def _autocorrelated(moments: Moments) -> _Variance | Missing:
     """Return the variance for AR(1) returns."""
-    rho, n = moments.autocorrelation, moments.n
+    rho = moments.autocorrelation
     # The negation also excludes NaN.
     if not abs(rho) < 1:
         return Undefined("consecutive returns are perfectly correlated")
     square = rho * rho / (1 - rho * rho)
     return _Variance(
-        (1 + rho) / (1 - rho) / n,
-        -(1 + rho / (1 - rho) + square) * moments.skew / n,
-        (1 + 2 * square) * (moments.kurtosis - 1) / 4 / n,
-    )
+        (1 + rho) / (1 - rho),
+        -(1 + rho / (1 - rho) + square) * moments.skew,
+        (1 + 2 * square) * (moments.kurtosis - 1) / 4,
+    ).over(moments.n)
 
 
 def _root(variance: float | Missing) -> float | Missing:
     return math.sqrt(variance) if isinstance(variance, float) else variance
-
-
-def _scale(sharpe: float, skew: float, kurtosis: float) -> float:
-    """Return the variance of the Sharpe ratio times n - 1."""
-    # With normal returns, a skew of 0 and a kurtosis of 3, this is 1 + sharpe ** 2 / 2 (Lo 2002).
-    return 1 - skew * sharpe + (kurtosis - 1) / 4 * sharpe**2

@@ -33,6 +33,7 @@ from backfleet.submissions.submission_log import SubmissionLog
 from backfleet.worker.env_vars import SHARDS
 from backfleet_executors.aws.batch.calls import BatchCalls
 from backfleet_executors.aws.batch.executor import AwsBatchExecutor
+from backfleet_executors.aws.batch.handle import BatchHandle
 from backfleet_executors.aws.batch.history import interrupted_shards
 from backfleet_executors.aws.batch.settings import AwsBatchSettings
 from backfleet_executors.aws.batch.states import INTERRUPTED
@@ -540,6 +541,8 @@ def test_jobs_are_found_from_an_environment_of_another_region(
     started = {ShardState.RUNNING, ShardState.SUCCEEDED}
     until(lambda: all(it.state in started for it in elsewhere.poll(handle)), "both workers")
     elsewhere.cancel(handle)
+
+    assert BatchHandle.read(handle).settings["region"] == aws_server.region
 
 
 def test_a_bucket_in_another_region_than_the_jobs_is_refused_before_the_submit(

@@ -130,14 +130,16 @@ def test_the_limit_is_found_soon_after_it_is_reached() -> None:
     assert 0.2 < over < 0.22
 
 
-def test_jobs_that_aws_batch_has_forgotten_have_no_cost() -> None:
+def test_jobs_that_aws_batch_has_forgotten_have_no_cost(monkeypatch: pytest.MonkeyPatch) -> None:
     fleet = Fleet(workers=3, slots=3)
-    fleet.describe = lambda jobs: {}  # type: ignore[method-assign]
+    monkeypatch.setattr(fleet, "describe", lambda jobs: {})
     assert spending(fleet).cost(is_ended=True) is None
 
 
 @pytest.mark.parametrize("status", [429, 500, 403])
-def test_a_busy_aws_leaves_the_amount_that_was_known(status: int) -> None:
+def test_a_busy_aws_leaves_the_amount_that_was_known(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fleet = Fleet(workers=3, slots=3)
     meter = spending(fleet)
     fleet.now += 100
@@ -150,7 +152,7 @@ def test_a_busy_aws_leaves_the_amount_that_was_known(status: int) -> None:
             metadata: Any = {"HTTPStatusCode": status}
             raise ClientError({"Error": {}, "ResponseMetadata": metadata}, "DescribeJobs")
 
-    fleet.describe = refuse  # type: ignore[method-assign]
+    monkeypatch.setattr(fleet, "describe", refuse)
     fleet.now += SAMPLE_SECONDS
     if status == 403:
         with pytest.raises(ExecutorError):
@@ -168,7 +170,9 @@ def test_a_busy_aws_leaves_the_amount_that_was_known(status: int) -> None:
         meter.cost(is_ended=True)
 
 
-def test_jobs_that_aws_batch_does_not_know_yet_are_not_asked_about_at_every_look() -> None:
+def test_jobs_that_aws_batch_does_not_know_yet_are_not_asked_about_at_every_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     fleet = Fleet(workers=3, slots=3)
     asked: list[float] = []
     known = fleet.describe
@@ -177,7 +181,7 @@ def test_jobs_that_aws_batch_does_not_know_yet_are_not_asked_about_at_every_look
         asked.append(fleet.now)
         return known(jobs) if fleet.now > 1e9 + 60 else {}
 
-    fleet.describe = late  # type: ignore[method-assign]
+    monkeypatch.setattr(fleet, "describe", late)
     meter = spending(fleet)
     costs = []
     for _ in range(120):
